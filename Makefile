@@ -1,0 +1,65 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+# Exactly the pinned, hashed distributions of the lock file; nothing else is fetched.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+##@ Run
+demo: .venv/run.stamp ## Set everything up, run both scenarios, verify the receipts
+	$(BIN)/sharebroker demo $(ARGS)
+
+##@ Develop
+test: .venv/dev.stamp ## Run all tests, on SQLite and on a real PostgreSQL
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: .venv/dev.stamp ## ruff, mypy --strict, import-linter, buf
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+
+format: .venv/dev.stamp ## Format Python and proto
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd proto && ../$(BIN)/buf format --write
+
+proto: .venv/dev.stamp ## Generate broker/v1 from proto/broker/v1
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. proto/broker/v1/*.proto
+
+bench: .venv/dev.stamp ## Measure, as ratios beside a peer or a physical limit
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: .venv/dev.stamp ## Write the generated parts of the docs (settings, command line)
+	$(BIN)/python docs/generate.py
+
+lock: .venv/dev.stamp ## Pin all dependencies again, with hashes and without any index URL
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group build pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --constraint requirements.lock --group dev --group build pyproject.toml \
+	  --output-file requirements-dev.lock
+
+##@ Clean
+clean: ## Remove the virtual environment, caches and the demo's data
+	rm -rf .venv var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
+	  /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed / 需要 Python 3.11 或更新版本")'
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: .venv/bin/python requirements.lock pyproject.toml
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.lock
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	touch $@
+
+.PHONY: demo test lint format proto bench docs lock clean help

@@ -1,0 +1,88 @@
+"""What a masking operator is. The broker knows operators by this contract and by entry point only.
+
+An operator is a class found under the entry point group ``sharebroker.masking``. The broker binds it
+once per field and plan, and then calls the bound function on every batch, be it one row or a million::
+
+    class Redact:
+        name = "redact"
+        ...
+        def bind(self, params, keys): return lambda values: ...
+
+Everything fails closed: a value that is too short, invalid or of another shape than the operator
+expects comes out fully masked or null, never in the clear and never half masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+ENTRY_POINT_GROUP = "sharebroker.masking"
+
+BoundMask = Callable[[pa.Array], pa.Array]
+"""Takes an array of an accepted type, of any offset and length; gives one of the same length and of
+:meth:`Operator.result_type`. Its buffers hold no byte of the values it masks."""
+
+
+class Params(BaseModel):
+    """Base of every parameter model: strict, immutable, unknown keys refused."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """What an officer needs to know before choosing an operator."""
+
+    reversible: bool = False
+    deterministic: bool = True
+    format_preserving: bool = False
+    linkable: bool = False
+    """Equal values give equal results (within one key context), so records can be joined."""
+    needs_key: bool = False
+
+
+class KeyContext(Protocol):
+    """Keys for one field of one (provider, consumer, purpose); other contexts give unrelated keys."""
+
+    @property
+    def version(self) -> int:
+        """Version of the master key."""
+        ...
+
+    def derive(self, label: str, length: int) -> bytes:
+        """``length`` key bytes for ``label``, the operator's own name for the use (HKDF, RFC 5869)."""
+        ...
+
+
+class Operator(Protocol):
+    """One way to mask. Stateless; ``version`` changes whenever any output would change."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    title: ClassVar[str]
+    """Chinese name for officers."""
+    summary: ClassVar[str]
+    """One English sentence."""
+    params: ClassVar[type[Params]]
+    properties: ClassVar[Properties]
+
+    def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
+        """Type of the result for ``values``.
+
+        Raises:
+            TypeError: the operator does not accept this type (names the types it does).
+        """
+        ...
+
+    def bind(self, params: Params, keys: KeyContext | None) -> BoundMask:
+        """Fix parameters and keys. Bounds are validated here, not when the mask runs.
+
+        Raises:
+            ValueError: parameters out of bounds, or a key is needed and ``keys`` is None.
+        """
+        ...

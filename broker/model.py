@@ -1,0 +1,407 @@
+"""The words of the domain, as frozen records; every step speaks in these and in nothing else.
+
+The order of the five steps lives in the types: ``desensitize`` and ``transmit`` take an
+:class:`Approved`, which only a permit can make, so a refused exchange cannot reach the data.
+Terms follow 《政务数据共享条例》 and ``docs/glossary.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from broker.reasons import Reason
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+# ── who ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Role(StrEnum):
+    """What a certificate's holder is, from the third segment of its SPIFFE id."""
+
+    SYSTEM = "system"
+    OFFICER = "officer"
+    AUDITOR = "auditor"
+    GATEWAY = "gateway"
+
+
+class DepartmentKind(StrEnum):
+    """Who may take part. Enterprises may not (authorised operation is another regime)."""
+
+    AUTHORITY = "authority"
+    GOVERNMENT = "government"
+    PUBLIC_INSTITUTION = "public_institution"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls, as proved by the client certificate; never taken from a request."""
+
+    city: str
+    department: str
+    role: Role
+    name: str
+    serial: int
+    not_after: datetime
+    fingerprint: bytes
+    """SHA-256 of the certificate's DER encoding."""
+
+    @property
+    def uri(self) -> str:
+        """The SPIFFE id, e.g. ``spiffe://xinghe/department/tax/system/counter-1``."""
+        return f"spiffe://{self.city}/department/{self.department}/{self.role}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A party to sharing. ``region`` is its GB/T 2260 code, e.g. ``990101``; ``…00`` covers all below."""
+
+    id: str
+    title: str
+    title_en: str
+    kind: DepartmentKind
+    region: str
+    sharing_office: str
+
+
+# ── what ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SharingAttribute(StrEnum):
+    """共享属性, Articles 14 and 15."""
+
+    UNCONDITIONAL = "unconditional"
+    CONDITIONAL = "conditional"
+    WITHHELD = "withheld"
+
+
+class FieldType(StrEnum):
+    """The type of a data item; dates are ISO 8601, decimals keep their digits."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One data item (数据项) of a dataset."""
+
+    name: str
+    title: str
+    type: FieldType
+    level: str
+    """Classification level, one of :attr:`Catalog.levels`."""
+    format: str | None = None
+    """Name of a format in :mod:`broker.formats`, e.g. ``resident_id``; checked on every row read."""
+    required: bool = False
+    """A null here makes the row bad."""
+    domain: str = ""
+    """Field domain of its pseudonyms: equal values of one domain get equal pseudonyms (for one consumer and purpose)."""
+    shared: bool = True
+    """False: the broker may read it (to find rows, to date them) but no rule can release it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """Where a dataset's rows are read: the adapter's name, its options, and field → source column."""
+
+    kind: str
+    options: Mapping[str, str]
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One catalog entry (政务数据目录), with what Article 13 asks of it."""
+
+    id: str
+    """``<department>.<name>``, e.g. ``civil_affairs.marriage``."""
+    department: str
+    title: str
+    catalog_code: str
+    """National catalog code of the resource."""
+    fields: Mapping[str, Field]
+    subject_fields: tuple[str, ...]
+    """Fields that may hold the subject asked for; a row matches when any of them does."""
+    subject_format: str
+    sharing_attribute: SharingAttribute
+    sharing_modes: tuple[str, ...]
+    use_conditions: str
+    attribute_basis: str
+    """Law, regulation or decision for ``withheld``; scope, purpose and conditions for ``conditional``."""
+    update_cycle: timedelta
+    """A row, or a whole source, older than this is stale (过期)."""
+    as_of_field: str
+    """The field that says when a row was true (数据时点)."""
+    source: SourceSpec
+    region_field: str | None = None
+    """The field a row scope ``district: caller`` compares with the caller's region."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceItem:
+    """A government service item (事项): its code, whose it is, and the purpose it serves."""
+
+    code: str
+    title: str
+    department: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Departments, datasets, service items, purposes and levels, as published by one bundle."""
+
+    city: str
+    """Trust domain of the certificates, e.g. ``xinghe``."""
+    title: str
+    zone: str
+    """IANA zone of the city's calendar, e.g. ``Asia/Shanghai``."""
+    levels: tuple[str, ...]
+    """Classification levels, least to most sensitive."""
+    departments: Mapping[str, Department]
+    datasets: Mapping[str, Dataset]
+    purposes: Mapping[str, str]
+    """Purpose id → title."""
+    service_items: Mapping[str, ServiceItem]
+
+
+# ── apply ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One well-formed application (共享申请) by a proven consumer; every name in it exists in the catalog."""
+
+    consumer: Identity
+    request_id: str
+    dataset: str
+    fields: tuple[str, ...]
+    subjects: tuple[str, ...]
+    """Subject identifiers, in the order asked; empty asks for the whole scope (streams only)."""
+    purpose: str
+    service_item: str = ""
+    case_no: str = ""
+    legal_basis: str = ""
+    operator: str = ""
+    grant: str = ""
+    signed_digest: bytes = b""
+    """SHA-256 of the verified signed application; empty when none came."""
+    validate_only: bool = False
+    streamed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """An approved application (共享授权) under whose name later exchanges run."""
+
+    name: str
+    consumer: str
+    dataset: str
+    fields: frozenset[str]
+    purpose: str
+    valid_from: datetime
+    valid_until: datetime
+
+
+# ── approve ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Verdict(StrEnum):
+    """What became of an application."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+    REVIEW = "review"
+    NEEDS_SUPPLEMENT = "needs_supplement"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One reason of a refusal: a code from :mod:`broker.reasons` and what it is about (a name, never a value)."""
+
+    reason: Reason
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """How one field is to be masked: an operator's name and its parameters as written in the policy."""
+
+    operator: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Obligations:
+    """What a permit demands: masks per field, days the consumer may keep the data, a signed application."""
+
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    retain_days: int | None = None
+    signed_application: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a permit would use up of a quota. ``counter`` names rule, consumer and window, e.g.
+    ``calls/civil-affairs-marriage-001/housing-fund-withdrawal/housing_fund/2026-11-23``.
+
+    ``amount`` is None when it is the number of rows released, known only after reading.
+    """
+
+    counter: str
+    limit: int
+    amount: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowScope:
+    """Only rows whose ``field`` begins with ``prefix`` (a region code cut at its trailing zero pairs)."""
+
+    field: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What policy says of an application, under which bundle, by which rules, and why."""
+
+    verdict: Verdict
+    bundle_hash: str
+    rules: tuple[str, ...] = ()
+    """Deciding rules, ``<policy id>/<rule id>``."""
+    reasons: tuple[Why, ...] = ()
+    missing: tuple[Why, ...] = ()
+    """For ``needs_supplement``: every missing paper, all at once (一次性告知)."""
+    obligations: Obligations = Obligations()
+    rows_per_call: int | None = None
+    row_scopes: tuple[RowScope, ...] = ()
+    """All of them must hold."""
+    charges: tuple[Charge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A permitted application. The later steps take this, so nothing else can reach the data.
+
+    Raises:
+        ValueError: the decision is not a permit.
+    """
+
+    application: Application
+    decision: Decision
+    dataset: Dataset
+
+    def __post_init__(self) -> None:
+        if self.decision.verdict is not Verdict.PERMIT:
+            raise ValueError(f"not a permit: {self.decision.verdict}")
+
+
+# ── transmit ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class AnswerStatus(StrEnum):
+    """有 / 无 / 存疑 / 过期. Doubtful and stale tell the counter 转人工核验 (verify by hand)."""
+
+    FOUND = "found"
+    NONE = "none"
+    DOUBTFUL = "doubtful"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectAnswer:
+    """The answer about one subject, by its place in the application (never by its identifier)."""
+
+    index: int
+    status: AnswerStatus
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Rows read from the source, found bad against the catalog, released to the consumer."""
+
+    read: int = 0
+    bad: int = 0
+    released: int = 0
+
+
+# ── receipt ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class EntryKind(StrEnum):
+    """What a leaf of the log attests."""
+
+    GENESIS = "genesis"
+    EXCHANGE = "exchange"
+    """A unary exchange: decision and outcome in one."""
+    VALIDATION = "validation"
+    STREAM_DECISION = "stream_decision"
+    STREAM_OUTCOME = "stream_outcome"
+    REDELIVERED = "redelivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A statement on its way into the log, with what the store indexes of it."""
+
+    kind: EntryKind
+    statement: bytes
+    """UTF-8 JSON; its hash is the leaf."""
+    recorded_at: datetime
+    consumer: str = ""
+    """Department id."""
+    consumer_uri: str = ""
+    provider: str = ""
+    dataset: str = ""
+    purpose: str = ""
+    verdict: Verdict | None = None
+    request_id: str = ""
+    """Empty: the entry does not claim a request id."""
+    request_mac: bytes = b""
+    """Keyed digest of the whole request: tells a retry from another request under the same id."""
+    answer_digest: bytes = b""
+    """Salted digest of what was released; equal digests make a retry a redelivery."""
+    charges: tuple[Charge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """存证回执: a statement, its place in the log, the proof that it is there, and the signed log head."""
+
+    statement: bytes
+    leaf_index: int
+    tree_size: int
+    proof: tuple[bytes, ...]
+    """RFC 6962 §2.1.1 audit path, SHA-256 hashes from the leaf upwards."""
+    checkpoint: str
+    """C2SP signed note over origin, tree size and root."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFilter:
+    """Which receipts to list; empty means any. ``party`` and ``consumer_uri`` are what the reader may see."""
+
+    department: str = ""
+    """Provider or consumer."""
+    dataset: str = ""
+    purpose: str = ""
+    verdict: Verdict | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    party: str = ""
+    """Only receipts in which this department is provider or consumer."""
+    consumer_uri: str = ""
+    """Only receipts of this caller."""

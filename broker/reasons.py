@@ -1,0 +1,210 @@
+"""Every reason the broker can give, with its sentence in both languages.
+
+A reason code stands in ``google.rpc.ErrorInfo.reason`` or in a decision, is UPPER_SNAKE (AIP-193), never
+changes its meaning, and is explained in ``docs/error-reasons.md`` (a test compares the two). Sentences
+name what is wrong and what to do; ``{about}`` is a name (a field, a rule), never a value from a request
+or a record.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+DOMAIN = "sharebroker"
+"""``google.rpc.ErrorInfo.domain`` of every reason here."""
+
+
+class Sentence(NamedTuple):
+    """What is said to people: Chinese first, English second."""
+
+    zh: str
+    en: str
+
+
+class Reason(StrEnum):
+    """Reason codes, grouped by the step that gives them."""
+
+    # identity
+    CERTIFICATE_MISSING = "CERTIFICATE_MISSING"
+    CERTIFICATE_INVALID = "CERTIFICATE_INVALID"
+    CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
+    CERTIFICATE_REVOKED = "CERTIFICATE_REVOKED"
+    REVOCATIONS_UNREADABLE = "REVOCATIONS_UNREADABLE"
+    DEPARTMENT_UNKNOWN = "DEPARTMENT_UNKNOWN"
+    ROLE_NOT_ALLOWED = "ROLE_NOT_ALLOWED"
+    # apply
+    REQUEST_MALFORMED = "REQUEST_MALFORMED"
+    DATASET_UNKNOWN = "DATASET_UNKNOWN"
+    RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
+    SIGNED_APPLICATION_INVALID = "SIGNED_APPLICATION_INVALID"
+    CASE_NO_MISSING = "CASE_NO_MISSING"
+    SERVICE_ITEM_MISSING = "SERVICE_ITEM_MISSING"
+    OPERATOR_MISSING = "OPERATOR_MISSING"
+    LEGAL_BASIS_MISSING = "LEGAL_BASIS_MISSING"
+    SIGNED_APPLICATION_MISSING = "SIGNED_APPLICATION_MISSING"
+    # approve
+    NOTHING_PERMITS = "NOTHING_PERMITS"
+    DENIED_BY_RULE = "DENIED_BY_RULE"
+    REVIEW_REQUIRED = "REVIEW_REQUIRED"
+    DATASET_WITHHELD = "DATASET_WITHHELD"
+    PURPOSE_NOT_PERMITTED = "PURPOSE_NOT_PERMITTED"
+    LEGAL_BASIS_NOT_PERMITTED = "LEGAL_BASIS_NOT_PERMITTED"
+    FIELD_NOT_PERMITTED = "FIELD_NOT_PERMITTED"
+    OUTSIDE_VALIDITY = "OUTSIDE_VALIDITY"
+    SERVICE_ITEM_MISMATCH = "SERVICE_ITEM_MISMATCH"
+    TOO_MANY_SUBJECTS = "TOO_MANY_SUBJECTS"
+    WHOLE_DATASET_NOT_PERMITTED = "WHOLE_DATASET_NOT_PERMITTED"
+    TOO_MANY_ROWS = "TOO_MANY_ROWS"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    GRANT_UNKNOWN = "GRANT_UNKNOWN"
+    RULE_ERROR = "RULE_ERROR"
+    # transmit
+    SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
+    MASKING_FAILED = "MASKING_FAILED"
+    ANSWER_TOO_LARGE = "ANSWER_TOO_LARGE"
+    # receipt
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    DATA_CHANGED = "DATA_CHANGED"
+    LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
+    CLOCK_BEHIND_LOG = "CLOCK_BEHIND_LOG"
+    # server
+    OVERLOADED = "OVERLOADED"
+    DEADLINE_PASSED = "DEADLINE_PASSED"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    INTERNAL = "INTERNAL"
+
+
+SENTENCES: dict[Reason, Sentence] = {
+    Reason.CERTIFICATE_MISSING: Sentence(
+        "未出示客户端证书，请用本部门的证书连接。", "No client certificate; connect with your department's certificate."
+    ),
+    Reason.CERTIFICATE_INVALID: Sentence(
+        "证书不能证明部门身份，请向证书管理机构重新申领。",
+        "The certificate does not prove a department's identity; ask the certificate authority for a new one.",
+    ),
+    Reason.CERTIFICATE_EXPIRED: Sentence(
+        "证书已过期，请续期后重新连接。", "The certificate has expired; renew it and connect again."
+    ),
+    Reason.CERTIFICATE_REVOKED: Sentence(
+        "证书已吊销，请联系证书管理机构。", "The certificate has been revoked; ask the certificate authority."
+    ),
+    Reason.REVOCATIONS_UNREADABLE: Sentence(
+        "吊销列表暂不可用，为安全起见停止服务，请稍后重试或联系管理员。",
+        "The revocation list cannot be read or is out of date, so nothing is released; retry later or tell the administrator.",
+    ),
+    Reason.DEPARTMENT_UNKNOWN: Sentence(
+        "证书所属部门未登记，请联系主管部门登记。",
+        "The certificate's department is not registered; ask the authority to register it.",
+    ),
+    Reason.ROLE_NOT_ALLOWED: Sentence(
+        "该证书的角色不能调用此接口。", "This certificate's role may not call this method."
+    ),
+    Reason.REQUEST_MALFORMED: Sentence(
+        "请求格式有误，详见各字段说明。", "The request is malformed; see the field violations."
+    ),
+    Reason.DATASET_UNKNOWN: Sentence(
+        "目录中没有该数据资源，请查目录后重试。", "The catalog has no such dataset; look it up in the catalog."
+    ),
+    Reason.RESOURCE_NOT_FOUND: Sentence("没有该资源。", "There is no such resource."),
+    Reason.SIGNED_APPLICATION_INVALID: Sentence(
+        "已签名申请未通过验证，请用本部门密钥重新签署。",
+        "The signed application does not verify; sign it again with your department's key.",
+    ),
+    Reason.CASE_NO_MISSING: Sentence("缺办件编号，请补充 case_no。", "The case number is missing; supply case_no."),
+    Reason.SERVICE_ITEM_MISSING: Sentence(
+        "缺事项编码，请补充 service_item。", "The service item is missing; supply service_item."
+    ),
+    Reason.OPERATOR_MISSING: Sentence("缺经办人，请补充 operator。", "The operator is missing; supply operator."),
+    Reason.LEGAL_BASIS_MISSING: Sentence(
+        "缺使用依据，请补充 legal_basis。", "The legal basis is missing; supply legal_basis."
+    ),
+    Reason.SIGNED_APPLICATION_MISSING: Sentence(
+        "该共享要求已签名申请，请补充 signed_application。",
+        "This sharing demands a signed application; supply signed_application.",
+    ),
+    Reason.NOTHING_PERMITS: Sentence(
+        "没有规则允许本部门使用该数据资源，可向主管部门提出共享需求。",
+        "No rule permits your department this dataset; file a sharing need with the authority.",
+    ),
+    Reason.DENIED_BY_RULE: Sentence("规则 {about} 禁止此项共享。", "Rule {about} forbids this sharing."),
+    Reason.REVIEW_REQUIRED: Sentence(
+        "规则 {about} 要求人工审核。", "Rule {about} requires review by a person."
+    ),
+    Reason.DATASET_WITHHELD: Sentence(
+        "该数据资源属不予共享类。", "This dataset is withheld from sharing by law."
+    ),
+    Reason.PURPOSE_NOT_PERMITTED: Sentence(
+        "使用场景不符：该数据资源未获准用于此场景。", "Wrong purpose: this dataset is not permitted for it."
+    ),
+    Reason.LEGAL_BASIS_NOT_PERMITTED: Sentence(
+        "使用依据与已批准的依据不符。", "The legal basis is not one the permit names."
+    ),
+    Reason.FIELD_NOT_PERMITTED: Sentence("数据项 {about} 未获准共享。", "Field {about} is not permitted."),
+    Reason.OUTSIDE_VALIDITY: Sentence(
+        "共享许可不在有效期内，请联系提供部门续期。", "The permit is outside its validity; ask the provider to renew it."
+    ),
+    Reason.SERVICE_ITEM_MISMATCH: Sentence(
+        "事项编码不属于本部门或与使用场景不符。", "The service item is not your department's or does not serve this purpose."
+    ),
+    Reason.TOO_MANY_SUBJECTS: Sentence(
+        "一次查询的对象过多，请分批。", "Too many subjects in one call; ask in smaller batches."
+    ),
+    Reason.WHOLE_DATASET_NOT_PERMITTED: Sentence(
+        "未获准整体共享该数据资源，请写明查询对象。", "The whole dataset is not permitted; name the subjects."
+    ),
+    Reason.TOO_MANY_ROWS: Sentence(
+        "结果超过每次允许的行数，未返回任何数据，请缩小范围。",
+        "The answer exceeds the rows permitted in one call, so nothing was released; narrow it.",
+    ),
+    Reason.QUOTA_EXCEEDED: Sentence(
+        "已达到 {about} 的额度，请待下一周期或联系提供部门。",
+        "The quota {about} is used up; wait for the next period or ask the provider.",
+    ),
+    Reason.GRANT_UNKNOWN: Sentence("没有此共享授权。", "There is no such grant."),
+    Reason.RULE_ERROR: Sentence(
+        "规则 {about} 无法判定，按不同意处理，请联系提供部门。",
+        "Rule {about} could not be evaluated, which counts as a refusal; tell the provider.",
+    ),
+    Reason.SOURCE_UNAVAILABLE: Sentence(
+        "提供部门的数据源暂不可用，请稍后重试。", "The provider's source cannot be read now; retry later."
+    ),
+    Reason.MASKING_FAILED: Sentence(
+        "数据项 {about} 无法按要求脱敏，未返回任何数据。",
+        "Field {about} could not be masked as required, so nothing was released.",
+    ),
+    Reason.ANSWER_TOO_LARGE: Sentence(
+        "结果过大，请改用流式接口 StreamExchange。", "The answer is too large for one message; use StreamExchange."
+    ),
+    Reason.REQUEST_ID_REUSED: Sentence(
+        "request_id 已用于另一请求，请换新的 request_id。",
+        "This request_id was used for another request; use a fresh one.",
+    ),
+    Reason.DATA_CHANGED: Sentence(
+        "重试期间数据已变化，请用新的 request_id 重新查询。",
+        "The data changed since the first attempt; ask again under a fresh request_id.",
+    ),
+    Reason.LOG_UNAVAILABLE: Sentence(
+        "存证日志暂不可用，未返回任何数据，请稍后用同一 request_id 重试。",
+        "The receipt log is unavailable, so nothing was released; retry later with the same request_id.",
+    ),
+    Reason.CLOCK_BEHIND_LOG: Sentence(
+        "服务器时钟早于最近一条存证，停止放行，请管理员校时。",
+        "The broker's clock is behind its last receipt, so nothing is released; the administrator must set the clock.",
+    ),
+    Reason.OVERLOADED: Sentence("服务繁忙，请稍后重试。", "The broker is busy; retry later."),
+    Reason.DEADLINE_PASSED: Sentence(
+        "已超过调用方的时限，未返回任何数据。", "The caller's deadline passed, so nothing was released."
+    ),
+    Reason.SHUTTING_DOWN: Sentence("服务正在重启，请重试。", "The broker is restarting; retry."),
+    Reason.INTERNAL: Sentence(
+        "内部错误，未返回任何数据，请把 request_id 告知管理员。",
+        "Internal error, nothing was released; tell the administrator the request_id.",
+    ),
+}
+
+
+def sentence(reason: Reason, about: str = "") -> Sentence:
+    """The sentence of ``reason`` in both languages, about the thing named."""
+    zh, en = SENTENCES[reason]
+    return Sentence(zh.replace("{about}", about), en.replace("{about}", about))
