@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from broker.errors import VerificationFailed
+from broker.reasons import Sentence
 
 HASH_SIZE = 32
 
@@ -20,6 +21,9 @@ EMPTY_ROOT = sha256().digest()
 
 LEAF_VERSION = b"\x01"
 """First byte of every log entry; another layout of entries would take another."""
+
+INCLUSION = Sentence("包含证明", "inclusion proof")
+CONSISTENCY = Sentence("一致性证明", "consistency proof")
 
 
 def leaf_entry(statement: bytes) -> bytes:
@@ -52,20 +56,19 @@ def root_from_inclusion(leaf_hash: bytes, leaf_index: int, tree_size: int, proof
     Raises:
         VerificationFailed: the leaf is outside the tree, or the path is not of the length its place asks for.
     """
-    _require_sizes("包含证明 / inclusion proof", leaf_index, tree_size)
-    _require(leaf_index < tree_size, "包含证明：叶序号超出树 / inclusion proof: leaf index outside the tree")
-    _require_hashes("包含证明 / inclusion proof", [leaf_hash], proof)
-    too_long = "包含证明过长 / inclusion proof: too long"
+    _require_sizes(INCLUSION, leaf_index, tree_size)
+    _require(leaf_index < tree_size, INCLUSION, "叶序号超出树", "leaf index outside the tree")
+    _require_hashes(INCLUSION, [leaf_hash], proof)
     index, last, root = leaf_index, tree_size - 1, leaf_hash
     for sibling in proof:
-        _require(last > 0, too_long)
+        _require(last > 0, INCLUSION, "过长", "too long")
         if index & 1 or index == last:
             root = node_hash(sibling, root)
             index, last = _skip_missing_siblings(index, last)
         else:
             root = node_hash(root, sibling)
         index, last = index >> 1, last >> 1
-    _require(last == 0, "包含证明过短 / inclusion proof: too short")
+    _require(last == 0, INCLUSION, "过短", "too short")
     return root
 
 
@@ -77,9 +80,9 @@ def verify_inclusion(
     Raises:
         VerificationFailed: it does not, or an argument is malformed.
     """
-    _require_hashes("包含证明 / inclusion proof", [root], ())
+    _require_hashes(INCLUSION, [root], ())
     reached = root_from_inclusion(leaf_hash, leaf_index, tree_size, proof)
-    _require(reached == root, "包含证明不通向树根 / inclusion proof: does not lead to the root")
+    _require(reached == root, INCLUSION, "不通向树根", "does not lead to the root")
 
 
 def verify_consistency(
@@ -93,16 +96,16 @@ def verify_consistency(
     Raises:
         VerificationFailed: it is not a prefix, or an argument is malformed.
     """
-    _require_sizes("一致性证明 / consistency proof", first_size, second_size)
-    _require(0 < first_size <= second_size, "一致性证明：树大小不符 / consistency proof: sizes out of order")
-    _require_hashes("一致性证明 / consistency proof", [first_root, second_root], proof)
+    _require_sizes(CONSISTENCY, first_size, second_size)
+    _require(0 < first_size <= second_size, CONSISTENCY, "树大小不符", "sizes out of order")
+    _require_hashes(CONSISTENCY, [first_root, second_root], proof)
     if first_size == second_size:
-        _require(not proof, "一致性证明过长 / consistency proof: too long")
-        _require(first_root == second_root, "同样大小，树根不同 / consistency proof: same size, other root")
+        _require(not proof, CONSISTENCY, "过长", "too long")
+        _require(first_root == second_root, CONSISTENCY, "大小相同而树根不同", "same size, other root")
         return
     first, second = _roots_from_consistency(first_size, second_size, first_root, proof)
-    _require(first == first_root, "一致性证明不通向先前的树根 / consistency proof: misses the first root")
-    _require(second == second_root, "一致性证明不通向后来的树根 / consistency proof: misses the second root")
+    _require(first == first_root, CONSISTENCY, "不通向先前的树根", "misses the first root")
+    _require(second == second_root, CONSISTENCY, "不通向后来的树根", "misses the second root")
 
 
 def _roots_from_consistency(
@@ -112,20 +115,20 @@ def _roots_from_consistency(
     # A first tree that is one complete subtree is that subtree, and the proof leaves it out.
     complete = first_size & (first_size - 1) == 0
     path = [first_root, *proof] if complete else list(proof)
-    _require(len(path) > (1 if complete else 0), "一致性证明过短 / consistency proof: too short")
+    _require(len(path) > (1 if complete else 0), CONSISTENCY, "过短", "too short")
     index, last = first_size - 1, second_size - 1
     while index & 1:
         index, last = index >> 1, last >> 1
     first = second = path[0]
     for sibling in path[1:]:
-        _require(last > 0, "一致性证明过长 / consistency proof: too long")
+        _require(last > 0, CONSISTENCY, "过长", "too long")
         if index & 1 or index == last:
             first, second = node_hash(sibling, first), node_hash(sibling, second)
             index, last = _skip_missing_siblings(index, last)
         else:
             second = node_hash(second, sibling)
         index, last = index >> 1, last >> 1
-    _require(last == 0, "一致性证明过短 / consistency proof: too short")
+    _require(last == 0, CONSISTENCY, "过短", "too short")
     return first, second
 
 
@@ -136,19 +139,22 @@ def _skip_missing_siblings(index: int, last: int) -> tuple[int, int]:
     return index, last
 
 
-def _require(holds: bool, message: str) -> None:
+def _require(holds: bool, what: Sentence, zh: str, en: str) -> None:
     if not holds:
-        raise VerificationFailed(message)
+        raise VerificationFailed(f"{what.zh}：{zh} / {what.en}: {en}")
 
 
-def _require_sizes(what: str, *sizes: object) -> None:
+def _require_sizes(what: Sentence, *sizes: object) -> None:
     for size in sizes:
-        _require(type(size) is int and size >= 0, f"{what}: 不是自然数 / not a natural number")
-
-
-def _require_hashes(what: str, hashes: Sequence[object], proof: object) -> None:
-    _require(isinstance(proof, tuple | list), f"{what}: 不是哈希序列 / not a sequence of hashes")
-    for value in (*hashes, *proof):  # type: ignore[misc]  # narrowed by the line above
         _require(
-            isinstance(value, bytes) and len(value) == HASH_SIZE, f"{what}: 哈希长度不符 / bad hash length"
+            type(size) is int and size >= 0, what, "大小或序号不是自然数", "size or index no natural number"
+        )
+
+
+def _require_hashes(what: Sentence, hashes: Sequence[object], proof: object) -> None:
+    if not isinstance(proof, tuple | list):
+        raise VerificationFailed(f"{what.zh}：不是哈希序列 / {what.en}: not a sequence of hashes")
+    for value in (*hashes, *proof):
+        _require(
+            isinstance(value, bytes) and len(value) == HASH_SIZE, what, "哈希长度不符", "bad hash length"
         )

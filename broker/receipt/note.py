@@ -1,0 +1,193 @@
+"""The signed log head: C2SP tlog-checkpoint texts in C2SP signed notes, Ed25519 only.
+
+::
+
+    xinghe.example/receipts                          origin, the same as the key's name
+    5                                                tree size
+    fr8Xt…=                                          root hash, base64
+                                                     blank line
+    — xinghe.example/receipts 9mO3…=                 key name, base64(key id ‖ signature over the lines above)
+
+Reading is strict in one way throughout: what was read is printed again, and must give the same text. So no
+second spelling of a number, of base64 or of a key passes.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from broker.errors import VerificationFailed
+from broker.receipt.merkle import HASH_SIZE
+
+ED25519 = b"\x01"
+"""Signature type of signed-note."""
+
+KEY_SIZE = 32
+KEY_ID_SIZE = 4
+SIGNATURE_SIZE = 64
+MAX_SIGNATURES = 100
+"""signed-note asks verifiers for a limit of at least 16."""
+
+DASH = "— "
+"""Em dash (U+2014) and space, which begin a signature line."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """The public key of a log and the name it signs under: what an auditor trusts.
+
+    Printed as ``name+key id in hex+base64(0x01 ‖ public key)``.
+
+    Raises:
+        ValueError: the name is empty or has spaces, ``+`` or control characters, or the key is not 32 bytes.
+    """
+
+    name: str
+    public_key: bytes
+
+    def __post_init__(self) -> None:
+        if not _is_name(self.name):
+            raise ValueError("a key name is not empty and has no spaces, plus signs or control characters")
+        if len(self.public_key) != KEY_SIZE:
+            raise ValueError("an Ed25519 public key is 32 bytes long")
+
+    @property
+    def id(self) -> bytes:
+        """SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key), first 4 bytes (signed-note, Signatures)."""
+        return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[:KEY_ID_SIZE]
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.id.hex()}+{b64encode(ED25519 + self.public_key).decode()}"
+
+    @classmethod
+    def of(cls, name: str, private_key: Ed25519PrivateKey) -> VerifierKey:
+        """The key that verifies what ``private_key`` signs under ``name``."""
+        return cls(name, private_key.public_key().public_bytes_raw())
+
+    @classmethod
+    def parse(cls, text: str) -> VerifierKey:
+        """Reads a printed key.
+
+        Raises:
+            VerificationFailed: it is none, or its key id does not belong to its name and key.
+        """
+        name, _, rest = text.partition("+")
+        try:
+            key = cls(name, b64decode(rest.partition("+")[2], validate=True)[len(ED25519) :])
+        except ValueError:
+            key = None
+        if key is None or str(key) != text:
+            raise VerificationFailed(
+                "信任公钥格式或编号不符 / trust key: malformed, or not the key its id names"
+            )
+        return key
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The log's head: who it is, its size, its root.
+
+    Raises:
+        ValueError: the origin is no key name, the size negative, or the root not 32 bytes.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+
+    def __post_init__(self) -> None:
+        if not _is_name(self.origin) or self.size < 0 or len(self.root) != HASH_SIZE:
+            raise ValueError(
+                "a checkpoint has an origin without spaces, a size from 0 and a root of 32 bytes"
+            )
+
+    def text(self) -> str:
+        """The note text to sign (tlog-checkpoint, Note text), without extension lines."""
+        return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n"
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """Reads a note text. Extension lines are refused: this log writes none.
+
+    Raises:
+        VerificationFailed: it is not exactly what :meth:`Checkpoint.text` writes.
+    """
+    try:
+        origin, size, root, _ = text.split("\n")
+        checkpoint = Checkpoint(origin, int(size), b64decode(root, validate=True))
+    except ValueError:
+        checkpoint = None
+    if checkpoint is None or checkpoint.text() != text:
+        raise VerificationFailed("日志头格式不符 / checkpoint: malformed")
+    return checkpoint
+
+
+def sign_note(text: str, name: str, private_key: Ed25519PrivateKey) -> str:
+    """The note of ``text`` with one signature, under the key name ``name``.
+
+    Raises:
+        ValueError: the text is empty, has control characters or no final newline, or the name is no key name.
+    """
+    if len(text) < 2 or not text.endswith("\n") or not _is_text(text):
+        raise ValueError("a note's text is not empty, ends in a newline and has no control characters")
+    key = VerifierKey.of(name, private_key)
+    signature = key.id + private_key.sign(text.encode())
+    return f"{text}\n{DASH}{name} {b64encode(signature).decode()}\n"
+
+
+def verify_note(note: str, key: VerifierKey) -> str:
+    """The text of a note that ``key`` has signed, once. Lines of other signers are ignored, if well-formed.
+
+    Raises:
+        VerificationFailed: the note is malformed, or not signed by this key.
+    """
+    text, lines = _split_note(note)
+    signatures = [_parse_signature(line) for line in lines]
+    ours = [signature for name, key_id, signature in signatures if (name, key_id) == (key.name, key.id)]
+    if not ours:
+        raise VerificationFailed("没有信任公钥的签名 / signature: none by the trust key")
+    if len(ours) > 1:
+        raise VerificationFailed("信任公钥的签名重复 / signature: more than one by the trust key")
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(ours[0], text.encode())
+    except InvalidSignature:
+        raise VerificationFailed("签名不符 / signature: does not verify under the trust key") from None
+    return text
+
+
+def _split_note(note: str) -> tuple[str, list[str]]:
+    """Text and signature lines: the last blank line parts them (signed-note, Format)."""
+    text, blank, tail = note.rpartition("\n\n")
+    lines = tail.split("\n")
+    if not (blank and text and _is_text(note)) or lines.pop() or not 0 < len(lines) <= MAX_SIGNATURES:
+        raise VerificationFailed("日志头不是签名文本 / checkpoint: not a signed note")
+    return text + "\n", lines
+
+
+def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
+    """Key name, key id and signature of one line."""
+    name, _, encoded = line.removeprefix(DASH).partition(" ")
+    try:
+        content = b64decode(encoded, validate=True)
+    except ValueError:
+        content = b""
+    printed = f"{DASH}{name} {b64encode(content).decode()}"
+    if printed != line or not _is_name(name) or len(content) <= KEY_ID_SIZE:
+        raise VerificationFailed("签名行格式不符 / signature: malformed line")
+    return name, content[:KEY_ID_SIZE], content[KEY_ID_SIZE:]
+
+
+def _is_text(text: str) -> bool:
+    """UTF-8, and no control character but newline (signed-note, Format)."""
+    encodable = not any("\ud800" <= char <= "\udfff" for char in text)
+    return encodable and not any(char < " " and char != "\n" for char in text)
+
+
+def _is_name(name: str) -> bool:
+    """Not empty, no Unicode spaces, no plus (signed-note, Format)."""
+    return bool(name) and _is_text(name) and not any(char.isspace() or char == "+" for char in name)

@@ -1,0 +1,63 @@
+"""Verification of a receipt, offline, under a key that the verifier already trusts.
+
+The chain has five links, from the trusted key to the statement, and a failure names the one that broke:
+
+1. signature – the trust key has signed the checkpoint;
+2. checkpoint – it is well-formed, and its origin is the trust key's name;
+3. tree size – it is that of the receipt;
+4. inclusion proof – it leads from the statement's leaf to the checkpoint's root;
+5. statement – it is a JSON object that can be read in one way only.
+
+No key is ever taken from the receipt: whoever could alter it could put a key of his own there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.errors import VerificationFailed
+from broker.model import Receipt
+from broker.reasons import Sentence
+from broker.receipt.bundle import read_json
+from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
+from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
+
+STATEMENT = Sentence("存证内容", "statement")
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a receipt proves: the log with this head holds this statement."""
+
+    statement: dict[str, object]
+    checkpoint: Checkpoint
+
+
+def verify_receipt(receipt: Receipt, trust: VerifierKey) -> Verified:
+    """The statement of a receipt, once every link of the chain holds.
+
+    Args:
+        receipt: from :func:`broker.receipt.bundle.parse` or from an answer.
+        trust: the log's key, from another way than the receipt.
+
+    Raises:
+        VerificationFailed: a link broke; the message begins with it.
+    """
+    checkpoint = verify_checkpoint(receipt.checkpoint, trust)
+    if receipt.tree_size != checkpoint.size:
+        raise VerificationFailed("树大小与日志头不符 / tree size: not that of the checkpoint")
+    leaf = leaf_hash(leaf_entry(receipt.statement))
+    verify_inclusion(leaf, receipt.leaf_index, checkpoint.size, receipt.proof, checkpoint.root)
+    return Verified(read_json(receipt.statement, STATEMENT), checkpoint)
+
+
+def verify_checkpoint(note: str, trust: VerifierKey) -> Checkpoint:
+    """The log head in a note that the trust key has signed.
+
+    Raises:
+        VerificationFailed: it has not, or the note holds no head of the log of that name.
+    """
+    checkpoint = parse_checkpoint(verify_note(note, trust))
+    if checkpoint.origin != trust.name:
+        raise VerificationFailed("日志名与信任公钥不符 / checkpoint: origin is not the trust key's name")
+    return checkpoint
