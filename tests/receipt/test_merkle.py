@@ -243,6 +243,14 @@ def test_nothing_but_verification_failed(a: object, b: object, x: object, y: obj
         assert not proof
 
 
+def test_a_proof_to_a_smaller_tree_is_too_short() -> None:
+    """A proof that leads to the root claimed, but in fewer steps than the size claimed asks for, fails."""
+    with pytest.raises(VerificationFailed, match="too short"):
+        verify_consistency(2, 8, ROOTS[1], ROOTS[3], subproof(2, LEAVES[:4]))
+    with pytest.raises(VerificationFailed, match="too short"):
+        verify_inclusion(LEAVES[1], 1, 8, path(1, LEAVES[:4]), ROOTS[3])
+
+
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (0, 5), (5, 0), (6, 5)])
 def test_empty_and_shrinking_trees_prove_nothing(first: int, second: int) -> None:
     """A log that starts over or shrinks cannot be shown consistent."""

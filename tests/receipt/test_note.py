@@ -153,7 +153,7 @@ def test_other_signers_are_ignored_but_do_not_help() -> None:
 
 
 def test_a_line_that_claims_the_trusted_key_must_verify() -> None:
-    """A bad signature under the trusted name and id fails the note, and so does a second beside a good one."""
+    """A bad signature under the trusted name and id fails the note, and so does one beside a good one."""
     forged = f"— {NAME} {b64encode(KEY.id + bytes(64)).decode()}\n"
     with pytest.raises(VerificationFailed, match="does not verify"):
         verify_note(HEAD.text() + "\n" + forged, KEY)

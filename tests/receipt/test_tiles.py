@@ -185,6 +185,26 @@ def test_uncommitted_tiles_never_reach_the_shared_cache() -> None:
     assert list(Tree(600, store.read, shared).inclusion_proof(3)) == path(3, 0, 600)
 
 
+def test_a_tree_not_yet_stored_prefers_its_own_tiles() -> None:
+    """What another replica has committed meanwhile does not mix with the leaves of a batch that lost."""
+    shared = TileCache()
+    tree, _ = Tree(0, Store().read, shared).append(LEAVES[:250])
+    lost, _ = tree.append([leaf_hash(b"never committed")] * 300)
+    expected = lost.inclusion_proof(260)
+    tree.append(LEAVES[250:600])[0].stored()
+    assert lost.inclusion_proof(260) == expected
+
+
+def test_only_full_tiles_are_shared() -> None:
+    """A partial tile grows in other processes, so it is read again and never taken from the cache."""
+    store, shared = Store(), TileCache()
+    tree, changed = Tree(0, store.read, shared).append(LEAVES[:300])
+    store.tiles.update(changed)
+    tree.stored()
+    store.tiles.update(Tree(300, store.read).append(LEAVES[300:600])[1])
+    assert Tree(600, store.read, shared).root() == mth(0, 600)
+
+
 def test_stored_trees_keep_only_their_edge() -> None:
     """A log that lives for long holds one partial tile a level and a bounded cache, whatever it appended."""
     few = TileCache(capacity=4)

@@ -232,7 +232,7 @@ def test_openssl_agrees_about_the_signature(tmp_path: Path) -> None:
 
 
 def test_the_documented_example_verifies() -> None:
-    """Key, receipt and values in between are true in the documentation: second verifiers are tried on them."""
+    """Key, receipt and values in the documentation are true, for second verifiers are tried on them."""
     document = FORMAT_DOC.read_text()
     vkey, exported = re.findall(
         r"```(?:text|json)\n(.*?)```", document.partition("## Worked example")[2], re.S
