@@ -63,7 +63,10 @@ class Source(Protocol):
         ...
 
     def newest(self, column: str) -> datetime | None:
-        """The newest time or date in ``column`` (aware, UTC), or None for an empty source.
+        """The newest time in ``column``, or None when there is none.
+
+        Aware where the source knows the offset, else naive, in the provider's local time; a date counts
+        from its midnight. What is no time is passed over.
 
         Raises:
             SourceError: it cannot be read.

@@ -1,0 +1,225 @@
+"""Tables of SQLite and PostgreSQL databases, through SQLAlchemy Core, read-only.
+
+Names from the catalog are quoted by SQLAlchemy, values are bound; the session itself cannot write
+(SQLite: ``mode=ro`` and ``query_only``; PostgreSQL: ``default_transaction_read_only``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from adapters.sources.columns import batch_of
+from adapters.sources.contract import Query, SourceError
+from adapters.sources.options import check_options
+from adapters.sources.postgresql import register_loaders
+from adapters.sources.times import CANDIDATES, newest_of
+
+Statement = sa.Select[*tuple[Any, ...]]
+Row = sa.Row[*tuple[Any, ...]]
+
+STATEMENT_SECONDS = 30
+"""A statement, or one step of a stream, that takes longer is ended."""
+CONNECT_SECONDS = 5
+_MOST_STATEMENTS = 256
+"""Distinct shapes of query kept compiled per source."""
+
+
+class SqlSource:
+    """One table or view. Options: ``url``, ``table``, and ``schema`` for one outside the search path."""
+
+    kind: ClassVar[str] = "sql"
+
+    def __init__(self, options: Mapping[str, str], base: str) -> None:
+        check_options(self.kind, options, required={"url", "table"}, optional={"schema"})
+        self._table = sa.table(options["table"], schema=options.get("schema"))
+        self._name = options["table"]
+        self._engine = _engine(options["url"], base)
+        self._statements: dict[object, Statement] = {}
+
+    def read(self, query: Query, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        if query.subjects and not query.subject_columns:
+            raise SourceError(f"{self._name}: subjects, but no column to find them in")
+        values: dict[str, object] = {f"prefix_{i}": prefix for i, (_, prefix) in enumerate(query.prefixes)}
+        values |= {"subjects": list(query.subjects)} if query.subjects else {}
+        values |= {"limit": query.limit} if query.limit is not None else {}
+        statement = self._statement(query)
+        names = list(query.columns)
+        if query.limit is not None and query.limit <= batch_rows:
+            rows = self._all(statement, values)
+            return iter([batch_of(names, rows)] if rows else [])
+        return (batch_of(names, rows) for rows in self._parts(statement, values, batch_rows))
+
+    def newest(self, column: str) -> datetime | None:
+        wanted: sa.ColumnClause[Any] = sa.column(column)
+        statement = (
+            sa.select(wanted)
+            .select_from(self._table)
+            .where(wanted.is_not(None))
+            .order_by(wanted.desc())
+            .limit(CANDIDATES)
+        )
+        return newest_of(row[0] for row in self._all(statement, {}))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _statement(self, query: Query) -> Statement:
+        """Built once per shape of query, so that SQLAlchemy finds it compiled."""
+        shape = (
+            tuple(query.columns.values()),
+            tuple(query.subject_columns) if query.subjects else None,
+            tuple(column for column, _ in query.prefixes),
+            tuple(query.order_by),
+            query.limit is None,
+        )
+        statement = self._statements.get(shape)
+        if statement is None:
+            if len(self._statements) >= _MOST_STATEMENTS:
+                self._statements.clear()
+            statement = self._statements[shape] = _select(self._table, query)
+        return statement
+
+    def _all(self, statement: Statement, values: Mapping[str, object]) -> Sequence[Row]:
+        with self._failures(), self._engine.connect() as connection:
+            _start_clock(connection)
+            return connection.execute(statement, values).fetchall()
+
+    def _parts(
+        self, statement: Statement, values: Mapping[str, object], batch_rows: int
+    ) -> Iterator[Sequence[Row]]:
+        with self._failures(), self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":
+                # A cursor on the server needs a transaction; without one everything would be fetched at once.
+                connection = connection.execution_options(isolation_level="READ COMMITTED")
+            _start_clock(connection)
+            with connection.execution_options(yield_per=batch_rows).execute(statement, values) as result:
+                for part in result.partitions():
+                    yield part
+                    _start_clock(connection)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        except (ValueError, OverflowError) as error:
+            cause = error  # the driver cannot send a subject: a NUL, a lone surrogate
+        else:
+            return
+        # Not chained: the driver's message may quote values.
+        raise SourceError(f"{self._name}: {type(cause).__name__}") from None
+
+
+def _select(table: sa.TableClause, query: Query) -> Statement:
+    # Binds have no type of their own: PostgreSQL then takes that of the column, and uses its index.
+    statement: Statement = sa.select(*(sa.column(name) for name in query.columns.values())).select_from(table)
+    if query.subjects:
+        subjects: sa.BindParameter[str] = sa.bindparam("subjects", expanding=True)
+        statement = statement.where(
+            sa.or_(*(sa.column(name).in_(subjects) for name in query.subject_columns))
+        )
+    for i, (name, _) in enumerate(query.prefixes):
+        prefix = sa.bindparam(f"prefix_{i}", type_=sa.String())
+        # Not LIKE, which ignores case in SQLite; not a range, which depends on PostgreSQL's collation.
+        begin = sa.func.substr(sa.cast(sa.column(name), sa.String()), 1, sa.func.length(prefix))
+        statement = statement.where(begin == prefix)
+    statement = statement.order_by(*(sa.column(name) for name in query.order_by))
+    return statement if query.limit is None else statement.limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+# ── engines ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _engine(url: str, base: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        raise SourceError("source sql: option url is no database URL") from None
+    opener = _OPENERS.get(parsed.get_backend_name())
+    if opener is None:
+        raise SourceError(
+            f"source sql: databases are {' and '.join(_OPENERS)}, not {parsed.get_backend_name()}"
+        )
+    return opener(parsed, base)
+
+
+def _create(url: sa.URL, connect_args: Mapping[str, object]) -> sa.Engine:
+    return sa.create_engine(
+        url,
+        connect_args=dict(connect_args),
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        pool_size=8,
+        max_overflow=8,
+        pool_timeout=CONNECT_SECONDS,
+        pool_use_lifo=True,
+    )
+
+
+def _open_sqlite(url: sa.URL, base: str) -> sa.Engine:
+    path = Path(base, url.database or "").absolute()
+    if not path.is_file():
+        raise SourceError(f"source sql: there is no database file {path.name}")
+    read_only = sa.URL.create(
+        "sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"}
+    )
+    engine = _create(read_only, {"timeout": CONNECT_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        connection.execute("PRAGMA query_only = ON")
+        # Damaged text becomes U+FFFD and its row bad; raising would hide the rows beside it.
+        connection.text_factory = _decode
+        deadline = record.info["deadline"] = _Deadline()
+        connection.set_progress_handler(deadline.has_passed, 10_000)
+
+    return engine
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _open_postgresql(url: sa.URL, base: str) -> sa.Engine:
+    settings = f"-c default_transaction_read_only=on -c statement_timeout={STATEMENT_SECONDS}s"
+    engine = _create(
+        url.set(drivername="postgresql+psycopg"), {"options": settings, "connect_timeout": CONNECT_SECONDS}
+    )
+
+    sa.event.listen(engine, "connect", register_loaders)
+    return engine
+
+
+_OPENERS: Mapping[str, Callable[[sa.URL, str], sa.Engine]] = {
+    "sqlite": _open_sqlite,
+    "postgresql": _open_postgresql,
+}
+
+
+class _Deadline:
+    """SQLite has no statement timeout: its progress handler asks this."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+
+    def start(self) -> None:
+        self._at = time.monotonic() + STATEMENT_SECONDS
+
+    def has_passed(self) -> bool:
+        return time.monotonic() > self._at
+
+
+def _start_clock(connection: sa.Connection) -> None:
+    if deadline := connection.info.get("deadline"):
+        deadline.start()
