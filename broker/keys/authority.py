@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.errors import SetUpError
 from broker.keys.certificates import (
+    UNREADABLE,
     cert_pem,
     key_pem,
     leaf_certificate,
@@ -107,7 +108,7 @@ class Authority:
             certificate = x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes())
             key = serialization.load_pem_private_key(secret, password=None)
             city = _trust_domain(certificate)
-        except (OSError, ValueError, TypeError):
+        except (OSError, TypeError, *UNREADABLE):
             raise SetUpError(
                 f"{folder} 中没有可用的证书管理机构，请先执行 sharebroker pki init。",
                 f"{folder} holds no usable authority; run sharebroker pki init first.",

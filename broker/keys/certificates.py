@@ -10,12 +10,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from broker.keys.journal import IssuedRecord, RevocationReason
 from broker.keys.spiffe import BrokerId, SpiffeId
+
+UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+)
+"""All that ``cryptography`` raises for a certificate or list that is malformed or lacks a part."""
 
 BACKDATE = timedelta(minutes=5)
 """Clocks of departments run apart; what is new must not be "not yet valid" at its first use."""
@@ -45,12 +56,9 @@ def only_uri(certificate: x509.Certificate) -> str:
     """The one URI among the subject alternative names.
 
     Raises:
-        ValueError: there is none, or more than one, or the extension is missing or malformed.
+        UNREADABLE: there is none, or more than one, or the extension is missing or malformed.
     """
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        raise ValueError("no subject alternative name") from None
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
     return uri
 

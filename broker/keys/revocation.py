@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.errors import Unavailable
+from broker.keys.certificates import UNREADABLE
 from broker.reasons import Reason
 
 CHECK_EVERY = 0.2
@@ -76,7 +77,7 @@ class Revocations:
                 return  # another thread has just looked
             try:
                 self._current = self._read()
-            except (OSError, ValueError, x509.ExtensionNotFound):
+            except (OSError, *UNREADABLE):
                 self._current = None
             self._look_again = time.monotonic() + CHECK_EVERY
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
 import time
@@ -198,3 +199,18 @@ def test_many_threads_never_see_a_gap(
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_no_damage_is_read_as_a_list(authority: Authority, file: Path) -> None:
+    """Whichever signed byte is changed, wherever it is cut: no list, and no other error."""
+    authority.revoke(str(authority.issue("tax", Role.SYSTEM, "a").spiffe_id))
+    crl = x509.load_pem_x509_crl(file.read_bytes())
+    der = crl.public_bytes(serialization.Encoding.DER)
+    signed = len(crl.tbs_certlist_bytes) + der.index(crl.tbs_certlist_bytes)
+    for place in range(signed):
+        bent = der[:place] + bytes([der[place] ^ 1]) + der[place + 1 :]
+        for damaged in (bent, der[:place]):
+            lines = base64.encodebytes(damaged)
+            file.write_bytes(b"-----BEGIN X509 CRL-----\n" + lines + b"-----END X509 CRL-----\n")
+            with pytest.raises(Unavailable):
+                Revocations(file, authority.certificate).is_revoked(1)
