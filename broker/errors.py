@@ -9,6 +9,7 @@
     ├── NotFound                 NOT_FOUND
     ├── Conflict                 ALREADY_EXISTS
     ├── Changed                  ABORTED
+    ├── TooLarge                 FAILED_PRECONDITION
     ├── Exhausted                RESOURCE_EXHAUSTED
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
@@ -76,6 +77,10 @@ class Conflict(BrokerError):
 
 class Changed(BrokerError):
     """A retry found other data than the first attempt."""
+
+
+class TooLarge(BrokerError):
+    """The answer does not fit into one message; the streamed call takes it."""
 
 
 class Exhausted(BrokerError):

@@ -73,11 +73,14 @@ class Reason(StrEnum):
     DEADLINE_PASSED = "DEADLINE_PASSED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     INTERNAL = "INTERNAL"
+    # client
+    BROKER_UNREACHABLE = "BROKER_UNREACHABLE"
 
 
 SENTENCES: dict[Reason, Sentence] = {
     Reason.CERTIFICATE_MISSING: Sentence(
-        "未出示客户端证书，请用本部门的证书连接。", "No client certificate; connect with your department's certificate."
+        "未出示客户端证书，请用本部门的证书连接。",
+        "No client certificate; connect with your department's certificate.",
     ),
     Reason.CERTIFICATE_INVALID: Sentence(
         "证书不能证明部门身份，请向证书管理机构重新申领。",
@@ -104,18 +107,23 @@ SENTENCES: dict[Reason, Sentence] = {
         "请求格式有误，详见各字段说明。", "The request is malformed; see the field violations."
     ),
     Reason.DATASET_UNKNOWN: Sentence(
-        "目录中没有该数据资源，请查目录后重试。", "The catalog has no such dataset; look it up in the catalog."
+        "目录中没有该数据资源，请查目录后重试。",
+        "The catalog has no such dataset; look it up in the catalog.",
     ),
     Reason.RESOURCE_NOT_FOUND: Sentence("没有该资源。", "There is no such resource."),
     Reason.SIGNED_APPLICATION_INVALID: Sentence(
         "已签名申请未通过验证，请用本部门密钥重新签署。",
         "The signed application does not verify; sign it again with your department's key.",
     ),
-    Reason.CASE_NO_MISSING: Sentence("缺办件编号，请补充 case_no。", "The case number is missing; supply case_no."),
+    Reason.CASE_NO_MISSING: Sentence(
+        "缺办件编号，请补充 case_no。", "The case number is missing; supply case_no."
+    ),
     Reason.SERVICE_ITEM_MISSING: Sentence(
         "缺事项编码，请补充 service_item。", "The service item is missing; supply service_item."
     ),
-    Reason.OPERATOR_MISSING: Sentence("缺经办人，请补充 operator。", "The operator is missing; supply operator."),
+    Reason.OPERATOR_MISSING: Sentence(
+        "缺经办人，请补充 operator。", "The operator is missing; supply operator."
+    ),
     Reason.LEGAL_BASIS_MISSING: Sentence(
         "缺使用依据，请补充 legal_basis。", "The legal basis is missing; supply legal_basis."
     ),
@@ -142,10 +150,12 @@ SENTENCES: dict[Reason, Sentence] = {
     ),
     Reason.FIELD_NOT_PERMITTED: Sentence("数据项 {about} 未获准共享。", "Field {about} is not permitted."),
     Reason.OUTSIDE_VALIDITY: Sentence(
-        "共享许可不在有效期内，请联系提供部门续期。", "The permit is outside its validity; ask the provider to renew it."
+        "共享许可不在有效期内，请联系提供部门续期。",
+        "The permit is outside its validity; ask the provider to renew it.",
     ),
     Reason.SERVICE_ITEM_MISMATCH: Sentence(
-        "事项编码不属于本部门或与使用场景不符。", "The service item is not your department's or does not serve this purpose."
+        "事项编码不属于本部门或与使用场景不符。",
+        "The service item is not your department's or does not serve this purpose.",
     ),
     Reason.TOO_MANY_SUBJECTS: Sentence(
         "一次查询的对象过多，请分批。", "Too many subjects in one call; ask in smaller batches."
@@ -174,7 +184,8 @@ SENTENCES: dict[Reason, Sentence] = {
         "Field {about} could not be masked as required, so nothing was released.",
     ),
     Reason.ANSWER_TOO_LARGE: Sentence(
-        "结果过大，请改用流式接口 StreamExchange。", "The answer is too large for one message; use StreamExchange."
+        "结果过大，请改用流式接口 StreamExchange。",
+        "The answer is too large for one message; use StreamExchange.",
     ),
     Reason.REQUEST_ID_REUSED: Sentence(
         "request_id 已用于另一请求，请换新的 request_id。",
@@ -197,6 +208,10 @@ SENTENCES: dict[Reason, Sentence] = {
         "已超过调用方的时限，未返回任何数据。", "The caller's deadline passed, so nothing was released."
     ),
     Reason.SHUTTING_DOWN: Sentence("服务正在重启，请重试。", "The broker is restarting; retry."),
+    Reason.BROKER_UNREACHABLE: Sentence(
+        "连不上共享交换服务，请检查地址、证书和网络后用同一 request_id 重试。",
+        "The broker cannot be reached; check address, certificate and network, then retry with the same request_id.",
+    ),
     Reason.INTERNAL: Sentence(
         "内部错误，未返回任何数据，请把 request_id 告知管理员。",
         "Internal error, nothing was released; tell the administrator the request_id.",

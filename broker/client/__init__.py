@@ -1,0 +1,33 @@
+"""The SDK that a department's system imports: connect, exchange, stream to Arrow, verify receipts.
+
+::
+
+    from broker.client import Client, Credentials
+
+    with Client("127.0.0.1:7443", Credentials.load("pki/housing_fund-system-counter-1")) as broker:
+        exchanged = broker.exchange(
+            dataset="civil_affairs.marriage", fields=["status"], subjects=[applicant],
+            purpose="housing_fund_withdrawal", service_item="990100-GJJ-0003", case_no="…",
+            legal_basis="住房公积金管理条例 第二十四条", operator="…",
+        )
+
+Errors are those of :mod:`broker.errors`; a refusal is no error but a decision with reasons.
+"""
+
+from broker.client.client import Client, Exchanged, Stream
+from broker.client.credentials import Credentials
+from broker.receipt.bundle import export as export_receipt
+from broker.receipt.bundle import parse as parse_receipt
+from broker.receipt.note import VerifierKey
+from broker.receipt.verify import verify_receipt
+
+__all__ = [
+    "Client",
+    "Credentials",
+    "Exchanged",
+    "Stream",
+    "VerifierKey",
+    "export_receipt",
+    "parse_receipt",
+    "verify_receipt",
+]

@@ -105,30 +105,30 @@ class StreamExchangeResponse(_message.Message):
     def __init__(self, opening: _Optional[_Union[StreamOpening, _Mapping]] = ..., chunk: _Optional[bytes] = ..., outcome: _Optional[_Union[StreamOutcome, _Mapping]] = ...) -> None: ...
 
 class StreamOpening(_message.Message):
-    __slots__ = ("decision", "receipt", "columns")
+    __slots__ = ("decision", "receipt", "columns", "nonce")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     receipt: Receipt
     columns: _containers.RepeatedCompositeFieldContainer[Column]
-    def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ...) -> None: ...
+    nonce: bytes
+    def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
 class StreamOutcome(_message.Message):
-    __slots__ = ("status", "as_of", "counts", "nonce", "digest", "receipt")
+    __slots__ = ("status", "as_of", "counts", "digest", "receipt")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     AS_OF_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
-    NONCE_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     status: AnswerStatus
     as_of: _timestamp_pb2.Timestamp
     counts: RowCounts
-    nonce: bytes
     digest: bytes
     receipt: Receipt
-    def __init__(self, status: _Optional[_Union[AnswerStatus, str]] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Union[RowCounts, _Mapping]] = ..., nonce: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
+    def __init__(self, status: _Optional[_Union[AnswerStatus, str]] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Union[RowCounts, _Mapping]] = ..., digest: _Optional[bytes] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
 
 class Reason(_message.Message):
     __slots__ = ("code", "zh", "en", "about")

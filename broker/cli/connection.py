@@ -1,0 +1,44 @@
+"""Options that every command talking to a broker takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.client import Client, Credentials, VerifierKey
+from broker.errors import SetUpError
+
+Address = Annotated[
+    str, typer.Option("--broker", envvar="SHAREBROKER_ADDRESS", help="服务地址 / address of the broker")
+]
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--identity", envvar="SHAREBROKER_IDENTITY", help="证书目录 / folder that `pki issue` wrote"
+    ),
+]
+Trust = Annotated[
+    Path, typer.Option("--trust", help="日志公钥文件，须另行取得 / the log's verifier key, got separately")
+]
+Json = Annotated[bool, typer.Option("--json", help="机器可读输出 / print for machines")]
+
+
+def connect(address: str, folder: Path, trust: Path | None = None) -> Client:
+    """A client under the identity in ``folder``."""
+    return Client(address, Credentials.load(folder), trust=read_trust(trust) if trust else None)
+
+
+def read_trust(path: Path) -> VerifierKey:
+    """The verifier key in a file.
+
+    Raises:
+        SetUpError: the file is missing.
+        VerificationFailed: it holds no verifier key.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise SetUpError(f"无法读取日志公钥 {path}。", f"The verifier key {path} cannot be read.") from None
+    return VerifierKey.parse(text.removesuffix("\n"))

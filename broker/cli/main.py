@@ -1,0 +1,57 @@
+"""The ``sharebroker`` command."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from broker.cli import city, db, demo, pki, receipt, serve
+from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
+
+app = typer.Typer(
+    name="sharebroker",
+    help="政务数据共享交换 / governed data sharing between government departments",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(pki.app, name="pki")
+app.add_typer(receipt.app, name="receipt")
+app.add_typer(db.app, name="db")
+app.add_typer(city.app, name="city")
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+
+EXIT_REFUSED, EXIT_SET_UP, EXIT_UNVERIFIED = 1, 2, 3
+
+
+def main() -> NoReturn:
+    """Run the command; what goes wrong is said in two lines, Chinese and English, never as a traceback.
+
+    Exit codes: 0 done, 1 the broker refused or could not be reached, 2 something must be set up or given
+    differently, 3 a proof or signature does not hold.
+    """
+    try:
+        app()
+    except SetUpError as error:
+        _fail(EXIT_SET_UP, error.zh, error.en)
+    except VerificationFailed as error:
+        _fail(EXIT_UNVERIFIED, f"验证未通过：{error}", "verification failed")
+    except MalformedRequest as error:
+        said = error.sentence
+        lines = [f"  {v.field}: {v.zh} / {v.en}" for v in error.violations]
+        _fail(EXIT_REFUSED, said.zh, said.en, *lines)
+    except BrokerError as error:
+        said = error.sentence
+        _fail(EXIT_REFUSED, said.zh, f"{said.en} ({error.reason})")
+    except KeyboardInterrupt:
+        _fail(130, "已中断。", "Interrupted.")
+    sys.exit(0)
+
+
+def _fail(code: int, *lines: str) -> NoReturn:
+    for line in lines:
+        print(line, file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,199 @@
+"""``sharebroker receipt``: list, show, export and verify receipts."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from broker.cli.connection import Address, Folder, Json, Trust, connect, read_trust
+from broker.client import export_receipt, parse_receipt, verify_receipt
+from broker.errors import SetUpError
+from broker.model import Receipt, Verdict
+from broker.reasons import Reason, sentence
+
+app = typer.Typer(
+    help="存证回执：列出、查看、导出、验证 / list, show, export and verify receipts", no_args_is_help=True
+)
+
+Lang = StrEnum("Lang", ["zh", "en"])
+Language = Annotated[Lang, typer.Option("--lang", help="语言 / language")]
+VERDICT_TITLES = {"permit": "同意", "deny": "不同意", "review": "转审核", "needs_supplement": "待补正"}
+STATUS_TITLES = {"found": "有", "none": "无", "doubtful": "存疑", "stale": "过期"}
+
+
+@app.command("list")
+def list_receipts(
+    address: Address,
+    identity: Folder,
+    department: Annotated[str, typer.Option(help="提供或需求部门 / provider or consumer")] = "",
+    dataset: Annotated[str, typer.Option(help="数据资源 / dataset")] = "",
+    purpose: Annotated[str, typer.Option(help="使用场景 / purpose")] = "",
+    decision: Annotated[Verdict | None, typer.Option(help="结论 / verdict")] = None,
+    since: Annotated[datetime | None, typer.Option(help="起 / recorded at or after")] = None,
+    until: Annotated[datetime | None, typer.Option(help="止 / recorded before")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="最多条数 / at most so many")] = 50,
+    as_json: Json = False,
+) -> None:
+    """列出本人可查的回执，新的在前 / list the receipts you may read, newest first."""
+    table = Table(
+        "序号 leaf", "时间 recorded", "需求 consumer", "数据资源 dataset", "场景 purpose", "结论 verdict"
+    )
+    with connect(address, identity) as broker:
+        found = broker.receipts(
+            department=department,
+            dataset=dataset,
+            purpose=purpose,
+            verdict=decision,
+            since=since,
+            until=until,
+        )
+        for _, receipt in zip(range(limit), found, strict=False):
+            statement = orjson.loads(receipt.statement)
+            if as_json:
+                _print_json({"leaf_index": receipt.leaf_index, "statement": statement})
+            else:
+                table.add_row(str(receipt.leaf_index), *_row(statement))
+    if not as_json:
+        Console().print(table)
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="导出的回执文件 / exported receipt")],
+    lang: Language = Lang.zh,
+    as_json: Json = False,
+) -> None:
+    """显示一份导出的回执（不验证） / show an exported receipt, unverified."""
+    receipt = _read(file)
+    statement = orjson.loads(receipt.statement)
+    if as_json:
+        _print_json(
+            {"leaf_index": receipt.leaf_index, "tree_size": receipt.tree_size, "statement": statement}
+        )
+        return
+    Console().print(describe(receipt.leaf_index, statement, lang))
+
+
+@app.command()
+def export(
+    leaf_index: Annotated[int, typer.Argument(min=0, help="序号 / leaf index")],
+    address: Address,
+    identity: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="输出文件，缺省为标准输出 / file; standard output if absent")
+    ] = None,
+) -> None:
+    """导出回执及其证明，可离线验证 / export a receipt with its proof, to be verified offline."""
+    with connect(address, identity) as broker:
+        exported = export_receipt(broker.receipt(leaf_index))
+    if out is None:
+        sys.stdout.buffer.write(exported + b"\n")
+    else:
+        out.write_bytes(exported + b"\n")
+        print(f"已写入 / written: {out}")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="导出的回执文件 / exported receipt")],
+    trust: Trust,
+    as_json: Json = False,
+) -> None:
+    """离线验证一份回执：签名、证明、内容 / verify a receipt offline: signature, proof, content."""
+    receipt = _read(file)
+    verified = verify_receipt(receipt, read_trust(trust))
+    checkpoint = verified.checkpoint
+    if as_json:
+        _print_json({"verified": True, "origin": checkpoint.origin, "leaf_index": receipt.leaf_index})
+        return
+    print(
+        f"验证通过：第 {receipt.leaf_index} 条存证在日志 {checkpoint.origin} 前 {checkpoint.size} 条之中，签名有效。\n"
+        f"Verified: leaf {receipt.leaf_index} is among the first {checkpoint.size} of log {checkpoint.origin}, "
+        "and the signature holds."
+    )
+
+
+def describe(leaf_index: int, statement: dict[str, Any], lang: Lang) -> Table:
+    """A statement as a table of two columns for people."""
+    zh = lang is Lang.zh
+    table = Table(title=f"存证回执 {leaf_index}" if zh else f"Receipt {leaf_index}", show_header=False)
+    for label_zh, label_en, value in _lines(statement, zh):
+        if value:
+            table.add_row(label_zh if zh else label_en, value)
+    return table
+
+
+def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
+    if "decision" not in statement:
+        return [
+            ("类别", "kind", statement["kind"]),
+            ("时间", "recorded", statement["recorded_at"]),
+            ("日志", "origin", statement.get("origin", "")),
+        ]
+    decision, outcome = statement["decision"], statement.get("outcome") or {}
+    rows = outcome.get("rows", {})
+    masks = statement["obligations"]["masks"]
+    counted = f"读 read {rows['read']}，坏 bad {rows['bad']}，放 released {rows['released']}" if rows else ""
+    return [
+        ("类别", "kind", statement["kind"]),
+        ("时间", "recorded", statement["recorded_at"]),
+        ("需求部门", "consumer", f"{statement['consumer']['department']}  {statement['consumer']['uri']}"),
+        ("提供部门", "provider", statement["provider"]),
+        ("数据资源", "dataset", statement["dataset"]),
+        ("数据项", "fields", "、".join(statement["fields"]) if zh else ", ".join(statement["fields"])),
+        ("使用场景", "purpose", statement["purpose"]),
+        ("使用依据", "legal basis", statement["legal_basis"]),
+        ("事项编码", "service item", statement["service_item"]),
+        ("办件编号", "case number", statement["case_no"]),
+        ("经办人", "operator", statement["operator"]),
+        ("结论", "verdict", VERDICT_TITLES[decision["verdict"]] if zh else decision["verdict"]),
+        ("规则", "rules", ", ".join(decision["rules"])),
+        ("理由", "reasons", _reasons(decision["reasons"] + decision["missing"], zh)),
+        ("脱敏", "masks", ", ".join(f"{name}: {m['operator']}@{m['version']}" for name, m in masks.items())),
+        ("状态", "status", _status(outcome, zh)),
+        ("数据时点", "as of", outcome.get("as_of") or ""),
+        ("行数", "rows", counted),
+        ("请求号", "request id", statement["request_id"]),
+        ("策略包", "bundle", decision["bundle"]),
+    ]
+
+
+def _reasons(reasons: list[dict[str, str]], zh: bool) -> str:
+    said = [(r["code"], sentence(Reason(r["code"]), r["about"])) for r in reasons]
+    return "\n".join(f"{code}: {text.zh if zh else text.en}" for code, text in said)
+
+
+def _status(outcome: dict[str, Any], zh: bool) -> str:
+    status = outcome.get("status", "")
+    return STATUS_TITLES.get(status, "") if zh else status
+
+
+def _row(statement: dict[str, Any]) -> list[str]:
+    if "decision" not in statement:
+        return [statement["recorded_at"], "", statement["kind"], "", ""]
+    return [
+        statement["recorded_at"],
+        statement["consumer"]["department"],
+        statement["dataset"],
+        statement["purpose"],
+        VERDICT_TITLES[statement["decision"]["verdict"]],
+    ]
+
+
+def _read(file: Path) -> Receipt:
+    try:
+        return parse_receipt(file.read_bytes().removesuffix(b"\n"))
+    except OSError:
+        raise SetUpError(f"无法读取回执文件 {file}。", f"The receipt {file} cannot be read.") from None
+
+
+def _print_json(value: object) -> None:
+    print(orjson.dumps(value).decode())

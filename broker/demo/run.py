@@ -1,0 +1,180 @@
+"""The main job: start the broker, let the departments' processes run both scenarios, verify what they got."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from adapters.sources.contract import Query
+from adapters.sources.registry import load_sources
+from broker.approve.bundle import Bundle
+from broker.client import VerifierKey, parse_receipt, verify_receipt
+from broker.demo.scenarios import SCENARIOS, WITHDRAWAL, WITHDRAWAL_ITEMS, Ask, Scenario
+from broker.demo.setup import Embedded
+from broker.errors import SetUpError
+
+START_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """A first sharing, as its consumer's clock saw it, in milliseconds."""
+
+    filing_to_grant: float
+    """From the application (decided, no data) to the decision."""
+    grant_to_first_data: float
+    """From there to the first masked record, with its receipt."""
+    call: float
+    """One call later on, under the same policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One exchange of a scenario: what was asked, what the provider has, what came back."""
+
+    scenario: Scenario
+    ask: Ask
+    before: list[dict[str, object]]
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the demo has to tell."""
+
+    exchanges: tuple[Told, ...]
+    clocks: Clocks
+    verified: int
+    receipts: Path
+    trust: Path
+
+
+def run(embedded: Embedded, bundle: Bundle) -> Report:
+    """Run both scenarios and verify every receipt with the broker stopped.
+
+    Raises:
+        SetUpError: the broker or a department's process did not run.
+        VerificationFailed: a receipt does not hold.
+    """
+    with broker_process(embedded) as address:
+        told = [t for scenario in SCENARIOS for t in _scenario(embedded, bundle, address, scenario)]
+        clocks = _clocks(embedded, address)
+    receipts = embedded.folder / "receipts"
+    receipts.mkdir(exist_ok=True)
+    trust = VerifierKey.parse(embedded.trust.read_text("utf-8").strip())
+    for number, one in enumerate(told, 1):
+        exported = orjson.dumps(one.result["receipt"], option=orjson.OPT_INDENT_2)
+        (receipts / f"{number}.json").write_bytes(exported + b"\n")
+        verify_receipt(parse_receipt(exported), trust)
+    return Report(tuple(told), clocks, len(told), receipts, embedded.trust)
+
+
+@contextmanager
+def broker_process(embedded: Embedded) -> Iterator[str]:
+    """A broker in a process of its own, for as long as the block runs; gives its address.
+
+    Raises:
+        SetUpError: it did not start; its own message says why.
+    """
+    port_file = embedded.folder / "broker.port"
+    port_file.unlink(missing_ok=True)
+    with (embedded.folder / "broker.log").open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "broker.cli", "serve", "--config", str(embedded.settings)], stderr=output
+        )
+    try:
+        yield f"127.0.0.1:{_port(process, port_file, embedded.folder / 'broker.log')}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _port(process: subprocess.Popen[bytes], port_file: Path, log: Path) -> int:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if port_file.exists() and (text := port_file.read_text().strip()):
+            return int(text)
+        time.sleep(0.02)
+    raise SetUpError(
+        f"服务未能启动，原因见 {log} 末尾。", f"The broker did not start; the end of {log} says why."
+    )
+
+
+def _scenario(embedded: Embedded, bundle: Bundle, address: str, scenario: Scenario) -> Iterator[Told]:
+    asks = [_terms(embedded, scenario, ask) for ask in scenario.asks]
+    for ask, result in zip(scenario.asks, _department(embedded, address, scenario, asks), strict=True):
+        yield Told(scenario, ask, _before(embedded, bundle, ask), result)
+
+
+def _terms(embedded: Embedded, scenario: Scenario, ask: Ask) -> dict[str, Any]:
+    item = WITHDRAWAL_ITEMS[ask.purpose] if scenario is WITHDRAWAL else scenario.service_item
+    return {
+        "dataset": ask.dataset,
+        "fields": ask.fields,
+        "subjects": [_subject(embedded, ask)],
+        "purpose": ask.purpose,
+        "service_item": item,
+        "legal_basis": scenario.legal_basis,
+        "case_no": scenario.case_no,
+        "operator": scenario.operator,
+    }
+
+
+def _department(
+    embedded: Embedded, address: str, scenario: Scenario, asks: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Let the department's own process ask; what it prints comes back."""
+    identity = embedded.identity(scenario.consumer)
+    done = subprocess.run(
+        [sys.executable, "-m", "broker.demo.department", address, str(identity), str(embedded.trust)],
+        input=orjson.dumps(asks),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        raise SetUpError(
+            f"部门 {scenario.consumer} 的进程未能完成。",
+            f"The process of {scenario.consumer} did not finish.",
+        )
+    return [orjson.loads(line) for line in done.stdout.splitlines()]
+
+
+def _clocks(embedded: Embedded, address: str) -> Clocks:
+    """File one application, exchange under it, and once more: three calls over one connection."""
+    terms = _terms(embedded, WITHDRAWAL, WITHDRAWAL.asks[0])
+    asks = [{**terms, "validate_only": True}, terms, terms]
+    filed, first, later = _department(embedded, address, WITHDRAWAL, asks)
+    return Clocks(filed["elapsed_ms"], first["elapsed_ms"], later["elapsed_ms"])
+
+
+def _subject(embedded: Embedded, ask: Ask) -> str:
+    city = embedded.city
+    return {
+        "newborn_mother": city.newborn.mother_id,
+        "applicant": city.withdrawal.sound,
+        "doubtful_applicant": city.withdrawal.doubtful,
+    }[ask.subject]
+
+
+def _before(embedded: Embedded, bundle: Bundle, ask: Ask) -> list[dict[str, object]]:
+    """The records as the provider has them, read where the provider keeps them."""
+    dataset = bundle.catalog.datasets[ask.dataset]
+    kind = load_sources((dataset.source.kind,))[dataset.source.kind]
+    source = kind(dataset.source.options, str(embedded.folder / "data"))
+    query = Query(
+        columns={name: dataset.source.columns[name] for name in ask.fields},
+        subject_columns=[dataset.source.columns[name] for name in dataset.subject_fields],
+        subjects=[_subject(embedded, ask)],
+    )
+    try:
+        return [row for batch in source.read(query, 100) for row in batch.to_pylist()]
+    finally:
+        source.close()

@@ -1,0 +1,126 @@
+"""Step 5, receipt: the statement of what happened, whose hash becomes a leaf of the log.
+
+A statement is UTF-8 JSON with sorted keys and a 32-byte random salt, so that its hash reveals nothing. It
+names parties, papers, decision, obligations and outcome, and holds neither subject identifiers nor any
+released value: subjects appear as tags under a key of their own, data as a digest salted with a nonce that
+only the consumer knows. The members are explained in ``docs/receipt-statement.md``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+
+from broker.model import AnswerStatus, Application, Decision, EntryKind, RowCounts, SubjectAnswer, Why
+
+FORMAT = "share-statement/v1"
+SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was released: status, time the data describe, row counts, digest of the released bytes."""
+
+    status: AnswerStatus
+    as_of: datetime | None
+    counts: RowCounts
+    digest: bytes
+    subjects: Sequence[SubjectAnswer] = ()
+    interrupted: bool = False
+    """A stream that ended before its last chunk; the digest covers what was handed to transport."""
+
+
+def statement(
+    kind: EntryKind,
+    application: Application,
+    decision: Decision,
+    recorded_at: datetime,
+    *,
+    provider: str,
+    subject_tags: Sequence[bytes],
+    masks: Mapping[str, Mapping[str, object]],
+    outcome: Outcome | None = None,
+    decision_leaf: int | None = None,
+) -> bytes:
+    """The statement of one decision, with its outcome when data were released.
+
+    ``masks`` says per masked field which operator, version and parameter digest applied. ``decision_leaf``
+    links a stream's outcome to its decision.
+    """
+    consumer = application.consumer
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "kind": kind,
+        "recorded_at": instant(recorded_at),
+        "salt": secrets.token_hex(SALT_BYTES),
+        "request_id": application.request_id,
+        "consumer": {
+            "department": consumer.department,
+            "uri": consumer.uri,
+            "certificate": consumer.fingerprint.hex(),
+        },
+        "operator": application.operator,
+        "case_no": application.case_no,
+        "service_item": application.service_item,
+        "purpose": application.purpose,
+        "legal_basis": application.legal_basis,
+        "grant": application.grant,
+        "signed_application": application.signed_digest.hex(),
+        "provider": provider,
+        "dataset": application.dataset,
+        "fields": application.fields,
+        "subject_tags": [tag.hex() for tag in subject_tags],
+        "decision": {
+            "verdict": decision.verdict,
+            "bundle": decision.bundle_hash,
+            "rules": decision.rules,
+            "reasons": _reasons(decision.reasons),
+            "missing": _reasons(decision.missing),
+        },
+        "obligations": {"masks": dict(masks), "retain_days": decision.obligations.retain_days},
+    }
+    if decision_leaf is not None:
+        content["decision_leaf"] = decision_leaf
+    if outcome is not None:
+        content["outcome"] = _outcome(outcome)
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def genesis(origin: str, verifier_key: str, recorded_at: datetime) -> bytes:
+    """The statement of leaf 0: which log this is, and under which key it began."""
+    return orjson.dumps(
+        {
+            "format": FORMAT,
+            "kind": EntryKind.GENESIS,
+            "origin": origin,
+            "recorded_at": instant(recorded_at),
+            "salt": secrets.token_hex(SALT_BYTES),
+            "verifier_key": verifier_key,
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+
+
+def instant(time: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, e.g. ``2026-11-23T04:00:00.000000Z``."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _reasons(reasons: Sequence[Why]) -> list[dict[str, str]]:
+    return [{"code": why.reason, "about": why.about} for why in reasons]
+
+
+def _outcome(outcome: Outcome) -> dict[str, object]:
+    counts = outcome.counts
+    return {
+        "status": outcome.status,
+        "as_of": instant(outcome.as_of) if outcome.as_of else None,
+        "rows": {"read": counts.read, "bad": counts.bad, "released": counts.released},
+        "subjects": [{"status": answer.status, "rows": answer.rows} for answer in outcome.subjects],
+        "digest": outcome.digest.hex(),
+        "interrupted": outcome.interrupted,
+    }

@@ -1,0 +1,267 @@
+"""``sharebroker serve``: put the broker together from its settings, run it, drain it on SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+import structlog
+from cryptography import x509
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from adapters.masking.contract import Operator
+from adapters.masking.registry import load_operators
+from adapters.sources.contract import SourceError
+from adapters.sources.registry import load_sources
+from broker.apply.identity import identify
+from broker.apply.signed import verify_signed_application
+from broker.approve.bundle import Bundle, load_bundle
+from broker.desensitize.plan import check_mask
+from broker.errors import NotAuthenticated, SetUpError
+from broker.exchange import Exchange
+from broker.keys.files import read_private_file
+from broker.keys.keyring import Keyring
+from broker.keys.revocation import Revocations
+from broker.model import Application, Identity
+from broker.reasons import Reason
+from broker.receipt.log import ReceiptLog
+from broker.receipt.signer import start_signer
+from broker.server.calls import CallInterceptor, Identify
+from broker.server.services import CatalogService, ExchangeService, ReceiptService
+from broker.settings import Settings
+from broker.store.store import open_store
+from broker.transmit.reading import Reader
+from broker.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    exchange_pb2,
+    exchange_pb2_grpc,
+    receipt_pb2,
+    receipt_pb2_grpc,
+)
+
+log = structlog.get_logger("sharebroker.server")
+
+SERVICES = tuple(
+    module.DESCRIPTOR.services_by_name[name].full_name
+    for module, name in (
+        (catalog_pb2, "CatalogService"),
+        (exchange_pb2, "ExchangeService"),
+        (receipt_pb2, "ReceiptService"),
+    )
+)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Broker:
+    """A running broker; :meth:`stop` drains and closes it."""
+
+    port: int
+    server: grpc.Server
+    health: health.HealthServicer
+    closing: ExitStack
+
+    def stop(self, grace: float) -> None:
+        """Refuse new calls, let those under way finish for ``grace`` seconds, close everything."""
+        self.health.enter_graceful_shutdown()
+        self.server.stop(grace).wait()
+        self.closing.close()
+
+
+def start(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Broker:
+    """A broker that serves.
+
+    Raises:
+        SetUpError: something in the settings, files, keys or database must be put right first.
+    """
+    with ExitStack() as closing:
+        operators = _operators(settings)
+        bundle = checked_bundle(settings.path(settings.policies.folder), operators)
+        ca = _ca(settings)
+        revocations = Revocations(settings.path(settings.identity.crl), ca)
+        keyring = Keyring.open(settings.path(settings.keys.keyring))
+        receipts = _receipt_log(settings, clock, closing)
+        exchange = Exchange(
+            bundle=bundle,
+            operators=operators,
+            keyring=keyring,
+            reader=Reader(_sources(settings, bundle, closing), bundle.zone),
+            log=receipts,
+            verify_signature=_signature_verifier(ca, revocations, clock),
+            clock=clock,
+            max_answer_bytes=settings.server.max_answer_bytes,
+            batch_rows=settings.server.stream_batch_rows,
+            chunk_bytes=settings.server.stream_chunk_bytes,
+        )
+        server = _server(settings, _identifier(bundle, revocations, clock))
+        health_service = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(bundle), server)
+        exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(ExchangeService(exchange), server)
+        receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, bundle), server)
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        port = _bind(server, settings)
+        server.start()
+        for name in ("", *SERVICES):
+            health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
+        log.info("serving", port=port, bundle=bundle.hash, log_size=receipts.size())
+        return Broker(port, server, health_service, closing.pop_all())
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, then drain."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    broker = start(settings)
+    if settings.server.port_file:
+        settings.path(settings.server.port_file).write_text(f"{broker.port}\n")
+    stop.wait()
+    log.info("draining", seconds=settings.server.drain_seconds)
+    broker.stop(settings.server.drain_seconds)
+    log.info("stopped")
+
+
+def checked_bundle(folder: Path, operators: Mapping[str, Operator]) -> Bundle:
+    """The bundle in ``folder``, every mask of it checked against the operators there are.
+
+    Raises:
+        SetUpError: everything that is wrong with it, each with its place.
+    """
+    return load_bundle(folder, lambda field, mask: check_mask(operators, field.type, mask))
+
+
+def _operators(settings: Settings) -> Mapping[str, Operator]:
+    try:
+        return load_operators(settings.masking.allowed)
+    except ValueError as error:
+        raise SetUpError(
+            f"脱敏算子无法载入：{error}", f"Masking operators cannot be loaded: {error}"
+        ) from None
+
+
+def _sources(settings: Settings, bundle: Bundle, closing: ExitStack) -> dict[str, Any]:
+    kinds = load_sources(settings.sources.allowed)
+    base = str(settings.path(settings.sources.folder))
+    opened = {}
+    for dataset in bundle.catalog.datasets.values():
+        kind = kinds.get(dataset.source.kind)
+        if kind is None:
+            raise SetUpError(
+                f"数据资源 {dataset.id} 的来源类型 {dataset.source.kind} 未安装或未获准使用。",
+                f"Dataset {dataset.id}: source kind {dataset.source.kind} is not installed or not allowed.",
+            )
+        try:
+            source = kind(dataset.source.options, base)
+        except SourceError as error:
+            raise SetUpError(
+                f"数据资源 {dataset.id} 的来源无法打开：{error}",
+                f"Dataset {dataset.id}: its source cannot be opened: {error}",
+            ) from None
+        closing.callback(source.close)
+        opened[dataset.id] = source
+    return opened
+
+
+def _receipt_log(settings: Settings, clock: Callable[[], datetime], closing: ExitStack) -> ReceiptLog:
+    signer = start_signer(
+        key=settings.path(settings.keys.log_key),
+        state=settings.path(settings.keys.signer_state),
+        origin=settings.log.origin,
+    )
+    closing.callback(signer.close)
+    store = open_store(settings.store_url)
+    closing.callback(store.close)
+    receipts = ReceiptLog(
+        store, signer, settings.log.origin, clock, tolerance_seconds=settings.log.clock_tolerance_seconds
+    )
+    closing.callback(receipts.close)
+    return receipts
+
+
+def _ca(settings: Settings) -> x509.Certificate:
+    path = settings.path(settings.identity.ca)
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        raise SetUpError(f"无法读取根证书 {path}。", f"The root certificate {path} cannot be read.") from None
+
+
+def _signature_verifier(
+    ca: x509.Certificate, revocations: Revocations, clock: Callable[[], datetime]
+) -> Callable[[bytes, Application], bytes]:
+    def verify(message: bytes, application: Application) -> bytes:
+        return verify_signed_application(message, application, ca, revocations, clock())
+
+    return verify
+
+
+def _identifier(bundle: Bundle, revocations: Revocations, clock: Callable[[], datetime]) -> Identify:
+    def identify_caller(auth: Mapping[str, Any]) -> Identity:
+        certificate = auth.get("x509_pem_cert")
+        if not certificate:
+            raise NotAuthenticated(Reason.CERTIFICATE_MISSING)
+        return identify(
+            auth.get("peer_spiffe_id", ()),
+            certificate[0],
+            bundle.catalog.city,
+            revocations,
+            clock(),
+            bundle.catalog.departments,
+        )
+
+    return identify_caller
+
+
+def _server(settings: Settings, identify_caller: Identify) -> grpc.Server:
+    options = [
+        # On by default, it would let a second broker silently share the port.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.server.max_request_bytes),
+        ("grpc.max_send_message_length", -1),
+    ]
+    return grpc.server(
+        ThreadPoolExecutor(settings.server.threads, thread_name_prefix="call"),
+        interceptors=[CallInterceptor(identify_caller)],
+        options=options,
+        maximum_concurrent_rpcs=settings.server.max_concurrent_calls,
+    )
+
+
+def _bind(server: grpc.Server, settings: Settings) -> int:
+    identity = settings.identity
+    certificate = settings.path(identity.certificate)
+    try:
+        chain = certificate.read_bytes()
+    except OSError:
+        raise SetUpError(
+            f"无法读取证书 {certificate}。", f"The certificate {certificate} cannot be read."
+        ) from None
+    credentials = grpc.ssl_server_credentials(
+        [(read_private_file(settings.path(identity.key)), chain)],
+        root_certificates=settings.path(identity.ca).read_bytes(),
+        require_client_auth=True,
+    )
+    try:
+        return int(server.add_secure_port(settings.server.listen, credentials))
+    except RuntimeError:
+        listen = settings.server.listen
+        raise SetUpError(
+            f"无法监听 {listen}：端口已被占用或地址无效，请停止占用者或修改 [server] listen。",
+            f"Cannot listen on {listen}: the port is in use or the address is wrong; stop what uses it or "
+            "change [server] listen.",
+        ) from None

@@ -1,0 +1,251 @@
+"""The gRPC services: thin, they translate and hand over. Authentication and errors are the interceptor's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from broker.approve.bundle import Bundle
+from broker.errors import MalformedRequest, NotFound, Violation
+from broker.exchange import Closing, Exchange, Opening
+from broker.model import (
+    Decision,
+    DepartmentKind,
+    Entry,
+    Identity,
+    Receipt,
+    ReceiptFilter,
+    Role,
+    Verdict,
+)
+from broker.reasons import Reason
+from broker.receipt.log import ReceiptLog
+from broker.server import paging, wire
+from broker.server.calls import Call
+from broker.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    exchange_pb2,
+    exchange_pb2_grpc,
+    receipt_pb2,
+    receipt_pb2_grpc,
+)
+
+
+class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
+    """What exists and under which conditions it is shared."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        catalog = bundle.catalog
+        self._departments = {d.id: wire.department_message(d) for d in catalog.departments.values()}
+        self._datasets = {d.id: wire.dataset_message(d) for d in catalog.datasets.values()}
+
+    def GetDepartment(
+        self, request: catalog_pb2.GetDepartmentRequest, call: Call
+    ) -> catalog_pb2.GetDepartmentResponse:
+        department = self._departments.get(_id(request.name, "departments/"))
+        if department is None:
+            raise NotFound(Reason.RESOURCE_NOT_FOUND)
+        return catalog_pb2.GetDepartmentResponse(department=department)
+
+    def ListDepartments(
+        self, request: catalog_pb2.ListDepartmentsRequest, call: Call
+    ) -> catalog_pb2.ListDepartmentsResponse:
+        everyone = [self._departments[key] for key in sorted(self._departments)]
+        size = paging.page_size(request.page_size, default=100)
+        found, token = paging.page(everyone, size, request.page_token, "departments")
+        return catalog_pb2.ListDepartmentsResponse(departments=found, next_page_token=token)
+
+    def GetDataset(
+        self, request: catalog_pb2.GetDatasetRequest, call: Call
+    ) -> catalog_pb2.GetDatasetResponse:
+        return catalog_pb2.GetDatasetResponse(dataset=self._dataset(request.name))
+
+    def ListDatasets(
+        self, request: catalog_pb2.ListDatasetsRequest, call: Call
+    ) -> catalog_pb2.ListDatasetsResponse:
+        wanted = [
+            self._datasets[key]
+            for key in sorted(self._datasets)
+            if request.department in ("", self._datasets[key].department)
+        ]
+        size = paging.page_size(request.page_size, default=100)
+        found, token = paging.page(wanted, size, request.page_token, f"datasets {request.department}")
+        return catalog_pb2.ListDatasetsResponse(datasets=found, next_page_token=token)
+
+    def GetField(self, request: catalog_pb2.GetFieldRequest, call: Call) -> catalog_pb2.GetFieldResponse:
+        dataset = self._dataset(request.name.partition("/fields/")[0])
+        for field in dataset.fields:
+            if field.name == request.name:
+                return catalog_pb2.GetFieldResponse(field=field)
+        raise NotFound(Reason.RESOURCE_NOT_FOUND)
+
+    def ListFields(
+        self, request: catalog_pb2.ListFieldsRequest, call: Call
+    ) -> catalog_pb2.ListFieldsResponse:
+        dataset = self._dataset(request.parent)
+        size = paging.page_size(request.page_size, default=100)
+        found, token = paging.page(list(dataset.fields), size, request.page_token, f"fields {dataset.name}")
+        return catalog_pb2.ListFieldsResponse(fields=found, next_page_token=token)
+
+    def _dataset(self, name: str) -> catalog_pb2.Dataset:
+        dataset = self._datasets.get(_id(name, "datasets/"))
+        if dataset is None:
+            raise NotFound(Reason.RESOURCE_NOT_FOUND)
+        return dataset
+
+
+class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
+    """Governed exchanges, unary and streamed."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def Exchange(self, request: exchange_pb2.ExchangeRequest, call: Call) -> exchange_pb2.ExchangeResponse:
+        exchanged = self._exchange.unary(wire.request_of(request), call.identity, call.still_wanted)
+        _note(call, exchanged.decision, exchanged.receipt)
+        return wire.exchange_response(exchanged)
+
+    def StreamExchange(
+        self, request: exchange_pb2.StreamExchangeRequest, call: Call
+    ) -> Iterator[exchange_pb2.StreamExchangeResponse]:
+        for part in self._exchange.stream(wire.request_of(request), call.identity, call.still_wanted):
+            if isinstance(part, Opening):
+                _note(call, part.decision, part.receipt)
+                yield wire.opening_part(part)
+            elif isinstance(part, Closing):
+                yield wire.closing_part(part)
+            else:
+                yield exchange_pb2.StreamExchangeResponse(chunk=part)
+
+
+class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
+    """The receipt log, to those who may read it; heads and proofs to everyone."""
+
+    def __init__(self, log: ReceiptLog, bundle: Bundle) -> None:
+        self._log = log
+        self._bundle = bundle
+
+    def GetReceipt(
+        self, request: receipt_pb2.GetReceiptRequest, call: Call
+    ) -> receipt_pb2.GetReceiptResponse:
+        leaf_index = _leaf_index(request.name)
+        entry = self._log.entry(leaf_index)
+        if entry is None or not self._may_read(call.identity, entry):
+            raise NotFound(Reason.RESOURCE_NOT_FOUND)
+        return receipt_pb2.GetReceiptResponse(receipt=wire.receipt_message(self._log.receipt(leaf_index)))
+
+    def ListReceipts(
+        self, request: receipt_pb2.ListReceiptsRequest, call: Call
+    ) -> receipt_pb2.ListReceiptsResponse:
+        size = paging.page_size(request.page_size, default=50)
+        wanted = self._filter(request, call.identity)
+        query = f"receipts {wanted}"
+        before = paging.decode(request.page_token, query)
+        found = self._log.entries(wanted, before, size + 1)
+        receipts = [
+            wire.receipt_message(Receipt(entry.statement, index, 0, (), "")) for index, entry in found[:size]
+        ]
+        token = paging.encode(found[size - 1][0], query) if len(found) > size else ""
+        return receipt_pb2.ListReceiptsResponse(receipts=receipts, next_page_token=token)
+
+    def GetCheckpoint(
+        self, request: receipt_pb2.GetCheckpointRequest, call: Call
+    ) -> receipt_pb2.GetCheckpointResponse:
+        return receipt_pb2.GetCheckpointResponse(
+            checkpoint=self._log.checkpoint(), verifier_key=str(self._log.verifier_key)
+        )
+
+    def GetInclusionProof(
+        self, request: receipt_pb2.GetInclusionProofRequest, call: Call
+    ) -> receipt_pb2.GetInclusionProofResponse:
+        size = self._size(request.tree_size, "tree_size")
+        if not 0 <= request.leaf_index < size:
+            raise _malformed("leaf_index", "须小于 tree_size", "must be below tree_size")
+        return receipt_pb2.GetInclusionProofResponse(
+            leaf_hash=self._log.leaf_hash(request.leaf_index),
+            proof=self._log.inclusion_proof(request.leaf_index, size),
+            tree_size=size,
+        )
+
+    def GetConsistencyProof(
+        self, request: receipt_pb2.GetConsistencyProofRequest, call: Call
+    ) -> receipt_pb2.GetConsistencyProofResponse:
+        second = self._size(request.second_size, "second_size")
+        if not 0 < request.first_size <= second:
+            raise _malformed("first_size", "须在 1 与 second_size 之间", "must be from 1 to second_size")
+        return receipt_pb2.GetConsistencyProofResponse(
+            proof=self._log.consistency_proof(request.first_size, second), second_size=second
+        )
+
+    def _size(self, asked: int, field: str) -> int:
+        current = self._log.size()
+        if not 0 <= asked <= current:
+            raise _malformed(field, "不得超过日志当前大小", "must not exceed the log's current size")
+        return asked or current
+
+    def _filter(self, request: receipt_pb2.ListReceiptsRequest, reader: Identity) -> ReceiptFilter:
+        return ReceiptFilter(
+            department=request.department.removeprefix("departments/"),
+            dataset=request.dataset.removeprefix("datasets/"),
+            purpose=request.purpose,
+            verdict=_verdict(request.verdict),
+            since=_time(request.since) if request.HasField("since") else None,
+            until=_time(request.until) if request.HasField("until") else None,
+            party="" if self._reads_all(reader) else reader.department,
+            consumer_uri=reader.uri if reader.role is Role.SYSTEM else "",
+        )
+
+    def _may_read(self, reader: Identity, entry: Entry) -> bool:
+        if self._reads_all(reader):
+            return True
+        if reader.role is Role.SYSTEM:
+            return entry.consumer_uri == reader.uri
+        return reader.department in (entry.consumer, entry.provider)
+
+    def _reads_all(self, reader: Identity) -> bool:
+        kind = self._bundle.catalog.departments[reader.department].kind
+        return reader.role is Role.AUDITOR and kind is DepartmentKind.AUTHORITY
+
+
+def _id(name: str, collection: str) -> str:
+    """The id in a resource name, or the empty string for a name of another kind."""
+    return name.removeprefix(collection) if name.startswith(collection) else ""
+
+
+def _leaf_index(name: str) -> int:
+    digits = _id(name, "receipts/")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and str(int(digits)) == digits):
+        raise NotFound(Reason.RESOURCE_NOT_FOUND)
+    return int(digits)
+
+
+def _verdict(value: exchange_pb2.Verdict) -> Verdict | None:
+    if value == exchange_pb2.VERDICT_UNSPECIFIED:
+        return None
+    try:
+        return Verdict[exchange_pb2.Verdict.Name(value).removeprefix("VERDICT_")]
+    except (KeyError, ValueError):
+        raise _malformed("verdict", "没有这种结论", "there is no such verdict") from None
+
+
+def _time(stamp: Timestamp) -> datetime:
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise _malformed("since", "不是有效的时间", "not a valid time") from None
+
+
+def _malformed(field: str, zh: str, en: str) -> MalformedRequest:
+    return MalformedRequest((Violation(field, zh, en),))
+
+
+def _note(call: Call, decision: Decision, receipt: Receipt) -> None:
+    call.facts.update(
+        verdict=decision.verdict,
+        rules=decision.rules,
+        reasons=[why.reason for why in decision.reasons],
+        receipt=receipt.leaf_index,
+    )

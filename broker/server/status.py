@@ -1,0 +1,68 @@
+"""The one place where errors become gRPC status: code, ``ErrorInfo``, and field violations."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from broker import errors
+from broker.reasons import DOMAIN, Reason
+
+CODES: dict[type[errors.BrokerError], grpc.StatusCode] = {
+    errors.MalformedRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotAuthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.NotAuthorised: grpc.StatusCode.PERMISSION_DENIED,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.Conflict: grpc.StatusCode.ALREADY_EXISTS,
+    errors.Changed: grpc.StatusCode.ABORTED,
+    errors.TooLarge: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.Failed: grpc.StatusCode.INTERNAL,
+}
+
+
+def code_of(error: errors.BrokerError) -> grpc.StatusCode:
+    """The status code of ``error``."""
+    return CODES[type(error)]
+
+
+def to_status(error: errors.BrokerError) -> grpc.Status:
+    """``error`` as a status with rich details (google.rpc.Status in the trailing metadata)."""
+    said = error.sentence
+    status = status_pb2.Status(code=code_of(error).value[0], message=f"{said.zh} / {said.en}")
+    _add(
+        status,
+        error_details_pb2.ErrorInfo(
+            reason=error.reason,
+            domain=DOMAIN,
+            metadata={"zh": said.zh, "en": said.en, **({"about": error.about} if error.about else {})},
+        ),
+    )
+    if isinstance(error, errors.MalformedRequest):
+        _add(
+            status,
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=f"{v.zh} / {v.en}")
+                    for v in error.violations
+                ]
+            ),
+        )
+    return rpc_status.to_status(status)
+
+
+def unexpected() -> errors.Failed:
+    """What a caller learns of a defect: that nothing was released, and no more."""
+    return errors.Failed(Reason.INTERNAL)
+
+
+def _add(
+    status: status_pb2.Status, detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest
+) -> None:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    status.details.append(packed)

@@ -1,0 +1,187 @@
+"""Settings: one TOML file, overridden by the environment, every setting documented here.
+
+``SHAREBROKER_STORE__URL=postgresql+psycopg://…`` overrides ``[store] url``. Relative paths start at the
+folder of the settings file. An unknown setting is an error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from broker.errors import SetUpError
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """Where and how the broker listens."""
+
+    listen: str = Field("127.0.0.1:7443", description="Address and port; port 0 lets the system choose one.")
+    threads: Positive = Field(64, description="Threads that run calls.")
+    max_concurrent_calls: Positive = Field(
+        1024, description="Calls beyond this many at once are refused with RESOURCE_EXHAUSTED."
+    )
+    max_request_bytes: Positive = Field(1024 * 1024, description="Largest request message, in bytes.")
+    max_answer_bytes: Positive = Field(
+        2 * 1024 * 1024, description="Largest unary answer, in bytes; larger ones must be streamed."
+    )
+    stream_chunk_bytes: Positive = Field(1024 * 1024, description="Size of a stream's chunks, in bytes.")
+    stream_batch_rows: Positive = Field(8192, description="Rows read, masked and sent at a time in a stream.")
+    drain_seconds: Positive = Field(20, description="How long SIGTERM waits for calls under way, in seconds.")
+    port_file: Path | None = Field(None, description="File to write the port to, once the broker serves.")
+
+
+class IdentitySettings(Section):
+    """The broker's own certificate, and what proves a caller's."""
+
+    certificate: Path = Field(Path("pki/broker/cert.pem"), description="The broker's certificate chain, PEM.")
+    key: Path = Field(
+        Path("pki/broker/key.pem"), description="Its private key, PEM, readable by its owner only."
+    )
+    ca: Path = Field(
+        Path("pki/ca.pem"), description="Root certificate that signed the callers' certificates."
+    )
+    crl: Path = Field(
+        Path("pki/crl.pem"),
+        description="Revocation list of that authority, read again when it changes; without a current one "
+        "nothing is released.",
+    )
+
+
+class Policies(Section):
+    """The bundle: catalog, service items and sharing rules."""
+
+    folder: Path = Field(Path("policies"), description="Folder with city.yaml, catalog/, sharing/ …")
+
+
+class Sources(Section):
+    """Where providers' data are, in embedded mode."""
+
+    folder: Path = Field(
+        Path("data"), description="Folder at which relative urls and paths of the catalog start."
+    )
+    allowed: tuple[str, ...] = Field(("sql", "files"), description="Kinds of source that may be used.")
+
+
+class Masking(Section):
+    """Which masking operators may be used, of those installed."""
+
+    allowed: tuple[str, ...] = Field(
+        ("redact", "partial", "pseudonym", "year", "region", "predicate"),
+        description="Names of operators that policies may use.",
+    )
+
+
+class Keys(Section):
+    """Secret keys; each file must be readable by its owner only."""
+
+    keyring: Path = Field(Path("keys/keyring.json"), description="Masking, tagging and binding keys.")
+    log_key: Path = Field(Path("keys/log.key"), description="Ed25519 key that signs the log's head, PEM.")
+    signer_state: Path = Field(
+        Path("keys/signer-state.json"),
+        description="The signer's memory of the last head it signed; never restore it from a backup.",
+    )
+
+
+class Store(Section):
+    """The database of receipts."""
+
+    url: str = Field(
+        "sqlite:///sharebroker.db",
+        description="SQLAlchemy URL: SQLite (path relative to this file) or PostgreSQL.",
+    )
+
+
+class Log(Section):
+    """The receipt log."""
+
+    origin: str = Field(
+        "sharebroker.example/log",
+        description="Name of the log in its checkpoints; never change it after the start.",
+    )
+    clock_tolerance_seconds: float = Field(
+        1.0,
+        ge=0,
+        description="How far the clock may be behind the last receipt before releasing stops, in seconds.",
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of ``sharebroker serve``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHAREBROKER_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    server: Server = Server()
+    identity: IdentitySettings = IdentitySettings()
+    policies: Policies = Policies()
+    sources: Sources = Sources()
+    masking: Masking = Masking()
+    keys: Keys = Keys()
+    store: Store = Store()
+    log: Log = Log()
+    base: Path = Field(Path(), exclude=True, description="Folder of the settings file; set by loading it.")
+
+    def path(self, relative: Path) -> Path:
+        """``relative`` seen from the settings file."""
+        return self.base / relative
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, with a relative SQLite path made absolute."""
+        prefix = "sqlite:///"
+        if self.store.url.startswith(prefix) and not self.store.url.startswith(prefix + "/"):
+            return prefix + str(self.path(Path(self.store.url.removeprefix(prefix))).resolve())
+        return self.store.url
+
+
+def load_settings(file: Path) -> Settings:
+    """Settings from ``file`` and the environment; the environment wins.
+
+    Raises:
+        SetUpError: the file is missing, is no TOML, or holds a setting that is unknown or out of bounds.
+    """
+    if not file.is_file():
+        raise SetUpError(f"找不到配置文件 {file}。", f"Settings file {file} is missing.")
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    try:
+        return FromFile(base=file.parent.resolve())
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"[{'.'.join(map(str, e['loc']))}] {e['msg']}" for e in error.errors(include_input=False)
+        )
+        raise SetUpError(
+            f"配置文件 {file} 有误：{wrong}", f"Settings file {file} is wrong: {wrong}"
+        ) from None
+    except ValueError as error:
+        raise SetUpError(
+            f"配置文件 {file} 不是有效的 TOML：{error}", f"Settings file {file} is no TOML: {error}"
+        ) from None
