@@ -1,0 +1,507 @@
+"""Approve: what policy says of an application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.approve.bundle import Bundle, compile_bundle
+from broker.approve.evaluate import evaluate, region_prefix
+from broker.approve.rule import Effect, Limits, Rule
+from broker.model import (
+    Application,
+    Catalog,
+    Charge,
+    Dataset,
+    Decision,
+    Department,
+    DepartmentKind,
+    Field,
+    FieldType,
+    Grant,
+    Identity,
+    Mask,
+    Obligations,
+    Role,
+    RowScope,
+    ServiceItem,
+    SharingAttribute,
+    SourceSpec,
+    Verdict,
+    Why,
+)
+from broker.reasons import Reason
+
+NOW = datetime(2026, 11, 23, 17, 30, tzinfo=UTC)
+"""Already the 24th in Shanghai."""
+PAST, FUTURE = NOW - timedelta(days=30), NOW + timedelta(days=30)
+NAIVE = datetime(2026, 1, 1)
+"""Cannot be compared with NOW: a rule that holds it fails when it is evaluated."""
+
+
+def department(name: str, region: str = "990100") -> Department:
+    return Department(name, name, name, DepartmentKind.GOVERNMENT, region, "")
+
+
+def dataset(name: str, attribute: SharingAttribute = SharingAttribute.CONDITIONAL) -> Dataset:
+    fields = {f: Field(f, f, FieldType.TEXT, "L1") for f in ("a", "b", "c", "district")}
+    return Dataset(
+        id=name,
+        department="p",
+        title=name,
+        catalog_code=name,
+        fields=fields,
+        subject_fields=("a",),
+        subject_format="resident_id",
+        sharing_attribute=attribute,
+        sharing_modes=("api",),
+        use_conditions="",
+        attribute_basis="",
+        update_cycle=timedelta(days=1),
+        as_of_field="b",
+        source=SourceSpec("sql", {}, {}),
+        region_field=None if name == "p.noregion" else "district",
+    )
+
+
+CATALOG = Catalog(
+    city="t",
+    title="t",
+    zone="Asia/Shanghai",
+    levels=("L1",),
+    departments={d.id: d for d in (department("p"), department("x", "990101"), department("y"))},
+    datasets={
+        d.id: d
+        for d in (
+            dataset("p.d"),
+            dataset("p.e"),
+            dataset("p.noregion"),
+            dataset("p.w", SharingAttribute.WITHHELD),
+        )
+    },
+    purposes={"u": "u", "v": "v"},
+    service_items={f"{d}-{p}": ServiceItem(f"{d}-{p}", "", d, p) for d in "xy" for p in "uv"},
+)
+PERMIT = Rule(
+    id="pol/permit",
+    effect=Effect.PERMIT,
+    dataset="p.d",
+    fields=frozenset("ab"),
+    departments=frozenset("x"),
+    purposes=frozenset("u"),
+    legal_basis=frozenset({"law 1"}),
+    valid_from=PAST,
+    valid_until=FUTURE,
+)
+DENY = Rule(id="pol/deny", effect=Effect.DENY, dataset="p.d", fields=frozenset("b"))
+REVIEW = replace(DENY, id="pol/review", effect=Effect.REVIEW)
+
+
+def application(**changes: Any) -> Application:
+    consumer = str(changes.pop("department", "x"))
+    purpose = changes.get("purpose", "u")
+    sound = Application(
+        consumer=Identity("t", consumer, Role.SYSTEM, "s", 1, FUTURE, b""),
+        request_id="r",
+        dataset="p.d",
+        fields=("a", "b"),
+        subjects=("1",),
+        purpose="u",
+        service_item=f"{consumer}-{purpose}",
+        case_no="case",
+        legal_basis="law 1",
+        operator="op",
+    )
+    return replace(sound, **changes)
+
+
+def bundle(*rules: Rule) -> Bundle:
+    return compile_bundle(CATALOG, rules, "hash")
+
+
+def decide(*rules: Rule, granted: Grant | None = None, now: datetime = NOW, **changes: Any) -> Decision:
+    return evaluate(application(**changes), granted, bundle(*rules), now)
+
+
+def assert_denied(decision: Decision, *reasons: Why) -> None:
+    assert (decision.verdict, decision.reasons, decision.bundle_hash) == (Verdict.DENY, reasons, "hash")
+    assert decision == Decision(Verdict.DENY, "hash", decision.rules, reasons)  # and it demands nothing
+
+
+# ── permits ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_permit_carries_rule_and_bundle() -> None:
+    """A plain permit names what decided and demands nothing that no rule wrote."""
+    assert decide(PERMIT) == Decision(Verdict.PERMIT, "hash", ("pol/permit",))
+
+
+def test_permit_covers_fewer_fields_too() -> None:
+    """A rule for two fields permits one of them, and masks only what is asked for."""
+    masked = replace(PERMIT, obligations=Obligations({"a": Mask("redact"), "b": Mask("year")}))
+    decision = decide(masked, fields=("b",))
+    assert (decision.verdict, decision.obligations.masks) == (Verdict.PERMIT, {"b": Mask("year")})
+
+
+def test_several_permits_hold_together() -> None:
+    """The smallest limit and retention, every mask, scope and quota of all permits that apply."""
+    one = replace(
+        PERMIT,
+        fields=frozenset("a"),
+        limits=Limits(rows_per_call=10, subjects_per_call=5, calls_per_day=7),
+        obligations=Obligations({"a": Mask("redact")}, retain_days=30),
+    )
+    two = replace(
+        PERMIT,
+        id="pol/second",
+        own_region=True,
+        limits=Limits(rows_per_call=3, rows_per_day=9),
+        obligations=Obligations({"b": Mask("year")}, retain_days=60, signed_application=True),
+    )
+    elsewhere = replace(PERMIT, id="pol/other", fields=frozenset("c"), limits=Limits(rows_per_call=1))
+    assert decide(two, elsewhere, one, signed_digest=b"d") == Decision(
+        Verdict.PERMIT,
+        "hash",
+        ("pol/permit", "pol/second"),
+        obligations=Obligations({"a": Mask("redact"), "b": Mask("year")}, 30, True),
+        rows_per_call=3,
+        row_scopes=(RowScope("district", "990101"),),
+        charges=(
+            Charge("calls/pol/permit/x/2026-11-24", 7, 1),
+            Charge("rows/pol/second/x/2026-11-24", 9),
+        ),
+    )
+
+
+def test_differing_masks_are_not_guessed_between() -> None:
+    """Two permits that mask one field differently release nothing; equal masks are fine."""
+    one = replace(PERMIT, obligations=Obligations({"a": Mask("partial", {"keep_start": 1})}))
+    two = replace(one, id="pol/second", obligations=Obligations({"a": Mask("partial", {"keep_start": 6})}))
+    same = replace(two, obligations=one.obligations)
+    assert_denied(
+        decide(one, two), Why(Reason.RULE_ERROR, "pol/permit"), Why(Reason.RULE_ERROR, "pol/second")
+    )
+    assert decide(one, same).obligations.masks == {"a": Mask("partial", {"keep_start": 1})}
+    assert decide(one, two, fields=("b",)).verdict is Verdict.PERMIT
+
+
+@pytest.mark.parametrize(
+    ("region", "prefix"), [("990100", "9901"), ("990000", "99"), ("990101", "990101"), ("990110", "990110")]
+)
+def test_region_prefix(region: str, prefix: str) -> None:
+    """A region's code without its trailing zero pairs, never half a pair (GB/T 2260)."""
+    assert region_prefix(region) == prefix
+
+
+def test_row_scope_that_cannot_be_told_permits_nothing() -> None:
+    """Without a region field to compare there is no own region, and so no release."""
+    scoped = replace(PERMIT, dataset="p.noregion", own_region=True)
+    assert_denied(decide(scoped, dataset="p.noregion"), Why(Reason.RULE_ERROR, "pol/permit"))
+
+
+def test_whole_dataset_needs_a_permit_that_says_so() -> None:
+    """Only permits with ``subjects: all`` speak about an application without subjects."""
+    whole = replace(PERMIT, id="pol/whole", whole_dataset=True)
+    assert_denied(decide(PERMIT, subjects=()), Why(Reason.WHOLE_DATASET_NOT_PERMITTED))
+    assert decide(PERMIT, whole, subjects=()).rules == ("pol/whole",)
+    assert decide(PERMIT, whole).rules == ("pol/permit", "pol/whole")
+
+
+# ── denials ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("changes", "reasons"),
+    [
+        ({"dataset": "p.e"}, [Why(Reason.NOTHING_PERMITS)]),
+        ({"department": "y"}, [Why(Reason.NOTHING_PERMITS)]),
+        ({"department": "stranger"}, [Why(Reason.DEPARTMENT_UNKNOWN)]),
+        ({"dataset": "p.x"}, [Why(Reason.DATASET_UNKNOWN)]),
+        ({"dataset": "p.w"}, [Why(Reason.DATASET_WITHHELD)]),
+        ({"purpose": "v"}, [Why(Reason.PURPOSE_NOT_PERMITTED)]),
+        ({"legal_basis": "law 2"}, [Why(Reason.LEGAL_BASIS_NOT_PERMITTED)]),
+        ({"fields": ("a", "c", "district")}, [Why(Reason.FIELD_NOT_PERMITTED, f) for f in ("c", "district")]),
+        ({"fields": ("c",)}, [Why(Reason.FIELD_NOT_PERMITTED, "c")]),
+        ({"service_item": "y-u"}, [Why(Reason.SERVICE_ITEM_MISMATCH)]),
+        ({"service_item": "x-v"}, [Why(Reason.SERVICE_ITEM_MISMATCH)]),
+        ({"service_item": "x-w"}, [Why(Reason.SERVICE_ITEM_MISMATCH)]),
+        ({"subjects": ("1", "2", "3")}, [Why(Reason.TOO_MANY_SUBJECTS)]),
+        ({"grant": "g"}, [Why(Reason.GRANT_UNKNOWN)]),
+    ],
+)
+def test_denial_gives_its_reason(changes: dict[str, Any], reasons: list[Why]) -> None:
+    """Each way to fall outside a permit has its own reason, the same with and without papers."""
+    limited = replace(PERMIT, limits=Limits(subjects_per_call=2))
+    withheld = replace(PERMIT, id="pol/withheld", dataset="p.w")
+    assert_denied(decide(limited, withheld, **changes), *reasons)
+    # Nobody is sent for papers in vain.
+    assert_denied(decide(limited, withheld, **{"case_no": "", "operator": "", **changes}), *reasons)
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [
+        (PAST - timedelta(microseconds=1), Verdict.DENY),
+        (PAST, Verdict.PERMIT),
+        (FUTURE - timedelta(microseconds=1), Verdict.PERMIT),
+        (FUTURE, Verdict.DENY),
+    ],
+)
+def test_validity_is_from_its_first_instant_to_its_last(now: datetime, verdict: Verdict) -> None:
+    """A permit begins and ends to the microsecond."""
+    assert decide(PERMIT, now=now).verdict is verdict
+
+
+def test_expired_permit_says_so() -> None:
+    """Outside the validity the reason is the validity."""
+    assert_denied(decide(PERMIT, now=FUTURE), Why(Reason.OUTSIDE_VALIDITY))
+
+
+def test_deny_outweighs_everything() -> None:
+    """One matching deny rule decides and is named, whatever permits, reviews or missing papers there are."""
+    decision = decide(PERMIT, REVIEW, DENY, case_no="")
+    assert_denied(decision, Why(Reason.DENIED_BY_RULE, "pol/deny"))
+    assert decision.rules == ("pol/deny",)
+
+
+def test_deny_speaks_only_of_its_own_conditions() -> None:
+    """A deny rule for another field, purpose, department, basis or time changes nothing."""
+    others = (
+        replace(DENY, fields=frozenset("c")),
+        replace(DENY, purposes=frozenset("v")),
+        replace(DENY, departments=frozenset("y")),
+        replace(DENY, legal_basis=frozenset({"law 2"})),
+        replace(DENY, valid_until=NOW),
+        replace(DENY, dataset="p.e"),
+    )
+    for other in others:
+        assert decide(PERMIT, other).verdict is Verdict.PERMIT
+
+
+# ── papers and reviews ───────────────────────────────────────────────────────────────────────────
+
+
+def test_every_missing_paper_is_named_at_once() -> None:
+    """One notice lists all papers (一次性告知), the signed application only when a permit demands it."""
+    papers: dict[str, Any] = {"case_no": "", "service_item": "", "operator": "", "legal_basis": ""}
+    reasons = ("CASE_NO_MISSING", "SERVICE_ITEM_MISSING", "OPERATOR_MISSING", "LEGAL_BASIS_MISSING")
+    missing = [Why(Reason(reason), paper) for reason, paper in zip(reasons, papers, strict=True)]
+    signing = replace(PERMIT, obligations=Obligations(signed_application=True))
+    signed = Why(Reason.SIGNED_APPLICATION_MISSING, "signed_application")
+
+    assert decide(PERMIT, **papers) == Decision(
+        Verdict.NEEDS_SUPPLEMENT, "hash", ("pol/permit",), missing=tuple(missing)
+    )
+    assert decide(signing, **papers).missing == (*missing, signed)
+    assert decide(signing).missing == (signed,)
+    assert decide(signing, signed_digest=b"d").verdict is Verdict.PERMIT
+
+
+def test_review_outweighs_permit_and_stands_alone() -> None:
+    """A matching review rule calls a person, whether or not a permit covers the fields; papers come first."""
+    reviewed = decide(PERMIT, REVIEW)
+    assert reviewed == Decision(
+        Verdict.REVIEW, "hash", ("pol/review",), (Why(Reason.REVIEW_REQUIRED, "pol/review"),)
+    )
+    assert decide(REVIEW, fields=("b",)).verdict is Verdict.REVIEW
+    assert decide(PERMIT, REVIEW, fields=("a",)).verdict is Verdict.PERMIT
+    assert decide(PERMIT, REVIEW, case_no="").verdict is Verdict.NEEDS_SUPPLEMENT
+
+
+def test_review_does_not_cover_other_fields() -> None:
+    """A field that neither a permit nor a review rule names is denied, not put before a person."""
+    assert_denied(decide(REVIEW), Why(Reason.FIELD_NOT_PERMITTED, "a"))
+
+
+# ── errors count against release ─────────────────────────────────────────────────────────────────
+
+
+def test_rule_that_fails_counts_against_release() -> None:
+    """A failing permit permits nothing; a failing deny or review counts as matching."""
+    failing_permit = replace(PERMIT, id="pol/failing", valid_from=NAIVE)
+    failing_deny = replace(DENY, valid_from=NAIVE)
+    failing_review = replace(REVIEW, valid_from=NAIVE)
+    assert_denied(decide(failing_permit), Why(Reason.RULE_ERROR, "pol/failing"))
+    assert decide(PERMIT, failing_permit).rules == ("pol/permit",)
+    assert_denied(decide(PERMIT, failing_deny), Why(Reason.RULE_ERROR, "pol/deny"))
+    assert decide(PERMIT, failing_review).verdict is Verdict.REVIEW
+
+
+# ── grants ───────────────────────────────────────────────────────────────────────────────────────
+
+GRANT = Grant("g", "x", "p.d", frozenset("ab"), "u", PAST, FUTURE)
+
+
+@pytest.mark.parametrize(
+    ("grant", "reasons"),
+    [
+        (GRANT, []),
+        (replace(GRANT, consumer="y"), [Why(Reason.GRANT_UNKNOWN)]),
+        (replace(GRANT, dataset="p.e"), [Why(Reason.GRANT_UNKNOWN)]),
+        (replace(GRANT, purpose="v"), [Why(Reason.PURPOSE_NOT_PERMITTED)]),
+        (replace(GRANT, fields=frozenset("a")), [Why(Reason.FIELD_NOT_PERMITTED, "b")]),
+        (replace(GRANT, valid_until=NOW), [Why(Reason.OUTSIDE_VALIDITY)]),
+        (replace(GRANT, valid_from=FUTURE), [Why(Reason.OUTSIDE_VALIDITY)]),
+    ],
+)
+def test_grant_narrows(grant: Grant, reasons: list[Why]) -> None:
+    """A grant must hold in every respect beside the rules."""
+    decision = decide(PERMIT, granted=grant, grant="g")
+    if reasons:
+        assert_denied(decision, *reasons)
+    else:
+        assert decision.verdict is Verdict.PERMIT
+
+
+def test_grant_permits_nothing_by_itself() -> None:
+    """Without a rule a grant is worth nothing."""
+    assert_denied(decide(granted=GRANT, grant="g"), Why(Reason.NOTHING_PERMITS))
+
+
+# ── properties ───────────────────────────────────────────────────────────────────────────────────
+
+MASKS = st.dictionaries(st.sampled_from("abc"), st.sampled_from([Mask("redact"), Mask("year")]), max_size=2)
+LIMIT = st.none() | st.integers(1, 3)
+
+
+def subset(of: str) -> st.SearchStrategy[frozenset[str]]:
+    return st.frozensets(st.sampled_from(of), min_size=1)
+
+
+RULE = st.builds(
+    Rule,
+    id=st.just(""),
+    effect=st.sampled_from([Effect.PERMIT, Effect.PERMIT, Effect.PERMIT, Effect.REVIEW, Effect.DENY]),
+    dataset=st.sampled_from(["p.d", "p.d", "p.e", "p.noregion"]),
+    fields=subset("abc"),
+    departments=st.none() | subset("xy"),
+    purposes=st.none() | subset("uv"),
+    legal_basis=st.none() | st.frozensets(st.sampled_from(["law 1", "law 2"]), min_size=1),
+    valid_from=st.sampled_from([None, PAST, PAST, FUTURE]),
+    valid_until=st.sampled_from([None, FUTURE, FUTURE, PAST]),
+    own_region=st.booleans(),
+    whole_dataset=st.booleans(),
+    limits=st.builds(Limits, LIMIT, LIMIT, LIMIT, LIMIT),
+    obligations=st.builds(Obligations, MASKS, LIMIT, st.booleans()),
+)
+RULES = st.lists(RULE, max_size=6).map(
+    lambda rules: [replace(rule, id=f"pol/{number}") for number, rule in enumerate(rules)]
+)
+APPLICATION = st.builds(
+    lambda changes: application(**changes),
+    st.fixed_dictionaries(
+        {
+            "department": st.sampled_from("xxy"),
+            "dataset": st.sampled_from(["p.d", "p.d", "p.d", "p.e", "p.noregion", "p.w"]),
+            "fields": st.lists(st.sampled_from("abc"), min_size=1, unique=True).map(tuple),
+            "subjects": st.sampled_from([(), ("1",), ("1",), ("1", "2")]),
+            "purpose": st.sampled_from("uuv"),
+            "legal_basis": st.sampled_from(["law 1", "law 1", "law 2", ""]),
+            "case_no": st.sampled_from(["case", "case", ""]),
+            "signed_digest": st.sampled_from([b"", b"d"]),
+        }
+    ),
+)
+
+
+def naive(asked: Application, rules: Iterable[Rule]) -> tuple[Verdict, tuple[str, ...]]:
+    """The policy read literally, rule by rule, without index or shortcut: verdict and deciding rules."""
+
+    def speaks(rule: Rule) -> bool:
+        return (
+            rule.dataset == asked.dataset
+            and (rule.departments is None or asked.consumer.department in rule.departments)
+            and (rule.purposes is None or asked.purpose in rule.purposes)
+            and (
+                rule.legal_basis is None
+                or asked.legal_basis in rule.legal_basis
+                or (asked.legal_basis == "" and rule.effect is not Effect.DENY)
+            )
+            and (rule.valid_from is None or rule.valid_from <= NOW)
+            and (rule.valid_until is None or rule.valid_until > NOW)
+            and bool(set(asked.fields) & rule.fields)
+            and (asked.subjects != () or rule.whole_dataset or rule.effect is not Effect.PERMIT)
+        )
+
+    def ids(effect: Effect) -> tuple[str, ...]:
+        return tuple(sorted(rule.id for rule in speaking if rule.effect is effect))
+
+    speaking = [rule for rule in rules if speaks(rule)]
+    permits = [rule for rule in speaking if rule.effect is Effect.PERMIT]
+    allowing = [rule for rule in speaking if rule.effect is not Effect.DENY]
+    masks = [
+        {
+            str(rule.obligations.masks[f])
+            for rule in permits
+            if f in rule.fields and f in rule.obligations.masks
+        }
+        for f in asked.fields
+    ]
+    if asked.dataset == "p.w":
+        return Verdict.DENY, ()
+    if ids(Effect.DENY):
+        return Verdict.DENY, ids(Effect.DENY)
+    if not all(any(f in rule.fields for rule in allowing) for f in asked.fields):
+        return Verdict.DENY, ()
+    if any((rule.limits.subjects_per_call or 99) < len(asked.subjects) for rule in permits):
+        return Verdict.DENY, ()
+    if any(len(demanded) > 1 for demanded in masks):
+        return Verdict.DENY, ()
+    if asked.dataset == "p.noregion" and any(rule.own_region for rule in permits):
+        return Verdict.DENY, ()
+    unsigned = not asked.signed_digest and any(rule.obligations.signed_application for rule in permits)
+    if not asked.case_no or not asked.legal_basis or unsigned:
+        return Verdict.NEEDS_SUPPLEMENT, tuple(sorted(rule.id for rule in allowing))
+    if ids(Effect.REVIEW):
+        return Verdict.REVIEW, ids(Effect.REVIEW)
+    return Verdict.PERMIT, ids(Effect.PERMIT)
+
+
+@given(RULES, APPLICATION)
+def test_index_decides_as_the_rules_read_one_by_one(rules: list[Rule], asked: Application) -> None:
+    """Compiling rules into an index changes no verdict and no deciding rule."""
+    decision = evaluate(asked, None, bundle(*rules), NOW)
+    assert (decision.verdict, decision.rules) == naive(asked, rules)
+    assert bool(decision.reasons) == (decision.verdict in (Verdict.DENY, Verdict.REVIEW))
+    assert bool(decision.missing) == (decision.verdict is Verdict.NEEDS_SUPPLEMENT)
+
+
+@given(RULES.flatmap(lambda rules: st.tuples(st.just(rules), st.permutations(rules))), APPLICATION)
+def test_order_of_rules_does_not_matter(orders: tuple[list[Rule], list[Rule]], asked: Application) -> None:
+    """However rules are ordered within files and files within the folder, the whole decision is the same."""
+    one, other = (evaluate(asked, None, bundle(*rules), NOW) for rules in orders)
+    assert one == other
+
+
+@given(RULES, RULE, APPLICATION)
+def test_adding_a_deny_never_widens(rules: list[Rule], more: Rule, asked: Application) -> None:
+    """One more deny rule leaves a decision as it was or turns it into a denial."""
+    deny = replace(more, id="pol/more", effect=Effect.DENY)
+    before = evaluate(asked, None, bundle(*rules), NOW)
+    after = evaluate(asked, None, bundle(*rules, deny), NOW)
+    assert after == before or after.verdict is Verdict.DENY
+
+
+@given(RULES, APPLICATION)
+def test_permit_meets_every_demand_of_its_rules(rules: list[Rule], asked: Application) -> None:
+    """No deciding permit's mask, bound or quota is lost when several hold together."""
+    decision = evaluate(asked, None, bundle(*rules), NOW)
+    deciding = [rule for rule in rules if decision.verdict is Verdict.PERMIT and rule.id in decision.rules]
+    counters = {charge.counter.split("/", 1)[1] for charge in decision.charges}
+    for rule in deciding:
+        for field in rule.fields.intersection(asked.fields, rule.obligations.masks):
+            assert decision.obligations.masks[field] == rule.obligations.masks[field]
+        for bound, limit in (
+            (decision.rows_per_call, rule.limits.rows_per_call),
+            (decision.obligations.retain_days, rule.obligations.retain_days),
+        ):
+            assert limit is None or (bound is not None and bound <= limit)
+        assert rule.own_region <= bool(decision.row_scopes)
+        has_quota = rule.limits.calls_per_day is not None or rule.limits.rows_per_day is not None
+        assert has_quota == (f"{rule.id}/{asked.consumer.department}/2026-11-24" in counters)
