@@ -1,0 +1,107 @@
+"""What the receipt log asks of a database: the seam between ``receipt`` and ``store``.
+
+One writer at a time, over all threads, processes and hosts, holds the append transaction; what it reads
+there nobody can change before it commits. Every method may raise
+:class:`broker.errors.Unavailable` (``LOG_UNAVAILABLE``) when the database cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from broker.model import Charge, Entry, ReceiptFilter, Verdict
+
+RequestKey = tuple[str, str]
+"""(consumer uri, request id): what makes a retry a retry."""
+
+
+class QuotaExceeded(Exception):
+    """An entry's charge does not fit into its quota, so the entry was not recorded."""
+
+    def __init__(self, charge: Charge) -> None:
+        self.charge = charge
+        super().__init__("quota exceeded")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the log reaches: number of leaves, and when the last of them was recorded."""
+
+    size: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One leaf with what belongs to it. Read back, ``entry`` lacks the request id and the charges, and its
+    statement is empty once it was erased; ``log_entry`` (what the tree hashes) always stays."""
+
+    index: int
+    log_entry: bytes
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A used request id: which leaf answered it, and what was asked and answered."""
+
+    leaf_index: int
+    request_mac: bytes
+    answer_digest: bytes
+    verdict: Verdict | None
+
+
+class AppendTransaction(Protocol):
+    """The exclusive right to append; commits when its ``with`` block ends, rolls back on an exception."""
+
+    @property
+    def head(self) -> Head:
+        """The head that this transaction extends."""
+        ...
+
+    def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
+        """Those of the request ids that were used before."""
+        ...
+
+    def used(self, counters: Collection[str]) -> dict[str, int]:
+        """How much of each quota is used up; a counter never charged is absent."""
+        ...
+
+    def put(
+        self,
+        leaves: Sequence[Leaf],
+        tiles: Mapping[tuple[int, int], bytes],
+        used: Mapping[str, int],
+        recorded_at: datetime,
+    ) -> None:
+        """Write leaves that follow the head, the tiles (level, index) and quotas that they change, and the
+        new head. At most once in a transaction."""
+        ...
+
+
+class Journal(Protocol):
+    """A database that holds leaves, statements, tiles, used request ids and quotas."""
+
+    def append_transaction(self) -> AbstractContextManager[AppendTransaction]:
+        """Waits for the exclusive right to append."""
+        ...
+
+    def head(self) -> Head:
+        """The committed head; size 0 for a new log."""
+        ...
+
+    def tile(self, level: int, index: int) -> bytes:
+        """A committed tile, 1 to 256 hashes of 32 bytes; empty when there is none."""
+        ...
+
+    def leaf(self, index: int) -> Leaf | None:
+        """One committed leaf."""
+        ...
+
+    def leaves(self, wanted: ReceiptFilter, before: int | None, limit: int) -> list[Leaf]:
+        """At most ``limit`` matching leaves with an index below ``before``, newest first."""
+        ...

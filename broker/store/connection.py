@@ -1,0 +1,146 @@
+"""Connections to the two databases, set up so that a commit is on disk and appending is one at a time.
+
+SQLite keeps to one machine, PostgreSQL serves replicas. In both, ``exclusive()`` is the sequencer
+of the log: whoever is inside it is the only writer, over all threads, processes and hosts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from broker.errors import SetUpError
+
+LOCK_SECONDS = 10
+"""Longest wait for a lock of the database before the batch fails."""
+
+ADVISORY_LOCK = 0x73686172_6C6F6773
+"""Key of PostgreSQL's advisory lock: "sharlogs"."""
+
+
+def connect(url: str) -> Database:
+    """The database at ``url``; connects at the first use.
+
+    Raises:
+        SetUpError: the URL is no ``sqlite:///path`` and no ``postgresql+psycopg://…``.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise _bad_url() from None
+    if parsed.drivername == "postgresql+psycopg":
+        return PostgresDatabase(parsed)
+    if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return SqliteDatabase(parsed)
+    raise _bad_url()
+
+
+class SqliteDatabase:
+    """One file, in WAL mode with ``synchronous=FULL``: less loses acknowledged commits at a power failure.
+
+    Writers queue at a ``flock`` on a file beside it, because SQLite's own waiting polls and is unfair.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.path = Path(str(url.database))
+        self.engine = create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_SECONDS})
+        event.listen(self.engine, "connect", _set_up)
+        event.listen(self.engine, "begin", _begin)
+        self._appending = self.engine.execution_options(appending=True)
+        self._mutex = threading.Lock()
+        self._lock_file: int | None = None
+
+    def exists(self) -> bool:
+        """Whether there is a file to open; opening would create one."""
+        return self.path.exists()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Connection]:
+        """The only writing transaction; commits at the end, rolls back on an exception."""
+        with self._mutex, self._flock(), self._appending.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _flock(self) -> Iterator[None]:
+        if self._lock_file is None:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite alone would ask the umask
+            self._lock_file = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        self.engine.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+def _set_up(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # _begin says which kind of transaction, not the driver
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin(connection: Connection) -> None:
+    appending = connection.get_execution_options().get("appending", False)
+    # Deferred, two writers would both read and then fail at their first write.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if appending else "BEGIN")
+
+
+class PostgresDatabase:
+    """A server; its replicas must follow synchronously, for a failover that loses commits is a fork."""
+
+    # In the transaction, not in the session: a pooler between us and the server may change sessions. Durable
+    # commits whatever the server's default, and no endless wait for a lock.
+    _LOCK = text(
+        "SELECT set_config('synchronous_commit', 'on', true),"
+        f" set_config('lock_timeout', '{LOCK_SECONDS}s', true), pg_advisory_xact_lock({ADVISORY_LOCK})"
+    )
+
+    def __init__(self, url: URL) -> None:
+        self.engine = create_engine(
+            url,
+            hide_parameters=True,
+            # Each statement must see what the last holder of the lock committed.
+            isolation_level="READ COMMITTED",
+            connect_args={"connect_timeout": LOCK_SECONDS, "application_name": "sharebroker"},
+        )
+
+    def exists(self) -> bool:
+        """Always, as far as can be known without connecting."""
+        return True
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Connection]:
+        """The only writing transaction; commits at the end, rolls back on an exception."""
+        with self.engine.begin() as connection:
+            connection.execute(self._LOCK)
+            yield connection
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.engine.dispose()
+
+
+Database = SqliteDatabase | PostgresDatabase
+
+
+def _bad_url() -> SetUpError:
+    # The URL itself may hold a password, so it is not repeated.
+    return SetUpError(
+        "数据库地址须为 sqlite:///路径 或 postgresql+psycopg://…，请修改 [store] url。",
+        "The database URL must be sqlite:///path or postgresql+psycopg://…; correct [store] url.",
+    )

@@ -1,0 +1,94 @@
+"""Between rows and the words of the domain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, RowMapping, or_
+
+from broker.journal import Claim, Leaf
+from broker.model import Entry, EntryKind, ReceiptFilter, Verdict
+from broker.store.tables import LEAF
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_INDEXED = ("consumer", "consumer_uri", "provider", "dataset", "purpose")
+
+
+def microseconds(time: datetime) -> int:
+    """An aware time as microseconds since 1970-01-01 UTC: exact, and the same in both databases."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def instant(value: int) -> datetime:
+    """The time, aware in UTC, of so many microseconds since 1970-01-01 UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def leaf_row(leaf: Leaf) -> dict[str, object]:
+    """The row of table ``leaf``."""
+    entry = leaf.entry
+    return {
+        "leaf_index": leaf.index,
+        "log_entry": leaf.log_entry,
+        "kind": entry.kind.value,
+        "recorded_at": microseconds(entry.recorded_at),
+        "verdict": entry.verdict and entry.verdict.value,
+        **{name: getattr(entry, name) for name in _INDEXED},
+    }
+
+
+def statement_row(leaf: Leaf) -> dict[str, object]:
+    """The row of table ``statement``."""
+    return {"leaf_index": leaf.index, "content": leaf.entry.statement}
+
+
+def request_row(leaf: Leaf) -> dict[str, object]:
+    """The row of table ``request``, for an entry that claims its request id."""
+    entry = leaf.entry
+    return {
+        "consumer_uri": entry.consumer_uri,
+        "request_id": entry.request_id,
+        "leaf_index": leaf.index,
+        "request_mac": entry.request_mac,
+        "answer_digest": entry.answer_digest,
+        "verdict": entry.verdict and entry.verdict.value,
+    }
+
+
+def leaf(row: RowMapping) -> Leaf:
+    """The leaf of a row of ``leaf`` beside its ``content`` (None once erased)."""
+    entry = Entry(
+        kind=EntryKind(row["kind"]),
+        statement=row["content"] or b"",
+        recorded_at=instant(row["recorded_at"]),
+        verdict=_verdict(row["verdict"]),
+        **{name: row[name] for name in _INDEXED},
+    )
+    return Leaf(row["leaf_index"], row["log_entry"], entry)
+
+
+def claim(row: RowMapping) -> Claim:
+    """The claim of a row of ``request``."""
+    return Claim(row["leaf_index"], row["request_mac"], row["answer_digest"], _verdict(row["verdict"]))
+
+
+def conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
+    """What the leaves must fulfil; an empty member asks nothing."""
+    found = [_is_party(department) for department in (wanted.department, wanted.party) if department]
+    equal = {name: getattr(wanted, name) for name in ("dataset", "purpose", "verdict", "consumer_uri")}
+    found.extend(LEAF.c[name] == str(value) for name, value in equal.items() if value)
+    if wanted.since is not None:
+        found.append(LEAF.c.recorded_at >= microseconds(wanted.since))
+    if wanted.until is not None:
+        found.append(LEAF.c.recorded_at < microseconds(wanted.until))
+    return found
+
+
+def _is_party(department: str) -> ColumnElement[bool]:
+    return or_(LEAF.c.consumer == department, LEAF.c.provider == department)
+
+
+def _verdict(value: str | None) -> Verdict | None:
+    return None if value is None else Verdict(value)

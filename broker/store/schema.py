@@ -1,0 +1,128 @@
+"""The database's schema: which version it has, and how it is brought to this program's (Alembic)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from broker.errors import SetUpError
+from broker.store.connection import Database, connect
+
+
+class SchemaState(StrEnum):
+    """How the database's schema compares with this program's."""
+
+    EMPTY = "empty"
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+
+
+def schema_state(url: str) -> SchemaState:
+    """How the database at ``url`` compares with this program; creates nothing.
+
+    Raises:
+        SetUpError: the URL is wrong, or the database cannot be reached.
+    """
+    database = connect(url)
+    try:
+        return state_of(database)
+    finally:
+        database.close()
+
+
+def state_of(database: Database) -> SchemaState:
+    """As :func:`schema_state`, of an open database."""
+    if not database.exists():
+        return SchemaState.EMPTY
+    with reachable(), database.engine.connect() as connection:
+        return _state(connection)
+
+
+def migrate(url: str) -> None:
+    """Creates the schema, or brings an older one up to this program's. Safe to run twice, or by two at once.
+
+    Raises:
+        SetUpError: the URL is wrong, the database cannot be reached, or is newer than this program.
+    """
+    database = connect(url)
+    try:
+        with reachable(), database.exclusive() as connection:
+            require_not_newer(_state(connection))
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        database.close()
+
+
+def require_current(state: SchemaState) -> None:
+    """Raises:
+    SetUpError: the schema is not this program's; says what to do.
+    """
+    require_not_newer(state)
+    if state is SchemaState.EMPTY:
+        raise SetUpError(
+            "数据库尚未建立，请运行 sharebroker db upgrade。",
+            "The database has not been set up; run `sharebroker db upgrade`.",
+        )
+    if state is SchemaState.OLDER:
+        raise SetUpError(
+            "数据库版本低于程序，请先备份，再运行 sharebroker db upgrade。",
+            "The database is older than this program; back it up, then run `sharebroker db upgrade`.",
+        )
+
+
+def require_not_newer(state: SchemaState) -> None:
+    """Raises:
+    SetUpError: the schema is newer than this program.
+    """
+    if state is SchemaState.NEWER:
+        raise SetUpError(
+            "数据库版本高于程序，请升级 sharebroker。",
+            "The database is newer than this program; install the newer sharebroker.",
+        )
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Turns what the database raises into the set-up error it means at start.
+
+    Raises:
+        SetUpError: the database cannot be used.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        cause = type(getattr(error, "orig", None) or error).__name__  # its text may hold host and user
+        raise SetUpError(
+            f"无法使用数据库（{cause}），请检查 [store] url、目录权限和数据库服务。",
+            f"The database cannot be used ({cause}); check [store] url, folder permissions and the server.",
+        ) from None
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _state(connection: Connection) -> SchemaState:
+    script = ScriptDirectory.from_config(_config())
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:
+        return SchemaState.EMPTY
+    if current == script.get_current_head():
+        return SchemaState.CURRENT
+    known = {revision.revision for revision in script.walk_revisions()}
+    return SchemaState.OLDER if current in known else SchemaState.NEWER

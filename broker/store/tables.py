@@ -1,0 +1,98 @@
+"""The tables of the receipt log. Rows of the database, not words of the domain: nothing outside sees them.
+
+There are no foreign keys: every row of a batch is written by the one holder of the append lock, in one
+transaction, and the Merkle tree proves more than a constraint could.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer
+from sqlmodel import Field, SQLModel
+
+# SQLite makes a column its B-tree's key only if the type is spelled INTEGER; there it holds 64 bits too.
+BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+class HeadRow(SQLModel, table=True):
+    """How far the log reaches: exactly one row, inserted by the first migration."""
+
+    __tablename__ = "head"
+    __table_args__ = (CheckConstraint("id = 1", name="head_is_one_row"),)
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    size: int = Field(sa_type=BIG)
+    recorded_at: int = Field(sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC; never decreases."""
+
+
+class LeafRow(SQLModel, table=True):
+    """One leaf: what the tree hashes, and what receipts are listed by. Outlives its statement."""
+
+    __tablename__ = "leaf"
+    __table_args__ = (
+        Index("leaf_consumer", "consumer", "leaf_index"),
+        Index("leaf_consumer_uri", "consumer_uri", "leaf_index"),
+        Index("leaf_provider", "provider", "leaf_index"),
+        Index("leaf_dataset", "dataset", "leaf_index"),
+        Index("leaf_recorded_at", "recorded_at"),
+    )
+
+    leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    log_entry: bytes
+    kind: str
+    recorded_at: int = Field(sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC, as in the statement."""
+    consumer: str
+    consumer_uri: str
+    provider: str
+    dataset: str
+    purpose: str
+    verdict: str | None
+
+
+class StatementRow(SQLModel, table=True):
+    """The statement behind a leaf, in a table of its own so that it can be erased."""
+
+    __tablename__ = "statement"
+
+    leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    content: bytes
+
+
+class TileRow(SQLModel, table=True):
+    """One tile of the tree (C2SP tlog-tiles); the rightmost of a level grows, the others never change."""
+
+    __tablename__ = "tile"
+
+    level: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    tile_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    hashes: bytes
+
+
+class RequestRow(SQLModel, table=True):
+    """A used request id: the leaf that answered it, and what tells a retry from another request."""
+
+    __tablename__ = "request"
+
+    # The id leads the key: it alone finds the few rows, where SQLite scans the table for pairs in a list.
+    request_id: str = Field(primary_key=True)
+    consumer_uri: str = Field(primary_key=True)
+    leaf_index: int = Field(sa_type=BIG)
+    request_mac: bytes
+    answer_digest: bytes
+    verdict: str | None
+
+
+class QuotaRow(SQLModel, table=True):
+    """How much of a quota is used up; the counter's name holds rule, consumer and window."""
+
+    __tablename__ = "quota"
+
+    counter: str = Field(primary_key=True)
+    used: int = Field(sa_type=BIG)
+
+
+# The same as Core tables, for the append path, where the ORM would cost ten times the statement.
+HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA = (
+    SQLModel.metadata.tables[name] for name in ("head", "leaf", "statement", "tile", "request", "quota")
+)
