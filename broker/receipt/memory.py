@@ -1,0 +1,146 @@
+"""What the signer remembers: the last log head it signed, on disk before anyone sees the signature.
+
+The state file *is* that signed checkpoint. It lives outside the database, so a database restored from a
+backup, or replaced, no longer fits it. If the file is lost, the newest published checkpoint of the log takes
+its place.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from broker.errors import SetUpError, VerificationFailed
+from broker.receipt.merkle import verify_consistency
+from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, sign_note, verify_note
+
+
+class SignerMemory:
+    """The log's key and the last head signed with it. Not safe for use by several threads at once.
+
+    Raises:
+        SetUpError: the origin is no key name, the state file is not this log's, cannot be used, or another
+            signer uses it.
+    """
+
+    def __init__(self, state: Path, key: Ed25519PrivateKey, origin: str) -> None:
+        self._state = state
+        self._key = key
+        try:
+            self.verifier_key = VerifierKey.of(origin, key)
+        except ValueError:
+            raise SetUpError(
+                "日志名称 [log] origin 不得为空，不得含空格或加号。",
+                "The log's name [log] origin must not be empty, nor have spaces or plus signs.",
+            ) from None
+        self._lock = _lock(state)
+        self.note = _read(state)
+        self._last = self._parse() if self.note else None
+        self._forked = False
+
+    def extend(self, size: int, root: bytes, first_size: int, proof: Sequence[bytes]) -> str:
+        """The newest signed checkpoint, after signing the head (size, root) if that extends the last one.
+
+        ``proof`` is the RFC 6962 consistency proof from ``first_size``; when that is not the last size
+        signed, or ``size`` is smaller, nothing is signed and the answer tells the asker where the log is.
+        Empty text: nothing was ever signed.
+
+        Raises:
+            VerificationFailed: the head contradicts the last one, now or once before. The log has forked,
+                and only a person who restarts the signer makes it sign again.
+            OSError: the state file cannot be written; nothing was signed.
+        """
+        if self._forked:
+            raise VerificationFailed("日志曾分叉，签名已停止 / log: it had forked, signing has stopped")
+        try:
+            if self._extends(size, root, first_size, proof):
+                self._remember(Checkpoint(self.verifier_key.name, size, root))
+        except VerificationFailed:
+            self._forked = True
+            raise
+        return self.note
+
+    def close(self) -> None:
+        """Let another signer use the state."""
+        os.close(self._lock)
+
+    def _extends(self, size: int, root: bytes, first_size: int, proof: Sequence[bytes]) -> bool:
+        if self._last is None:
+            return size > 0 and first_size == 0
+        if size < self._last.size:
+            return False
+        if size == self._last.size:
+            verify_consistency(size, size, self._last.root, root, ())
+            return False
+        if first_size != self._last.size:
+            return False
+        verify_consistency(first_size, size, self._last.root, root, proof)
+        return True
+
+    def _remember(self, checkpoint: Checkpoint) -> None:
+        note = sign_note(checkpoint.text(), self.verifier_key.name, self._key)
+        _write_durably(self._state, note.encode())
+        self.note, self._last = note, checkpoint
+
+    def _parse(self) -> Checkpoint:
+        try:
+            return parse_checkpoint(verify_note(self.note, self.verifier_key))
+        except VerificationFailed:
+            raise SetUpError(
+                f"签名状态文件 {self._state} 不是由本日志密钥签发；请核对 [keys] 与 [log] origin，"
+                "或以最近公布的日志头替换该文件。",
+                f"Signer state {self._state} was not signed by this log's key; check [keys] and [log] "
+                "origin, or put the newest published checkpoint in its place.",
+            ) from None
+
+
+def _lock(state: Path) -> int:
+    """Held as long as this process lives: two signers with one memory could sign two histories."""
+    try:
+        lock = os.open(f"{state}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SetUpError(
+            f"签名状态文件 {state} 正被另一签名进程使用，请先停止另一个服务。",
+            f"Signer state {state} is in use by another signer; stop the other broker first.",
+        ) from None
+    except OSError as error:
+        raise _unusable(state, error) from None
+    return lock
+
+
+def _read(state: Path) -> str:
+    try:
+        return state.read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise _unusable(state, error) from None
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    """All of the old content or all of the new survives a power failure, and once this returns, the new."""
+    temporary = f"{path}.new"
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(file, data)
+        os.fsync(file)
+    finally:
+        os.close(file)
+    os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _unusable(state: Path, error: OSError) -> SetUpError:
+    return SetUpError(
+        f"无法使用签名状态文件 {state}（{error.strerror}）。",
+        f"Signer state {state} cannot be used ({error.strerror}).",
+    )

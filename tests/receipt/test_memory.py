@@ -1,0 +1,124 @@
+"""What the signer remembers and what it refuses to sign."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.errors import SetUpError, VerificationFailed
+from broker.receipt.memory import SignerMemory
+from broker.receipt.note import parse_checkpoint, verify_note
+from broker.receipt.tiles import Tree
+
+ORIGIN = "xinghe.example/log"
+KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+
+
+def tree_of(size: int, label: str = "") -> Tree:
+    leaves = [sha256(f"{label}{n}".encode()).digest() for n in range(size)]
+    return Tree(0, lambda level, index: b"").append(leaves)[0]
+
+
+def offer(memory: SignerMemory, tree: Tree, first_size: int) -> int:
+    """Size of the newest signed head after offering ``tree``."""
+    proof = tree.consistency_proof(first_size) if 0 < first_size <= tree.size else ()
+    note = memory.extend(tree.size, tree.root(), first_size, proof)
+    return parse_checkpoint(verify_note(note, memory.verifier_key)).size
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> SignerMemory:
+    return SignerMemory(tmp_path / "state", KEY, ORIGIN)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=8))
+def test_consistent_extensions_are_signed_and_smaller_heads_are_not(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[int]
+) -> None:
+    """Whatever is offered, the newest head never shrinks, and an honest log is never refused."""
+    memory = SignerMemory(tmp_path_factory.mktemp("signer") / "state", KEY, ORIGIN)
+    newest = 0
+    for size in steps:
+        newest = max(newest, offer(memory, tree_of(size), newest) if newest <= size else newest)
+        assert offer(memory, tree_of(min(size, newest)), newest) == newest
+    assert newest == max(steps)
+
+
+def test_memory_is_on_disk_before_the_answer_and_survives_a_restart(tmp_path: Path) -> None:
+    """The state file holds what was answered, readable by its owner only; a new signer goes on from it."""
+    state = tmp_path / "state"
+    memory = SignerMemory(state, KEY, ORIGIN)
+    offer(memory, tree_of(5), 0)
+    assert state.read_text() == memory.note
+    assert state.stat().st_mode & 0o777 == 0o600
+    memory.close()
+    again = SignerMemory(state, KEY, ORIGIN)
+    assert again.note == memory.note
+    assert offer(again, tree_of(9), 5) == 9
+
+
+@pytest.mark.parametrize(("size", "first_size"), [(5, 5), (8, 5)], ids=["same size", "larger"])
+def test_a_fork_stops_the_signer_until_it_is_restarted(
+    memory: SignerMemory, size: int, first_size: int
+) -> None:
+    """After another history was offered, even honest extensions are refused."""
+    offer(memory, tree_of(5), 0)
+    with pytest.raises(VerificationFailed):
+        offer(memory, tree_of(size, "forged"), first_size)
+    with pytest.raises(VerificationFailed, match="had forked"):
+        offer(memory, tree_of(6), 5)
+
+
+def test_a_proof_from_elsewhere_signs_nothing_and_tells_where_the_log_is(memory: SignerMemory) -> None:
+    """A worker that is behind learns the newest head, which is not a fork."""
+    offer(memory, tree_of(5), 0)
+    assert offer(memory, tree_of(9), 3) == 5
+    assert offer(memory, tree_of(9), 0) == 5
+    assert offer(memory, tree_of(3), 5) == 5
+    assert offer(memory, tree_of(9), 5) == 9
+
+
+def test_a_state_that_cannot_be_written_gives_no_signature(tmp_path: Path) -> None:
+    """What might be forgotten is not signed."""
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    memory = SignerMemory(folder / "state", KEY, ORIGIN)
+    offer(memory, tree_of(1), 0)
+    before = memory.note
+    folder.rename(tmp_path / "gone")
+    with pytest.raises(OSError, match="No such file"):
+        offer(memory, tree_of(2), 1)
+    assert memory.note == before
+
+
+@pytest.mark.parametrize("damage", ["other key", "other origin", "cut", "not text"])
+def test_a_state_that_is_not_this_logs_is_refused(tmp_path: Path, damage: str) -> None:
+    """A state file of another log, or a damaged one, must not pass for "never signed"."""
+    state = tmp_path / "state"
+    memory = SignerMemory(state, KEY, ORIGIN)
+    offer(memory, tree_of(5), 0)
+    memory.close()
+    if damage == "cut":
+        state.write_bytes(state.read_bytes()[:-5])
+    if damage == "not text":
+        state.write_bytes(b"\xff\xfe")
+    key = Ed25519PrivateKey.generate() if damage == "other key" else KEY
+    with pytest.raises(SetUpError, match="not signed by this log's key"):
+        SignerMemory(state, key, "other.example" if damage == "other origin" else ORIGIN)
+
+
+def test_two_signers_cannot_share_a_memory(memory: SignerMemory, tmp_path: Path) -> None:
+    """Two would sign two histories."""
+    with pytest.raises(SetUpError, match="in use by another signer"):
+        SignerMemory(tmp_path / "state", KEY, ORIGIN)
+
+
+def test_an_origin_that_is_no_key_name_is_refused(tmp_path: Path) -> None:
+    """The message names the setting."""
+    with pytest.raises(SetUpError, match=r"\[log\] origin"):
+        SignerMemory(tmp_path / "state", KEY, "two words")
