@@ -1,0 +1,31 @@
+"""A test facility: die at a named point, as by a power failure, to prove what survives.
+
+``SHAREBROKER_FAILPOINTS="after_commit=0.01,before_signature=1"``, read once when this module is imported,
+makes the process send itself SIGKILL at those points with those probabilities. Without the variable a point
+costs one look into an empty dictionary.
+
+Points: ``before_commit``, ``after_commit``, ``before_signature``, ``after_signature``, ``before_send``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+
+VARIABLE = "SHAREBROKER_FAILPOINTS"
+
+
+def _parse(text: str) -> dict[str, float]:
+    points = (item.partition("=") for item in text.split(",") if item)
+    return {name.strip(): float(probability) for name, _, probability in points}
+
+
+_POINTS = _parse(os.environ.get(VARIABLE, ""))
+
+
+def hit(name: str) -> None:
+    """Dies here, if the environment says so."""
+    probability = _POINTS.get(name)
+    if probability is not None and random.random() < probability:  # noqa: S311 - chance, not a secret
+        os.kill(os.getpid(), signal.SIGKILL)

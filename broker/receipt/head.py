@@ -1,0 +1,111 @@
+"""The signed head of the log as this process knows it, beside the tree it stands for."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from broker.errors import SetUpError, VerificationFailed
+from broker.journal import Journal
+from broker.model import Receipt
+from broker.receipt.note import Checkpoint
+from broker.receipt.signer import CheckpointSigner, SignedCheckpoint
+from broker.receipt.tiles import TileCache, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTree:
+    """A tree and the checkpoint that signs it."""
+
+    tree: Tree
+    note: str
+
+    def receipt(self, leaf_index: int, statement: bytes) -> Receipt:
+        """The receipt of a leaf of this tree.
+
+        Raises:
+            ValueError: the tree has no such leaf.
+            CorruptLog: a stored tile cannot be what the tree needs.
+        """
+        proof = self.tree.inclusion_proof(leaf_index)
+        return Receipt(statement, leaf_index, self.tree.size, proof, self.note)
+
+
+class SignedHead:
+    """Follows the newest signed head; several workers move it, each through the one signer.
+
+    Every method may raise :class:`~broker.errors.Unavailable` (signer or database cannot be reached) and
+    :class:`~broker.errors.VerificationFailed` (database and signer contradict each other).
+    """
+
+    def __init__(self, journal: Journal, signer: CheckpointSigner) -> None:
+        self._journal = journal
+        self._signer = signer
+        self._cache = TileCache()
+        self._lock = threading.Lock()
+        self._newest = SignedTree(self.tree(0), "")
+
+    def tree(self, size: int) -> Tree:
+        """The tree over the first ``size`` leaves, as the database has them."""
+        return Tree(size, self._journal.tile, self._cache)
+
+    def sign(self, tree: Tree) -> SignedTree:
+        """A signed tree at least as large as ``tree``, whose leaves must be committed."""
+        return self._adopt(self._signer.sign(tree), tree)
+
+    def refresh(self) -> SignedTree:
+        """The newest signed tree, whichever worker had it signed."""
+        signed = self._signer.latest()
+        if signed is None or signed.note == self._newest.note:
+            return self._newest
+        return self._adopt(signed, self.tree(signed.checkpoint.size))
+
+    def _adopt(self, signed: SignedCheckpoint, tree: Tree) -> SignedTree:
+        checkpoint = signed.checkpoint
+        if checkpoint.size != tree.size:
+            tree = self.tree(checkpoint.size)
+        _require_same(tree, checkpoint)
+        adopted = SignedTree(tree, signed.note)
+        with self._lock:
+            if tree.size > self._newest.tree.size:
+                self._newest = adopted
+        return adopted
+
+    def require_unforgotten(self) -> None:
+        """Checks at start that the database still holds all that was ever signed.
+
+        Raises:
+            SetUpError: it does not (a restored backup, another database), or the signer lost its memory.
+        """
+        signed = self._signer.latest()
+        size = self._journal.head().size  # after the signer's word: other workers append meanwhile
+        if signed is None:
+            # A log is signed at its genesis leaf, before anything else is appended.
+            if size > 1 and self._signer.latest() is None:
+                raise _forgetful()
+        elif signed.checkpoint.size > size:
+            raise _rolled_back(signed.checkpoint.size, size)
+        else:
+            _require_same(self.tree(signed.checkpoint.size), signed.checkpoint)
+
+
+def _require_same(tree: Tree, checkpoint: Checkpoint) -> None:
+    if tree.root() != checkpoint.root:
+        raise VerificationFailed("数据库与已签名的日志头不符 / log: the database is not what was signed")
+
+
+def _rolled_back(signed: int, size: int) -> SetUpError:
+    return SetUpError(
+        f"数据库只有 {size} 条存证，而已签名 {signed} 条：数据库可能是从备份恢复的。请恢复完整的数据库，"
+        "切勿删除签名状态文件。",
+        f"The database has {size} leaves, but {signed} were signed: it may be a restored backup. Restore the "
+        "complete database; do not delete the signer's state.",
+    )
+
+
+def _forgetful() -> SetUpError:
+    return SetUpError(
+        "日志已有存证，而签名状态文件缺失或为空。请把最近公布的日志头放入 [keys] signer_state 所指的文件。",
+        "The log has leaves, but the signer's state is missing or empty. Put the newest published checkpoint "
+        "into the file that [keys] signer_state names.",
+    )

@@ -1,0 +1,205 @@
+"""The receipt log: appends statements to an RFC 6962 Merkle tree, gives receipts and proofs.
+
+A receipt is a statement, its inclusion proof, and a checkpoint signed by the signer process. An entry is
+durable in the database before its head is signed, and signed before :meth:`ReceiptLog.append` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import orjson
+import structlog
+
+from broker.errors import NotFound, SetUpError, Unavailable, VerificationFailed
+from broker.journal import Journal, Leaf
+from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
+from broker.reasons import Reason
+from broker.receipt.head import SignedHead
+from broker.receipt.merkle import leaf_entry, leaf_hash
+from broker.receipt.note import VerifierKey
+from broker.receipt.signer import CheckpointSigner
+from broker.receipt.statement import genesis
+from broker.receipt.writer import Appended, Writer
+
+__all__ = ["Appended", "ReceiptLog"]
+
+log = structlog.get_logger("sharebroker.log")
+
+APPEND_SECONDS = 30.0
+"""Longest wait for a receipt. The entry may still be recorded; a retry by request id finds it."""
+
+
+class ReceiptLog:
+    """The log as one worker sees it; others may append to it too. Safe for use by many threads.
+
+    Creates the genesis leaf of a new log. Unless a method says otherwise it may raise
+    :class:`~broker.errors.Unavailable` (``LOG_UNAVAILABLE``): database or signer cannot be reached, or
+    they contradict each other.
+
+    Raises:
+        SetUpError: the database misses leaves that were signed, was begun under another name or key, or
+            database or signer cannot be reached.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        signer: CheckpointSigner,
+        origin: str,
+        clock: Callable[[], datetime],
+        *,
+        tolerance_seconds: float = 1.0,
+    ) -> None:
+        self._journal = journal
+        self._head = SignedHead(journal, signer)
+        self.verifier_key: VerifierKey = signer.verifier_key
+        with _set_up():
+            self._head.require_unforgotten()
+            self._begin(origin, clock())
+            self._head.sign(self._head.tree(journal.head().size))
+            self._writer = Writer(journal, self._head, clock, timedelta(seconds=tolerance_seconds))
+
+    def append(self, entry: Entry, rows: int = 0) -> Appended:
+        """Record ``entry`` and settle its charges, or find that it is a retry: all or nothing.
+
+        A retry (same consumer, request id, request and answer) gets the receipt of the first attempt, and a
+        leaf that says so; it is not charged. ``rows`` is what charges that count rows amount to.
+
+        Raises:
+            Conflict: the request id belongs to another request.
+            Changed: the same request was answered otherwise before.
+            QuotaExceeded: a charge does not fit; nothing was recorded.
+            NotFound: a retry whose first statement has been erased.
+            Unavailable: not known to be recorded (``LOG_UNAVAILABLE``, ``CLOCK_BEHIND_LOG``,
+                ``SHUTTING_DOWN``); a retry is safe.
+        """
+        if rows < 0:
+            raise ValueError("a number of rows is not negative")
+        appended = self._writer.submit(entry, rows)
+        try:
+            return appended.result(APPEND_SECONDS)
+        except TimeoutError:
+            appended.cancel()
+            raise Unavailable(Reason.LOG_UNAVAILABLE) from None
+
+    def receipt(self, leaf_index: int) -> Receipt:
+        """The receipt of a recorded leaf, against the current checkpoint.
+
+        Raises:
+            NotFound: there is no such leaf, or its statement has been erased.
+        """
+        entry = self.entry(leaf_index)
+        with _consistent():
+            signed = self._head.refresh()
+            if entry is None or not entry.statement or leaf_index >= signed.tree.size:
+                raise NotFound(Reason.RESOURCE_NOT_FOUND)
+            return signed.receipt(leaf_index, entry.statement)
+
+    def entry(self, leaf_index: int) -> Entry | None:
+        """What is recorded of a leaf, without request id and charges; an erased statement is empty."""
+        leaf = self._journal.leaf(leaf_index)
+        return None if leaf is None else leaf.entry
+
+    def entries(self, wanted: ReceiptFilter, before: int | None, limit: int) -> list[tuple[int, Entry]]:
+        """At most ``limit`` matching (leaf index, entry) with an index below ``before``, newest first."""
+        return [(leaf.index, leaf.entry) for leaf in self._journal.leaves(wanted, before, limit)]
+
+    def checkpoint(self) -> str:
+        """The current signed head, a C2SP signed note."""
+        with _consistent():
+            return self._head.refresh().note
+
+    def size(self) -> int:
+        """Number of leaves under the current checkpoint."""
+        with _consistent():
+            return self._head.refresh().tree.size
+
+    def leaf_hash(self, leaf_index: int) -> bytes:
+        """The leaf's hash (RFC 6962 §2.1), 32 bytes.
+
+        Raises:
+            ValueError: the signed log has no such leaf.
+        """
+        with _consistent():
+            return self._head.refresh().tree.leaf_hash(leaf_index)
+
+    def inclusion_proof(self, leaf_index: int, tree_size: int) -> tuple[bytes, ...]:
+        """RFC 6962 §2.1.1 audit path of a leaf in the tree of that size, from the leaf upwards.
+
+        Raises:
+            ValueError: the leaf is outside the tree, or the tree larger than what is signed.
+        """
+        with _consistent():
+            self._require_signed(tree_size)
+            return self._head.tree(tree_size).inclusion_proof(leaf_index)
+
+    def consistency_proof(self, first: int, second: int) -> tuple[bytes, ...]:
+        """RFC 6962 §2.1.2 proof that the tree of size ``first`` is a prefix of that of size ``second``.
+
+        Raises:
+            ValueError: unless 0 < first ≤ second ≤ size of the signed log.
+        """
+        with _consistent():
+            self._require_signed(second)
+            return self._head.tree(second).consistency_proof(first)
+
+    def close(self) -> None:
+        """Append what was submitted, then stop. Journal and signer stay open."""
+        self._writer.close()
+
+    def _require_signed(self, size: int) -> None:
+        if not 0 < size <= self._head.refresh().tree.size:
+            raise ValueError("the signed log has no tree of that size")
+
+    def _begin(self, origin: str, now: datetime) -> None:
+        """Write the genesis leaf, or check that this log's was written."""
+        statement = genesis(origin, str(self.verifier_key), now)
+        with self._journal.append_transaction() as transaction:
+            if transaction.head.size == 0:
+                leaf = Leaf(0, leaf_entry(statement), Entry(EntryKind.GENESIS, statement, now))
+                _, tiles = self._head.tree(0).append([leaf_hash(leaf.log_entry)])
+                transaction.put([leaf], tiles, {}, now)
+                return
+        first = self.entry(0)
+        if first is None or _beginning(first.statement) != _beginning(statement):
+            raise SetUpError(
+                "数据库中的日志以另一名称或密钥开始，请核对 [store] url、[log] origin 与 [keys] log_key。",
+                "The database's log began under another name or key; check [store] url, [log] origin and "
+                "[keys] log_key.",
+            )
+
+
+def _beginning(statement: bytes) -> tuple[str, str]:
+    content = orjson.loads(statement or b"{}")
+    return content.get("origin"), content.get("verifier_key")
+
+
+@contextmanager
+def _consistent() -> Iterator[None]:
+    """For callers, a log that contradicts itself is a log that cannot be had."""
+    try:
+        yield
+    except VerificationFailed as error:
+        log.critical("log_inconsistent", error=str(error))
+        raise Unavailable(Reason.LOG_UNAVAILABLE) from None
+
+
+@contextmanager
+def _set_up() -> Iterator[None]:
+    """At start, whatever keeps the log from running must be put right by a person."""
+    try:
+        yield
+    except Unavailable:
+        raise SetUpError(
+            "存证日志无法启动：数据库或签名进程没有应答。",
+            "The receipt log cannot start: the database or the signer does not answer.",
+        ) from None
+    except VerificationFailed as error:
+        raise SetUpError(
+            f"存证日志无法启动：数据库与已签名的日志头不符（{error}）。请恢复完整的数据库，切勿删除签名状态文件。",
+            f"The receipt log cannot start: the database is not what was signed ({error}). Restore the "
+            "complete database; do not delete the signer's state.",
+        ) from None

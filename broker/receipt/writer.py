@@ -1,0 +1,199 @@
+"""The one writer thread of a worker: gathers entries, commits a batch, has the head signed, then answers.
+
+The order is what makes a receipt worth something: commit durably, sign, answer. Whatever fails on the way,
+the callers of the whole batch learn :class:`~broker.errors.Unavailable` and a retry by request id finds what
+was committed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from broker import failpoints
+from broker.errors import BrokerError, NotFound, Unavailable, VerificationFailed
+from broker.journal import AppendTransaction, Head, Journal, QuotaExceeded
+from broker.model import Entry, Receipt
+from broker.reasons import Reason
+from broker.receipt.batch import Admitted, Batch, request_key
+from broker.receipt.head import SignedHead
+from broker.receipt.merkle import leaf_hash
+from broker.receipt.tiles import Tree
+
+log = structlog.get_logger("sharebroker.log")
+
+MAX_BATCH = 256
+LINGER_SECONDS = 0.002
+"""Longest wait for as many entries as the batch before had; a lone caller never waits."""
+
+JOIN_SECONDS = 30.0
+"""Longest wait at the end for a database that does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An appended entry's receipt, and whether it is that of an earlier attempt."""
+
+    receipt: Receipt
+    redelivered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An entry on its way to the writer, and where its caller waits."""
+
+    entry: Entry
+    rows: int
+    appended: Future[Appended] = field(default_factory=Future)
+
+
+class Writer:
+    """Appends, from its own thread, what any thread submits."""
+
+    def __init__(
+        self, journal: Journal, head: SignedHead, clock: Callable[[], datetime], tolerance: timedelta
+    ) -> None:
+        self._journal = journal
+        self._head = head
+        self._clock = clock
+        self._tolerance = tolerance
+        self._signed = head.refresh()
+        self._tree = self._signed.tree
+        self._queue: SimpleQueue[Submission | None] = SimpleQueue()
+        self._last_batch = 1
+        self._closed = False
+        self._closing = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="receipt-log", daemon=True)
+        self._thread.start()
+
+    def submit(self, entry: Entry, rows: int) -> Future[Appended]:
+        """The receipt to come.
+
+        Raises:
+            Unavailable: the log is closed.
+        """
+        submission = Submission(entry, rows)
+        with self._closing:
+            if self._closed:
+                raise Unavailable(Reason.SHUTTING_DOWN)
+            self._queue.put(submission)
+        return submission.appended
+
+    def close(self) -> None:
+        """Append what was submitted, then stop."""
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join(JOIN_SECONDS)
+
+    # ── in the thread ────────────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        while batch := self._gather():
+            wanted = [s for s in batch if s.appended.set_running_or_notify_cancel()]
+            self._last_batch = len(wanted)
+            if wanted:
+                self._settle(wanted)
+
+    def _gather(self) -> list[Submission]:
+        """The next batch; empty when the log is closed and everything was appended."""
+        batch: list[Submission] = []
+        item = self._queue.get()
+        deadline = time.monotonic() + LINGER_SECONDS
+        while item is not None:
+            batch.append(item)
+            if len(batch) == MAX_BATCH:
+                return batch
+            expected = len(batch) < self._last_batch
+            try:
+                item = self._queue.get(timeout=max(0.0, deadline - time.monotonic()) if expected else 0.0)
+            except Empty:
+                return batch
+        self._queue.put(None)  # this batch first; the next look ends the thread
+        return batch
+
+    def _settle(self, wanted: Sequence[Submission]) -> None:
+        """Answers every caller, all of them after everything: a verdict that hangs on a leaf of this batch is
+        no truth before the batch is."""
+        try:
+            outcomes = self._append(wanted)
+            answers: list[Appended | Exception] = [
+                self._answer(s.entry, outcome) for s, outcome in zip(wanted, outcomes, strict=True)
+            ]
+        except Unavailable as error:
+            answers = [Unavailable(error.reason) for _ in wanted]
+        except VerificationFailed as error:
+            log.critical("log_inconsistent", error=str(error))
+            answers = [Unavailable(Reason.LOG_UNAVAILABLE) for _ in wanted]
+        except Exception as error:  # noqa: BLE001 - a defect; its callers report it, the thread goes on
+            answers = [error for _ in wanted]
+        for submission, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, Appended):
+                submission.appended.set_result(answer)
+            else:
+                submission.appended.set_exception(answer)
+
+    def _append(self, wanted: Sequence[Submission]) -> list[Admitted | Exception]:
+        if self._signed.tree.size < self._tree.size:
+            # The signature failed last time: no leaf without hope of one.
+            self._signed = self._head.sign(self._tree)
+        with self._journal.append_transaction() as transaction:
+            batch = self._open_batch(transaction, wanted)
+            outcomes = [_judge(batch, submission) for submission in wanted]
+            if not batch.leaves:
+                return outcomes
+            tree, tiles = self._base(transaction.head).append([leaf_hash(x.log_entry) for x in batch.leaves])
+            transaction.put(batch.leaves, tiles, batch.used, batch.now)
+            failpoints.hit("before_commit")
+        failpoints.hit("after_commit")
+        self._tree = tree.stored()
+        failpoints.hit("before_signature")
+        self._signed = self._head.sign(self._tree)
+        failpoints.hit("after_signature")
+        return outcomes
+
+    def _open_batch(self, transaction: AppendTransaction, wanted: Sequence[Submission]) -> Batch:
+        head, now = transaction.head, self._clock()
+        if now < head.recorded_at - self._tolerance:
+            raise Unavailable(Reason.CLOCK_BEHIND_LOG)
+        keys = {key for submission in wanted if (key := request_key(submission.entry))}
+        counters = {charge.counter for submission in wanted for charge in submission.entry.charges}
+        return Batch(
+            head.size, max(now, head.recorded_at), transaction.claims(keys), transaction.used(counters)
+        )
+
+    def _base(self, head: Head) -> Tree:
+        """The tree to append to: our last one, unless another worker has appended since."""
+        if head.size == self._tree.size:
+            return self._tree
+        if head.size < self._signed.tree.size:
+            raise VerificationFailed(
+                "数据库回退到已签名的日志头之前 / log: the database went back behind its head"
+            )
+        return self._head.tree(head.size)
+
+    def _answer(self, entry: Entry, outcome: Admitted | Exception) -> Appended | Exception:
+        if isinstance(outcome, Exception):
+            return outcome
+        statement = self._original(outcome.leaf_index) if outcome.redelivered else entry.statement
+        if not statement:
+            return NotFound(Reason.RESOURCE_NOT_FOUND)  # erased since the first attempt
+        return Appended(self._signed.receipt(outcome.leaf_index, statement), outcome.redelivered)
+
+    def _original(self, leaf_index: int) -> bytes:
+        leaf = self._journal.leaf(leaf_index)
+        return leaf.entry.statement if leaf else b""
+
+
+def _judge(batch: Batch, submission: Submission) -> Admitted | Exception:
+    try:
+        return batch.admit(submission.entry, submission.rows)
+    except (BrokerError, QuotaExceeded) as refused:
+        return refused
