@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.formats import FORMATS, USCC_ALPHABET, resident_id_check_characters
+from broker.formats import FEW, FORMATS, USCC_ALPHABET, resident_id_check_characters
 
 VALID = {
     "resident_id": ["990101189901010015", "990101189901010023", "99010118990101004X"],
@@ -88,7 +88,10 @@ def test_both_forms_agree(name: str, data: st.DataObject) -> None:
     """Whatever the text, one at a time and a column at once give the same."""
     texts = data.draw(st.lists(st.none() | st.text(max_size=20) | near(name), max_size=20))
     expected = [None if text is None else FORMATS[name].matches(text) for text in texts]
-    assert FORMATS[name].matches_all(pa.array(texts, pa.string())).to_pylist() == expected
+    column = pa.array(texts, pa.string())
+    assert FORMATS[name].matches_all(column).to_pylist() == expected
+    assert FORMATS[name].holds_for(column) == (False not in expected)
+    assert FORMATS[name].holds_for(pa.array([None] * FEW + texts, pa.string())) == (False not in expected)
 
 
 @given(at=st.integers(0, 17), add=st.integers(1, 9), which=st.sampled_from(VALID["resident_id"]))

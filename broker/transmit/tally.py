@@ -1,0 +1,167 @@
+"""Keeping count while rows pass: what was found about whom, how old it is, and so the status of the answer.
+
+======== =================================================================================================
+status   meaning for one subject
+======== =================================================================================================
+doubtful one of its rows is bad; bad rows are never released, its sound rows are
+stale    one of its rows is older than the update cycle, or of unknown age (released all the same: the
+         counter can use it as a hint, and the status says to verify by hand); or it has no row, and the
+         source itself is older than the update cycle, so that nobody can say that there is none
+none     it has no row in a current source
+found    it has sound, current rows
+======== =================================================================================================
+
+Over several subjects the status is the one that needs most care: doubtful, stale, none, found. A row that
+names none of the subjects asked for is bad and makes all of them doubtful: nobody can say whom it is about.
+Before the last row was read, a subject without rows is doubtful too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, tzinfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from broker.model import AnswerStatus, Dataset, RowCounts, SubjectAnswer
+from broker.transmit.freshness import is_current
+from broker.transmit.quality import Checked
+
+About = tuple[int, ...]
+"""Places, in the application, of the subjects that a row is about."""
+_CARE = (AnswerStatus.FOUND, AnswerStatus.NONE, AnswerStatus.STALE, AnswerStatus.DOUBTFUL)
+"""From least to most care."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen so far of one subject, or of a whole dataset."""
+
+    released: int = 0
+    bad: bool = False
+    stale: bool = False
+
+    def status(self, source_is_current: bool | None) -> AnswerStatus:
+        """``source_is_current`` is None before the last row was read."""
+        if self.bad or (not self.released and source_is_current is None):
+            return AnswerStatus.DOUBTFUL
+        if self.stale or (not self.released and not source_is_current):
+            return AnswerStatus.STALE
+        return AnswerStatus.FOUND if self.released else AnswerStatus.NONE
+
+
+class Tally:
+    """The count of one exchange. Naive dates are those of ``zone``."""
+
+    def __init__(self, dataset: Dataset, subjects: Sequence[str], now: datetime, zone: tzinfo) -> None:
+        self._dataset, self._now, self._zone = dataset, now, zone
+        self._places = {subject: place for place, subject in enumerate(subjects)}
+        self._seen = [_Seen() for _ in subjects]
+        self._whole = _Seen()
+        self._read = self._bad = 0
+        self._oldest: datetime | None = None
+        self._newest: datetime | None = None
+        self._source_is_current: bool | None = None
+
+    def add(self, checked: Checked) -> tuple[pa.RecordBatch, list[About]]:
+        """Count a batch; gives the rows that may be released, and of each whom it is about.
+
+        Without subjects, the latter is empty.
+        """
+        about = self._about(checked.rows) if self._places else []
+        if about and not all(about):
+            checked = Checked(
+                checked.rows, checked.sound & np.fromiter(map(bool, about), np.bool_, len(about))
+            )
+        good = checked.good()
+        self._read += len(checked.sound)
+        self._bad += checked.bad
+        self._whole.bad |= checked.bad > 0
+        self._whole.released += good.num_rows
+        if about:
+            self._attribute(checked, about)
+            about = [who for who, sound in zip(about, checked.sound, strict=True) if sound]
+        else:
+            self._date(self._ends(good))
+        return good, about
+
+    @property
+    def released_nothing_about_somebody(self) -> bool:
+        """Whether the answer hangs on how current the source is: it then goes to :meth:`finish`."""
+        return not self._whole.released or any(not seen.released for seen in self._seen)
+
+    def finish(self, newest: datetime | None) -> None:
+        """The last row was read; ``newest`` is the source's newest time, where it was needed and is known."""
+        self._newest = newest
+        self._source_is_current = is_current(newest, self._dataset, self._now)
+
+    @property
+    def counts(self) -> RowCounts:
+        return RowCounts(self._read, self._bad, self._whole.released)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Time of the oldest released row, or without rows the source's newest; None when unknown."""
+        return self._oldest if self._whole.released else self._newest
+
+    @property
+    def subjects(self) -> tuple[SubjectAnswer, ...]:
+        """The answer about each subject, in the order asked."""
+        return tuple(
+            SubjectAnswer(place, seen.status(self._source_is_current), seen.released)
+            for place, seen in enumerate(self._seen)
+        )
+
+    @property
+    def status(self) -> AnswerStatus:
+        """Over all subjects, or over the whole dataset when none was named."""
+        of = [answer.status for answer in self.subjects] or [self._whole.status(self._source_is_current)]
+        return max(of, key=_CARE.index)
+
+    def _about(self, rows: pa.RecordBatch) -> list[About]:
+        """Of each row the places of its subjects; one in lower case is the same person."""
+        columns = [rows.column(name).to_pylist() for name in self._dataset.subject_fields]
+        return [
+            tuple(sorted({place for text in texts if (place := self._place(text)) is not None}))
+            for texts in zip(*columns, strict=True)
+        ]
+
+    def _place(self, text: str | None) -> int | None:
+        if text is None:
+            return None
+        place = self._places.get(text)
+        return self._places.get(text.upper()) if place is None else place
+
+    def _attribute(self, checked: Checked, about: Sequence[About]) -> None:
+        moments = checked.rows.column(self._dataset.as_of_field).to_pylist()
+        for who, sound, moment in zip(about, checked.sound.tolist(), moments, strict=True):
+            stale = sound and self._date([moment])
+            for seen in (self._seen[place] for place in who) if who else self._seen:
+                seen.released += sound
+                seen.stale |= stale
+                seen.bad |= not sound
+
+    def _ends(self, good: pa.RecordBatch) -> list[object]:
+        """The rows' oldest and newest time, and None when one has no time."""
+        column = good.column(self._dataset.as_of_field)
+        ends = pc.min_max(column).as_py().values() if good.num_rows else ()
+        return [*ends, *[None] * bool(column.null_count)]
+
+    def _date(self, times: Iterable[object]) -> bool:
+        """Take the times of released rows; gives whether one is stale."""
+        moments = [self._moment(time) for time in times]
+        self._oldest = min((m for m in (self._oldest, *moments) if m is not None), default=None)
+        stale = not all(is_current(moment, self._dataset, self._now) for moment in moments)
+        self._whole.stale |= stale
+        return stale
+
+    def _moment(self, value: object) -> datetime | None:
+        """A date counts from its local midnight, which is the careful end of the day."""
+        if isinstance(value, datetime):
+            return value
+        if isinstance(value, date):
+            return datetime.combine(value, time(), self._zone).astimezone(UTC)
+        return None
