@@ -111,7 +111,7 @@ class Exchange:
         """
         now = self.clock()
         application = admit(request, consumer, self.bundle.catalog, self.verify_signature)
-        decision = self._decide(application, now)
+        decision = evaluate(application, None, self.bundle, now)
         if decision.verdict is not Verdict.PERMIT or application.validate_only:
             return self._without_data(application, decision)
 
@@ -138,7 +138,7 @@ class Exchange:
         """
         now = self.clock()
         application = admit(request, consumer, self.bundle.catalog, self.verify_signature)
-        decision = self._decide(application, now)
+        decision = evaluate(application, None, self.bundle, now)
         if decision.verdict is not Verdict.PERMIT:
             refused = self._without_data(application, decision)
             yield Opening(refused.decision, refused.receipt)
@@ -157,12 +157,6 @@ class Exchange:
         yield from self._chunks(approved, mask_plan, nonce, opened.receipt.leaf_index, now, still_wanted)
 
     # ── the steps' joints ────────────────────────────────────────────────────────────────────────
-
-    def _decide(self, application: Application, now: datetime) -> Decision:
-        if application.grant:
-            # Grants come from approved applications; a name that no approval stands behind permits nothing.
-            return Decision(Verdict.DENY, self.bundle.hash, reasons=(Why(Reason.GRANT_UNKNOWN),))
-        return evaluate(application, None, self.bundle, now)
 
     def _dataset(self, application: Application) -> Dataset:
         return self.bundle.catalog.datasets[application.dataset]

@@ -93,8 +93,8 @@ class Keys(Section):
     keyring: Path = Field(Path("keys/keyring.json"), description="Masking, tagging and binding keys.")
     log_key: Path = Field(Path("keys/log.key"), description="Ed25519 key that signs the log's head, PEM.")
     signer_state: Path = Field(
-        Path("keys/signer-state.json"),
-        description="The signer's memory of the last head it signed; never restore it from a backup.",
+        Path("keys/log.checkpoint"),
+        description="The signer's memory, the last head it signed; never restore it from a backup.",
     )
 
 

@@ -156,7 +156,11 @@ def _nothing_applies(application: Application, bundle: Bundle, now: datetime) ->
     rules = _not_denying(bundle.rules_for_any_purpose(application.dataset, department))
     if not rules:
         return [Why(Reason.NOTHING_PERMITS)]
-    rules = _not_denying(bundle.rules_for(application.dataset, department, application.purpose))
+    # Rules about other fields have nothing to say: they would blame the field for a wrong purpose.
+    rules = [rule for rule in rules if not rule.fields.isdisjoint(application.fields)]
+    if not rules:
+        return _not_permitted(application.fields)
+    rules = [rule for rule in rules if rule.purposes is None or application.purpose in rule.purposes]
     if not rules:
         return [Why(Reason.PURPOSE_NOT_PERMITTED)]
     rules = [rule for rule in rules if rule.accepts_basis(application.legal_basis)]

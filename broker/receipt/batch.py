@@ -5,7 +5,6 @@ Runs under the log's exclusive lock and touches neither database nor clock.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +15,6 @@ from broker.journal import Claim, Leaf, QuotaExceeded, RequestKey
 from broker.model import Charge, Entry, EntryKind
 from broker.reasons import Reason
 from broker.receipt.merkle import leaf_entry
-from broker.receipt.statement import FORMAT, SALT_BYTES, instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +86,8 @@ class Batch:
 
 
 def _redelivery(entry: Entry, of: int, now: datetime) -> Entry:
-    """The entry that says: leaf ``of`` was handed out once more."""
-    statement = {
-        "format": FORMAT,
-        "kind": EntryKind.REDELIVERED,
-        "of": of,
-        "recorded_at": instant(now),
-        "salt": secrets.token_hex(SALT_BYTES),
-    }
+    """The entry that says: what leaf ``of`` attests was handed out once more, the whole exchange told again."""
+    statement = orjson.loads(entry.statement) | {"kind": EntryKind.REDELIVERED, "of": of}
     return Entry(
         kind=EntryKind.REDELIVERED,
         statement=orjson.dumps(statement, option=orjson.OPT_SORT_KEYS),

@@ -314,6 +314,12 @@ def test_review_outweighs_permit_and_stands_alone() -> None:
     assert decide(PERMIT, REVIEW, case_no="").verdict is Verdict.NEEDS_SUPPLEMENT
 
 
+def test_rule_about_other_fields_does_not_hide_a_wrong_purpose() -> None:
+    """A rule for any purpose that is about another field does not turn a wrong purpose into a wrong field."""
+    decision = decide(PERMIT, REVIEW, fields=("a",), purpose="v")
+    assert_denied(decision, Why(Reason.PURPOSE_NOT_PERMITTED))
+
+
 def test_review_does_not_cover_other_fields() -> None:
     """A field that neither a permit nor a review rule names is denied, not put before a person."""
     assert_denied(decide(REVIEW), Why(Reason.FIELD_NOT_PERMITTED, "a"))
