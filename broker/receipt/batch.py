@@ -86,7 +86,7 @@ class Batch:
 
 
 def _redelivery(entry: Entry, of: int, now: datetime) -> Entry:
-    """The entry that says: what leaf ``of`` attests was handed out once more, the whole exchange told again."""
+    """The entry that says: leaf ``of`` was handed out once more; it tells the whole exchange again."""
     statement = orjson.loads(entry.statement) | {"kind": EntryKind.REDELIVERED, "of": of}
     return Entry(
         kind=EntryKind.REDELIVERED,

@@ -1,0 +1,1 @@
+"""Measurements as ratios beside a peer or a physical limit in the same run: these machines are noisy."""

@@ -1,0 +1,21 @@
+"""``make bench``: run every measurement, or those named, and print one table for each."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import appends, decisions, exchanges
+
+ALL = {"exchanges": exchanges.run, "decisions": decisions.run, "appends": appends.run}
+
+
+def main(names: list[str]) -> None:
+    """Run the named measurements, all when none is named."""
+    unknown = set(names) - set(ALL)
+    if unknown:
+        sys.exit(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    for name in names or ALL:
+        ALL[name]()
+
+
+main(sys.argv[1:])
