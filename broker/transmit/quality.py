@@ -1,7 +1,7 @@
 """Checking every row read against the catalog: types, formats, required fields.
 
-A row with any failing field is bad. A bad row is counted and never released, whichever field was asked for:
-who cannot trust the birth date of a row should not be handed its name.
+A row is bad when any field that was read fails, those read only to find or date it included. A bad row is
+counted and never released, not even its sound fields.
 """
 
 from __future__ import annotations
