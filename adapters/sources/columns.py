@@ -26,7 +26,8 @@ def batch_of(names: Sequence[str], rows: Sequence[Sequence[object]]) -> pa.Recor
 
 def _array(values: Sequence[object]) -> pa.Array:
     """Typed by what is there. (Arrow's own inference costs 20 times as much for a single row.)"""
-    kinds = set(map(type, values)) - {type(None)}
+    kinds = set(map(type, values))
+    kinds.discard(type(None))
     if not kinds:
         return pa.nulls(len(values))
     try:
@@ -39,14 +40,14 @@ def _type_of(kinds: set[type], values: Sequence[object]) -> pa.DataType:
     if len(kinds) > 1:
         raise TypeError("no common type")
     (kind,) = kinds
-    if kind is datetime:
-        aware = {value.tzinfo is not None for value in values if isinstance(value, datetime)}
-        if len(aware) > 1:
-            raise TypeError("aware and naive times")
-        return pa.timestamp("us", "UTC" if aware.pop() else None)
-    if kind not in _TYPES:
+    if kind in _TYPES:
+        return _TYPES[kind]
+    if kind is not datetime:
         raise TypeError("a type that only text can carry")
-    return _TYPES[kind]
+    aware = {value.tzinfo is not None for value in values if isinstance(value, datetime)}
+    if len(aware) > 1:
+        raise TypeError("aware and naive times")
+    return pa.timestamp("us", "UTC" if aware.pop() else None)
 
 
 def _text(value: object) -> str | None:

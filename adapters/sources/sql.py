@@ -211,7 +211,7 @@ class _Deadline:
     """SQLite has no statement timeout: its progress handler asks this."""
 
     def __init__(self) -> None:
-        self._at = 0.0
+        self._at = float("inf")
 
     def start(self) -> None:
         self._at = time.monotonic() + STATEMENT_SECONDS
