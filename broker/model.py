@@ -107,7 +107,7 @@ class Field:
     required: bool = False
     """A null here makes the row bad."""
     domain: str = ""
-    """Field domain of its pseudonyms: equal values of one domain get equal pseudonyms (for one consumer and purpose)."""
+    """Field domain: within one, equal values get equal pseudonyms (for one consumer and purpose)."""
     shared: bool = True
     """False: the broker may read it (to find rows, to date them) but no rule can release it."""
 
@@ -229,7 +229,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """One reason of a refusal: a code from :mod:`broker.reasons` and what it is about (a name, never a value)."""
+    """One reason of a refusal: a code and what it is about (a name, never a value)."""
 
     reason: Reason
     about: str = ""

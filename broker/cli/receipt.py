@@ -115,9 +115,10 @@ def verify(
         _print_json({"verified": True, "origin": checkpoint.origin, "leaf_index": receipt.leaf_index})
         return
     print(
-        f"验证通过：第 {receipt.leaf_index} 条存证在日志 {checkpoint.origin} 前 {checkpoint.size} 条之中，签名有效。\n"
-        f"Verified: leaf {receipt.leaf_index} is among the first {checkpoint.size} of log {checkpoint.origin}, "
-        "and the signature holds."
+        f"验证通过：第 {receipt.leaf_index} 条存证在日志 {checkpoint.origin} 前 {checkpoint.size} 条之中，"
+        "签名有效。\n"
+        f"Verified: leaf {receipt.leaf_index} is among the first {checkpoint.size} of log "
+        f"{checkpoint.origin}, and the signature holds."
     )
 
 
@@ -148,7 +149,7 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("需求部门", "consumer", f"{statement['consumer']['department']}  {statement['consumer']['uri']}"),
         ("提供部门", "provider", statement["provider"]),
         ("数据资源", "dataset", statement["dataset"]),
-        ("数据项", "fields", "、".join(statement["fields"]) if zh else ", ".join(statement["fields"])),
+        ("数据项", "fields", ", ".join(statement["fields"])),
         ("使用场景", "purpose", statement["purpose"]),
         ("使用依据", "legal basis", statement["legal_basis"]),
         ("事项编码", "service item", statement["service_item"]),

@@ -117,7 +117,7 @@ class Client:
         earlier call; a fresh one is made otherwise. ``timeout`` is in seconds.
 
         Raises:
-            BrokerError: nothing was released; of its subclasses, Unavailable and DeadlinePassed may be retried
+            BrokerError: nothing was released; its subclasses Unavailable and DeadlinePassed may be retried
                 under the same request id.
             VerificationFailed: the answer or its receipt does not hold; use neither.
         """

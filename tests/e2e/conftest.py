@@ -1,16 +1,67 @@
 """A whole broker in a process of its own, over real mutual TLS, for the tests of this folder."""
 
+import importlib
 import json
+import pkgutil
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
+import broker.v1
 from broker.client import Client, Credentials, VerifierKey
 from broker.demo.run import broker_process
 from broker.demo.setup import load_shipped, prepare, shipped_policies
+from broker.keys.authority import Authority
 from broker.model import Role
 
-DEPARTMENTS = ("data_authority", "public_security", "housing_fund", "civil_affairs", "medical_insurance", "tax")
+DEPARTMENTS = (
+    "data_authority", "public_security", "housing_fund", "civil_affairs", "medical_insurance", "tax",
+)  # fmt: skip
+
+
+class Rpc:
+    """One method of one service, as its descriptor says, called with the bytes of a message."""
+
+    def __init__(self, method):
+        self.path = f"/{method.containing_service.full_name}/{method.name}"
+        self._server_streaming = method.server_streaming
+        self._client_streaming = method.client_streaming
+
+    def __repr__(self):
+        return self.path.rpartition(".")[2]
+
+    def __call__(self, channel, message=b"", timeout=10.0):
+        """The first answer, as bytes."""
+        if not self._server_streaming:
+            return channel.unary_unary(self.path)(message, timeout=timeout)
+        if self._client_streaming:
+            answers = channel.stream_stream(self.path)(iter([message]), timeout=timeout)
+        else:
+            answers = channel.unary_stream(self.path)(message, timeout=timeout)
+        first = next(answers)
+        answers.cancel()
+        return first
+
+
+def _rpcs():
+    """Every RPC that a broker serves: of all that is generated in broker.v1, of health and of reflection."""
+    generated = [name for _, name, _ in pkgutil.iter_modules(broker.v1.__path__) if name.endswith("_pb2")]
+    modules = [importlib.import_module(f"broker.v1.{name}") for name in generated]
+    return [
+        Rpc(method)
+        for module in (*modules, health_pb2, reflection_pb2)
+        for service in module.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    ]
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes ``rpc`` runs once for each of them."""
+    if "rpc" in metafunc.fixturenames:
+        metafunc.parametrize("rpc", _rpcs(), ids=repr)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +106,33 @@ def connect(embedded, address, trust):
 
 
 @pytest.fixture(scope="session")
+def authority(embedded):
+    """The authority that the broker trusts."""
+    return Authority.open(embedded.folder / "pki")
+
+
+@pytest.fixture(scope="session")
+def open_channel(address):
+    """Makes a bare channel with the given credentials; closed at the end."""
+    opened = []
+
+    def make(credentials):
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        opened.append(grpc.secure_channel(address, credentials, options))
+        return opened[-1]
+
+    yield make
+    for channel in opened:
+        channel.close()
+
+
+@pytest.fixture(scope="session")
+def channel(embedded, open_channel):
+    """A bare channel as the housing fund's system."""
+    return open_channel(Credentials.load(embedded.identity("housing_fund")).channel_credentials())
+
+
+@pytest.fixture(scope="session")
 def cast(embedded):
     """The actors of the sample city, by their place in city.json."""
     return json.loads((embedded.folder / "data" / "city.json").read_text("utf-8"))
@@ -72,4 +150,18 @@ def withdrawal(cast):
         "case_no": "GJJ-2026-000001",
         "legal_basis": "住房公积金管理条例 第二十四条",
         "operator": "GJJ-0088",
+    }
+
+
+@pytest.fixture
+def package():
+    """Terms of a permitted stream: medical insurance asks public security for the whole register."""
+    return {
+        "dataset": "public_security.household",
+        "fields": ["resident_id", "name", "household_no", "born_on", "district", "mobile"],
+        "purpose": "grid_service",
+        "service_item": "990100-YB-0007",
+        "case_no": "YB-2026-000001",
+        "legal_basis": "医疗保障基金使用监督管理条例 第六条",
+        "operator": "YB-0001",
     }

@@ -100,7 +100,9 @@ def test_stale_row_says_so(connect, withdrawal, cast):
 
 def test_no_record_in_a_current_source_is_none(connect, withdrawal, cast):
     """A person whom a current register does not hold is answered with none."""
-    exchanged = connect("housing_fund").exchange(**withdrawal | {"subjects": [cast["withdrawal"]["unmarried"]]})
+    exchanged = connect("housing_fund").exchange(
+        **withdrawal | {"subjects": [cast["withdrawal"]["unmarried"]]}
+    )
     assert exchanged.status is AnswerStatus.NONE
     assert exchanged.records == []
 
