@@ -14,12 +14,13 @@ expects comes out fully masked or null, never in the clear and never half masked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 ENTRY_POINT_GROUP = "sharebroker.masking"
 
@@ -29,9 +30,21 @@ BoundMask = Callable[[pa.Array], pa.Array]
 
 
 class Params(BaseModel):
-    """Base of every parameter model: strict, immutable, unknown keys refused."""
+    """Base of every parameter model: strict, immutable, unknown keys refused.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    An instance is validated again wherever it is passed, so that ``bind`` can trust no constructor:
+    ``params = PartialParams.model_validate(params)``.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", revalidate_instances="always")
+
+
+def _whole_number(written: object) -> object:
+    return int(written) if isinstance(written, str) and re.fullmatch(r"[+-]?[0-9]{1,9}", written) else written
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+"""An ``int`` parameter that a policy may also write as text: in YAML every scalar is a text until typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,8 @@ class Operator(Protocol):
 
     def bind(self, params: Params, keys: KeyContext | None) -> BoundMask:
         """Fix parameters and keys. Bounds are validated here, not when the mask runs.
+
+        The bound mask is safe for use by several threads.
 
         Raises:
             ValueError: parameters out of bounds, or a key is needed and ``keys`` is None.

@@ -1,0 +1,95 @@
+"""Partial display: what stays, what is filled, and the bounds that could show too much."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.masking.partial import Partial, PartialParams
+
+
+@pytest.mark.parametrize(
+    ("value", "start", "end", "shown"),
+    [
+        ("990101189901010015", 1, 1, "9****************5"),
+        ("13900000000", 3, 4, "139****0000"),
+        ("欧阳明月", 2, 0, "欧阳**"),
+        ("𠮷野家", 1, 0, "𠮷**"),
+        ("张三", 1, 1, "**"),
+        ("张", 1, 1, "*"),
+        ("张三丰", 1, 1, "张*丰"),
+        ("abcd", 0, 1, "***d"),
+        ("abc", 3, 0, "***"),
+        ("", 1, 1, ""),
+        (None, 1, 1, None),
+    ],
+)
+@pytest.mark.parametrize("rows", [1, 40])
+def test_examples(bind, value, start, end, shown, rows) -> None:
+    """Characters, not bytes, are counted; short values are filled and neither shown nor stretched."""
+    masked = bind("partial", keep_start=start, keep_end=end)(pa.array([value] * rows, pa.string()))
+    assert masked.to_pylist() == [shown] * rows
+
+
+@given(
+    st.lists(st.none() | st.text(max_size=12), max_size=12),
+    st.integers(0, 6),
+    st.integers(0, 6),
+)
+def test_few_and_many_rows_agree_and_hide_all_but_the_ends(bind, values, start, end) -> None:
+    """The vectorised mask equals the definition, keeps the length, and shows at most the ends asked for."""
+    if start + end == 0:
+        start = 1
+    mask = bind("partial", keep_start=start, keep_end=end, fill="•")
+    few = mask(pa.array(values, pa.string())).to_pylist()
+    assert mask(pa.array(values * 40, pa.string())).to_pylist() == few * 40
+    for value, shown in zip(values, few, strict=True):
+        if value is None:
+            assert shown is None
+        elif len(value) <= start + end:
+            assert shown == "•" * len(value)
+        else:
+            hidden = len(value) - start - end
+            assert shown == value[:start] + "•" * hidden + value[start + hidden :]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"keep_start": -1, "keep_end": 1},
+        {"keep_start": 1, "keep_end": -1},
+        {"keep_start": 5, "keep_end": -5},
+        {"keep_start": 65},
+        {"keep_start": "-1"},
+        {"keep_start": "1.0"},
+        {"keep_start": 1.0},
+        {"keep_start": True},
+        {"keep_start": None},
+        {"keep_start": 0, "keep_end": 0},
+        {},
+        {"keep_start": 1, "fill": ""},
+        {"keep_start": 1, "fill": "**"},
+        {"keep_start": 1, "fill": "0"},
+        {"keep_start": 1, "fill": "某"},
+        {"keep_start": 1, "fill": " "},
+        {"keep_start": 1, "fill": "\u200b"},
+    ],
+)
+def test_bounds_and_fills_that_could_show_or_invent_data_are_refused(params) -> None:
+    """Negative, crossed or absent bounds and fills that could pass for data never become a mask."""
+    with pytest.raises(ValueError, match="validation error"):
+        PartialParams.model_validate(params)
+
+
+def test_bind_trusts_no_constructor() -> None:
+    """Parameters built past their validation are refused at bind, not when the mask runs."""
+    for params in (PartialParams.model_construct(keep_start=-3, keep_end=1), PartialParams.model_construct()):
+        with pytest.raises(ValueError, match="validation error"):
+            Partial().bind(params, None)
+
+
+def test_numbers_may_be_written_as_text(bind) -> None:
+    """A policy's YAML hands every scalar over as text."""
+    assert bind("partial", keep_start="1", keep_end="0")(pa.array(["张三丰"])).to_pylist() == ["张**"]
