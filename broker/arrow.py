@@ -26,6 +26,12 @@ def arrow_type(field_type: FieldType) -> pa.DataType:
     return _TYPES[field_type]
 
 
+def plain_type(encoded: pa.DataType) -> pa.DataType:
+    """The type without its encoding: a dictionary's values, and every kind of string as ``string``."""
+    inner = encoded.value_type if pa.types.is_dictionary(encoded) else encoded
+    return pa.string() if inner in _TEXTS else inner
+
+
 def plain(values: pa.Array, wanted: pa.DataType) -> pa.Array:
     """``values`` as ``wanted``: dictionaries are decoded, and any kind of string becomes ``string``.
 

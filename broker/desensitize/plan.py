@@ -1,0 +1,239 @@
+"""Step 3, desensitize: the obligations of a permit become one mask per field, bound to its key.
+
+A plan is made once per exchange and applied to every batch, be it one row or a million. What it gives out
+holds the fields of the application in their order, each masked as the policy says, and no byte of any
+other field, row or value. Whatever goes wrong ends the exchange: there is no unmasked fallback.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+import pyarrow as pa
+
+from adapters.masking.contract import BoundMask, KeyContext, Operator, Params
+from broker.arrow import arrow_type, plain, rebuilt
+from broker.desensitize.operand import operand, operand_type, released, released_type
+from broker.errors import BrokerError, Failed
+from broker.model import Approved, Field, FieldType, Mask
+from broker.reasons import Reason
+
+
+class KeyContexts(Protocol):
+    """Where the masking keys come from (:class:`broker.keys.keyring.Keyring`)."""
+
+    def for_field(self, provider: str, consumer: str, purpose: str, domain: str) -> KeyContext:
+        """Keys for one field domain of one provider, consumer (department ids) and purpose."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMask:
+    """An operator bound to one field, and what the statement says of it."""
+
+    operator: str
+    version: str
+    params_sha256: str
+    """Of the parameters, defaults included, as JSON with sorted keys."""
+    key_version: int | None
+    """Version of the master key; None for an operator without key."""
+    result: pa.DataType
+    mask: BoundMask
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedColumn:
+    """One column of the answer."""
+
+    name: str
+    type: FieldType
+    masked: PlannedMask | None
+
+    @property
+    def released(self) -> pa.DataType:
+        """The column's type in the answer."""
+        return released_type(self.masked.result) if self.masked else arrow_type(self.type)
+
+    def release(self, values: pa.Array) -> pa.Array:
+        """The column as it may be released.
+
+        Raises:
+            Exception: whatever the operator raises; TypeError or ValueError when ``values`` are not of the
+                field's type or the operator breaks its contract.
+        """
+        clear = plain(values, arrow_type(self.type))
+        if self.masked is None:
+            return rebuilt(clear)
+        result = self.masked.mask(operand(clear, self.type))
+        if not isinstance(result, pa.Array) or result.type != self.masked.result:
+            raise TypeError("the operator gave another type than it promised")
+        if len(result) != len(values):
+            raise ValueError("the operator gave another number of values than it was given")
+        result.validate()
+        return released(result)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPlan:
+    """The columns of the answer, in the order of the application."""
+
+    columns: tuple[PlannedColumn, ...]
+    schema: pa.Schema
+    """Of what :meth:`apply` gives."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def column_masks(self) -> Mapping[str, str]:
+        """Field → ``operator@version``, empty for a field released as it is."""
+        return {
+            column.name: f"{column.masked.operator}@{column.masked.version}" if column.masked else ""
+            for column in self.columns
+        }
+
+    @property
+    def operator_versions(self) -> Mapping[str, Mapping[str, object]]:
+        """What the statement says of each masked field."""
+        return {
+            column.name: {
+                "operator": column.masked.operator,
+                "version": column.masked.version,
+                "params_sha256": column.masked.params_sha256,
+                "key_version": column.masked.key_version,
+            }
+            for column in self.columns
+            if column.masked
+        }
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch as it may be released: the planned columns, masked, with :attr:`schema`.
+
+        ``batch`` has a column for every planned field, of its :func:`~broker.arrow.arrow_type` (as a
+        dictionary or another kind of string, if need be); further columns are left out.
+
+        Raises:
+            Failed: a column is missing or of another type, or an operator failed; nothing of its message is
+                passed on, for it may quote a value.
+        """
+        arrays = [_release(column, batch) for column in self.columns]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def plan(approved: Approved, operators: Mapping[str, Operator], keys: KeyContexts) -> MaskPlan:
+    """The mask plan of a permitted application.
+
+    Raises:
+        Failed: a field cannot be released as the permit demands: it is unknown or not shared, or its mask
+            names no operator, has wrong parameters or does not fit the field's type.
+    """
+    columns = tuple(_planned(name, approved, operators, keys) for name in approved.application.fields)
+    schema = pa.schema([pa.field(column.name, column.released) for column in columns])
+    return MaskPlan(columns, schema)
+
+
+def check_mask(operators: Mapping[str, Operator], field_type: FieldType, mask: Mask) -> str | None:
+    """What is wrong with masking a field of ``field_type`` so, in Chinese and English; None if nothing is.
+
+    For the policy loader, so that a bad mask is found when a policy is loaded and not when it is used.
+    """
+    operator = operators.get(mask.operator)
+    if operator is None:
+        known = "、".join(operators)
+        return f"没有脱敏算子 {mask.operator}，可用的有 {known} (no such masking operator)"
+    try:
+        params = _params(operator, mask)
+        operator.result_type(operand_type(field_type), params)
+        operator.bind(params, _AnyKeys())
+    except Exception as error:  # noqa: BLE001 - an operator may be anybody's; what it raises is a finding
+        return f"算子 {mask.operator} 不适用于此数据项或参数有误 (does not fit): {_said(error)}"
+    return None
+
+
+# ── parts ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _AnyKeys:
+    """Keys to bind with while a mask is only checked; nothing is ever masked with them."""
+
+    version: int = 0
+
+    def derive(self, label: str, length: int) -> bytes:
+        return bytes(length)
+
+
+def _params(operator: Operator, mask: Mask) -> Params:
+    return operator.params.model_validate(dict(mask.params))
+
+
+def _said(error: Exception) -> str:
+    """An error's message without the input values that pydantic appends."""
+    errors = getattr(error, "errors", None)
+    if not callable(errors):
+        return str(error)
+    found = errors(include_url=False, include_input=False)
+    return "; ".join(": ".join((*map(str, one["loc"]), one["msg"])) for one in found)
+
+
+def _planned(
+    name: str, approved: Approved, operators: Mapping[str, Operator], keys: KeyContexts
+) -> PlannedColumn:
+    field = approved.dataset.fields.get(name)
+    if field is None or not field.shared:
+        raise Failed(Reason.MASKING_FAILED, about=name)
+    mask = approved.decision.obligations.masks.get(name)
+    if mask is None:
+        return PlannedColumn(name, field.type, None)
+    try:
+        return PlannedColumn(name, field.type, _bound(field, mask, approved, operators, keys))
+    except BrokerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - an operator may be anybody's; any failure ends the exchange
+        problem = type(error).__name__
+    raise _failed(name, problem)
+
+
+def _bound(
+    field: Field, mask: Mask, approved: Approved, operators: Mapping[str, Operator], keys: KeyContexts
+) -> PlannedMask:
+    operator = operators[mask.operator]
+    params = _params(operator, mask)
+    context = _key_context(field, approved, keys) if operator.properties.needs_key else None
+    return PlannedMask(
+        operator=operator.name,
+        version=operator.version,
+        params_sha256=hashlib.sha256(
+            orjson.dumps(params.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        ).hexdigest(),
+        key_version=None if context is None else context.version,
+        result=operator.result_type(operand_type(field.type), params),
+        mask=operator.bind(params, context),
+    )
+
+
+def _key_context(field: Field, approved: Approved, keys: KeyContexts) -> KeyContext:
+    dataset, application = approved.dataset, approved.application
+    domain = field.domain or f"{dataset.id}.{field.name}"
+    return keys.for_field(dataset.department, application.consumer.department, application.purpose, domain)
+
+
+def _release(column: PlannedColumn, batch: pa.RecordBatch) -> pa.Array:
+    try:
+        return column.release(batch.column(column.name))
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be released
+        problem = type(error).__name__
+    # Raised here and not in the handler, so that it carries no context: that may quote a value.
+    raise _failed(column.name, problem)
+
+
+def _failed(name: str, problem: str) -> Failed:
+    failure = Failed(Reason.MASKING_FAILED, about=name)
+    failure.add_note(f"field {name}: {problem}")
+    return failure
