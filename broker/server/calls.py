@@ -23,13 +23,25 @@ from broker.server.status import code_of, to_status, unexpected
 
 log = structlog.get_logger("sharebroker.call")
 
+EVERYONE = frozenset(Role)
+READERS = frozenset({Role.SYSTEM, Role.OFFICER, Role.AUDITOR})
 ROLES: Mapping[str, frozenset[Role]] = {
+    "/broker.v1.CatalogService/": EVERYONE,
     "/broker.v1.ExchangeService/": frozenset({Role.SYSTEM}),
-    "/broker.v1.ReceiptService/GetReceipt": frozenset({Role.SYSTEM, Role.OFFICER, Role.AUDITOR}),
-    "/broker.v1.ReceiptService/ListReceipts": frozenset({Role.SYSTEM, Role.OFFICER, Role.AUDITOR}),
+    "/broker.v1.ReceiptService/GetReceipt": READERS,
+    "/broker.v1.ReceiptService/ListReceipts": READERS,
+    "/broker.v1.ReceiptService/GetCheckpoint": EVERYONE,
+    "/broker.v1.ReceiptService/GetInclusionProof": EVERYONE,
+    "/broker.v1.ReceiptService/GetConsistencyProof": EVERYONE,
+    "/grpc.health.v1.Health/": EVERYONE,
+    "/grpc.reflection.v1alpha.ServerReflection/": EVERYONE,
 }
-"""Method (or a service's prefix) → roles that may call it; methods not named are open to every role."""
+"""Method (or a service's prefix) → roles that may call it; a method not named here is open to no role."""
 
+NON_BLOCKING = "experimental_non_blocking"
+"""gRPC's mark of a handler that answers through a callback and holds no thread meanwhile."""
+
+Send = Callable[[Any], None]
 Identify = Callable[[Mapping[str, Any]], Identity]
 """From gRPC's auth context to a proven identity; raises NotAuthenticated or NotAuthorised."""
 
@@ -48,6 +60,12 @@ class Call:
         return bool(self.context.is_active())
 
 
+def allowed_roles(method: str) -> frozenset[Role]:
+    """Roles that may call ``method`` (``/package.Service/Method``)."""
+    service = method.rpartition("/")[0] + "/"
+    return ROLES.get(method) or ROLES.get(service, frozenset())
+
+
 class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc ships no types
     """Wraps every handler with authentication, authorisation, parsing, error translation and logging."""
 
@@ -63,18 +81,23 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc shi
         if handler is None:
             return None
         wrap = _Wrapped(handler, details.method, self._identify)
-        if handler.request_streaming:
-            # Of these there is only reflection; its requests are parsed by gRPC itself.
+        if handler.request_streaming:  # of these there is only reflection
             return grpc.stream_stream_rpc_method_handler(
-                wrap.stream_stream, handler.request_deserializer, handler.response_serializer
+                wrap.stream_stream, response_serializer=handler.response_serializer
             )
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
-                wrap.unary_stream, response_serializer=handler.response_serializer
+                wrap.watch if _is_watch(handler) else wrap.unary_stream,
+                response_serializer=handler.response_serializer,
             )
         return grpc.unary_unary_rpc_method_handler(
             wrap.unary_unary, response_serializer=handler.response_serializer
         )
+
+
+def _is_watch(handler: grpc.RpcMethodHandler) -> bool:
+    """Whether it is health's Watch, which lasts as long as its caller likes and so must hold no thread."""
+    return getattr(handler.unary_stream, NON_BLOCKING, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +116,22 @@ class _Wrapped:
             call = self._admit(watched, context)
             yield from self.handler.unary_stream(self._parse(message), self._second(call))
 
-    def stream_stream(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+    def watch(self, message: bytes, context: grpc.ServicerContext, send_response_callback: Send) -> None:
+        """Returns at once; the handler answers through the callback whenever it has something to say."""
         with _Watched(self.method, context) as watched:
             call = self._admit(watched, context)
-            yield from self.handler.stream_stream(messages, self._second(call))
+            self.handler.unary_stream(self._parse(message), self._second(call), send_response_callback)
+
+    setattr(watch, NON_BLOCKING, True)
+
+    def stream_stream(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+        with _Watched(self.method, context) as watched:
+            call = self._admit(watched, context)
+            yield from self.handler.stream_stream(map(self._parse, messages), self._second(call))
 
     def _admit(self, watched: _Watched, context: grpc.ServicerContext) -> Call:
         call = watched.call = Call(self.identify(context.auth_context()), context)
-        allowed = ROLES.get(self.method) or ROLES.get(self.method.rpartition("/")[0] + "/")
-        if allowed is not None and call.identity.role not in allowed:
+        if call.identity.role not in allowed_roles(self.method):
             raise NotAuthorised(Reason.ROLE_NOT_ALLOWED)
         return call
 

@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import structlog
 from cryptography import x509
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from adapters.masking.contract import Operator
@@ -36,6 +36,7 @@ from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import start_signer
 from broker.server.calls import CallInterceptor, Identify
+from broker.server.health import Health
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
 from broker.settings import Settings
 from broker.store.store import open_store
@@ -71,12 +72,12 @@ class Broker:
 
     port: int
     server: grpc.Server
-    health: health.HealthServicer
+    health: Health
     closing: ExitStack
 
     def stop(self, grace: float) -> None:
         """Refuse new calls, let those under way finish for ``grace`` seconds, close everything."""
-        self.health.enter_graceful_shutdown()
+        self.health.drain()
         self.server.stop(grace).wait()
         self.closing.close()
 
@@ -107,7 +108,7 @@ def start(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Broker
             chunk_bytes=settings.server.stream_chunk_bytes,
         )
         server = _server(settings, _identifier(bundle, revocations, clock))
-        health_service = health.HealthServicer()
+        health_service = Health(SERVICES)
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(bundle), server)
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(ExchangeService(exchange), server)
@@ -116,8 +117,6 @@ def start(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Broker
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings)
         server.start()
-        for name in ("", *SERVICES):
-            health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
         log.info("serving", port=port, bundle=bundle.hash, log_size=receipts.size())
         return Broker(port, server, health_service, closing.pop_all())
 
