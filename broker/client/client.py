@@ -163,9 +163,13 @@ class Client:
 
         Raises:
             NotFound: there is none that the caller may read.
+            VerificationFailed: the receipt does not hold.
         """
         request = receipt_pb2.GetReceiptRequest(name=f"receipts/{leaf_index}")
-        return receipt_of(_call(self._receipts.GetReceipt, request, timeout).receipt)
+        receipt = receipt_of(_call(self._receipts.GetReceipt, request, timeout).receipt)
+        if self._trust is not None:
+            verify_receipt(receipt, self._trust)
+        return receipt
 
     def receipts(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -32,6 +33,9 @@ from broker.v1 import (
     receipt_pb2,
     receipt_pb2_grpc,
 )
+
+ID = re.compile(r"[a-z][a-z0-9_.]*")
+"""Ids of departments, datasets and purposes, as catalogs have them."""
 
 
 class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
@@ -66,13 +70,14 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def ListDatasets(
         self, request: catalog_pb2.ListDatasetsRequest, call: Call
     ) -> catalog_pb2.ListDatasetsResponse:
+        department = _filter(request.department, "departments/", "department")
         wanted = [
             self._datasets[key]
             for key in sorted(self._datasets)
-            if request.department in ("", self._datasets[key].department)
+            if not department or self._datasets[key].department == request.department
         ]
         size = paging.page_size(request.page_size, default=100)
-        found, token = paging.page(wanted, size, request.page_token, f"datasets {request.department}")
+        found, token = paging.page(wanted, size, request.page_token, f"datasets {department}")
         return catalog_pb2.ListDatasetsResponse(datasets=found, next_page_token=token)
 
     def GetField(self, request: catalog_pb2.GetFieldRequest, call: Call) -> catalog_pb2.GetFieldResponse:
@@ -188,12 +193,12 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
 
     def _filter(self, request: receipt_pb2.ListReceiptsRequest, reader: Identity) -> ReceiptFilter:
         return ReceiptFilter(
-            department=request.department.removeprefix("departments/"),
-            dataset=request.dataset.removeprefix("datasets/"),
-            purpose=request.purpose,
+            department=_filter(request.department, "departments/", "department"),
+            dataset=_filter(request.dataset, "datasets/", "dataset"),
+            purpose=_filter(request.purpose, "", "purpose"),
             verdict=_verdict(request.verdict),
-            since=_time(request.since) if request.HasField("since") else None,
-            until=_time(request.until) if request.HasField("until") else None,
+            since=_time(request.since, "since") if request.HasField("since") else None,
+            until=_time(request.until, "until") if request.HasField("until") else None,
             party="" if self._reads_all(reader) else reader.department,
             consumer_uri=reader.uri if reader.role is Role.SYSTEM else "",
         )
@@ -215,6 +220,14 @@ def _id(name: str, collection: str) -> str:
     return name.removeprefix(collection) if name.startswith(collection) else ""
 
 
+def _filter(name: str, collection: str, field: str) -> str:
+    """The id in a filter, which need not be in today's catalog; the empty name filters nothing."""
+    if name and not ID.fullmatch(_id(name, collection)):
+        form = f"{collection}{{{field}}}" if collection else "{id}"
+        raise _malformed(field, f"须形如 {form}", f"must read {form}")
+    return name.removeprefix(collection)
+
+
 def _leaf_index(name: str) -> int:
     digits = _id(name, "receipts/")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and str(int(digits)) == digits):
@@ -231,11 +244,11 @@ def _verdict(value: exchange_pb2.Verdict) -> Verdict | None:
         raise _malformed("verdict", "没有这种结论", "there is no such verdict") from None
 
 
-def _time(stamp: Timestamp) -> datetime:
+def _time(stamp: Timestamp, field: str) -> datetime:
     try:
         return stamp.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise _malformed("since", "不是有效的时间", "not a valid time") from None
+        raise _malformed(field, "不是有效的时间", "not a valid time") from None
 
 
 def _malformed(field: str, zh: str, en: str) -> MalformedRequest:
