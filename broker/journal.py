@@ -27,12 +27,23 @@ class QuotaExceeded(Exception):
         super().__init__("quota exceeded")
 
 
+class EpochMoved(Exception):
+    """Another epoch is in force than the entry was decided under, so it was not recorded: decide again."""
+
+    def __init__(self, sequence: int) -> None:
+        self.sequence = sequence
+        """Of the epoch in force."""
+        super().__init__("epoch moved")
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far the log reaches: number of leaves, and when the last of them was recorded."""
+    """How far the log reaches: number of leaves, when the last of them was recorded, and the sequence of the
+    epoch in force (0 before the first)."""
 
     size: int
     recorded_at: datetime
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

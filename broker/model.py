@@ -338,6 +338,59 @@ class RowCounts:
     released: int = 0
 
 
+# ── what is in force ─────────────────────────────────────────────────────────────────────────────
+
+
+class Target(StrEnum):
+    """What a suspension stops."""
+
+    CONSUMER = "consumer"
+    """A department as consumer."""
+    DATASET = "dataset"
+    PURPOSE = "purpose"
+    EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Sharing stopped (暂停共享) until somebody lifts it: the kill switch."""
+
+    number: int
+    """Sequence of the epoch that began with it; its name in ``suspend lift``."""
+    target: Target
+    name: str
+    """Id of the department, dataset or purpose; empty for everything."""
+    reason: str
+    actor: str
+    """Who ordered it, as they said."""
+    since: datetime
+    lifted: int | None = None
+    """Sequence of the epoch that lifted it; None while it is in force."""
+
+    def covers(self, application: Application) -> bool:
+        """Whether it stops ``application``."""
+        match self.target:
+            case Target.CONSUMER:
+                return application.consumer.department == self.name
+            case Target.DATASET:
+                return application.dataset == self.name
+            case Target.PURPOSE:
+                return application.purpose == self.name
+            case Target.EVERYTHING:
+                return True
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What is in force, by name. What was decided under one epoch is recorded under it, or decided again."""
+
+    sequence: int
+    """From 1; grows by one whenever anything of it changes, suspensions included."""
+    bundle_hash: str
+    crl_number: int
+    since: datetime
+
+
 # ── receipt ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -345,6 +398,8 @@ class EntryKind(StrEnum):
     """What a leaf of the log attests."""
 
     GENESIS = "genesis"
+    EPOCH = "epoch"
+    """Something was published, revoked, suspended or lifted: what follows was decided under it."""
     EXCHANGE = "exchange"
     """A unary exchange: decision and outcome in one."""
     VALIDATION = "validation"
@@ -375,6 +430,9 @@ class Entry:
     answer_digest: bytes = b""
     """Salted digest of what was released; equal digests make a retry a redelivery."""
     charges: tuple[Charge, ...] = ()
+    epoch: int | None = None
+    """Sequence of the epoch it was decided under: it is recorded in that one or not at all. None for what
+    only tells a fact (that a stream broke off), true in whichever epoch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 
 from broker.errors import Changed, Conflict
-from broker.journal import Claim, Leaf, QuotaExceeded, RequestKey
+from broker.journal import Claim, EpochMoved, Leaf, QuotaExceeded, RequestKey
 from broker.model import Charge, Entry, EntryKind
 from broker.reasons import Reason
 from broker.receipt.merkle import leaf_entry
@@ -32,12 +32,13 @@ def request_key(entry: Entry) -> RequestKey | None:
 
 @dataclass(slots=True)
 class Batch:
-    """The leaves that one transaction will append after the first ``size`` ones.
+    """The leaves that one transaction will append after the first ``size`` ones, under one epoch.
 
     ``claims`` and ``used`` hold what is known of the batch's request ids and quotas, and grow with it.
     """
 
     size: int
+    epoch: int
     now: datetime
     claims: dict[RequestKey, Claim]
     used: dict[str, int]
@@ -47,10 +48,13 @@ class Batch:
         """Records the entry, or a redelivery. A raised entry leaves no trace in the batch.
 
         Raises:
+            EpochMoved: it was decided under another epoch.
             Conflict: another request has used this request id.
             Changed: the same request was answered otherwise before.
             QuotaExceeded: a charge does not fit; ``rows`` is the amount of those that count rows.
         """
+        if entry.epoch not in (None, self.epoch):
+            raise EpochMoved(self.epoch)
         key = request_key(entry)
         if key is not None and key in self.claims:
             return self._redeliver(entry, self.claims[key])

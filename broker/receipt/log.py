@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from broker.errors import NotFound, SetUpError, Unavailable, VerificationFailed
-from broker.journal import Journal, Leaf
+from broker.journal import AppendTransaction, Journal, Leaf
 from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
 from broker.reasons import Reason
 from broker.receipt.head import SignedHead
@@ -22,9 +22,10 @@ from broker.receipt.merkle import leaf_entry, leaf_hash
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner
 from broker.receipt.statement import genesis
+from broker.receipt.tiles import TileCache, Tree
 from broker.receipt.writer import Appended, Writer
 
-__all__ = ["Appended", "ReceiptLog"]
+__all__ = ["Appended", "ReceiptLog", "append_alone"]
 
 log = structlog.get_logger("sharebroker.log")
 
@@ -71,6 +72,7 @@ class ReceiptLog:
         Raises:
             Conflict: the request id belongs to another request.
             Changed: the same request was answered otherwise before.
+            EpochMoved: it was decided under another epoch than is in force; nothing was recorded.
             QuotaExceeded: a charge does not fit; nothing was recorded.
             NotFound: a retry whose first statement has been erased.
             Unavailable: not known to be recorded (``LOG_UNAVAILABLE``, ``CLOCK_BEHIND_LOG``,
@@ -111,6 +113,11 @@ class ReceiptLog:
         """The current signed head, a C2SP signed note."""
         with _consistent():
             return self._head.refresh().note
+
+    def sign(self) -> None:
+        """Have the head over all committed leaves signed; appending does so by itself."""
+        with _consistent():
+            self._head.sign(self._head.tree(self._journal.head().size))
 
     def size(self) -> int:
         """Number of leaves under the current checkpoint."""
@@ -159,9 +166,7 @@ class ReceiptLog:
         statement = genesis(origin, str(self.verifier_key), now)
         with self._journal.append_transaction() as transaction:
             if transaction.head.size == 0:
-                leaf = Leaf(0, leaf_entry(statement), Entry(EntryKind.GENESIS, statement, now))
-                _, tiles = self._head.tree(0).append([leaf_hash(leaf.log_entry)])
-                transaction.put([leaf], tiles, {}, now)
+                append_alone(transaction, self._journal, Entry(EntryKind.GENESIS, statement, now))
                 return
         first = self.entry(0)
         if first is None or _beginning(first.statement) != _beginning(statement):
@@ -170,6 +175,18 @@ class ReceiptLog:
                 "The database's log began under another name or key; check [store] url, [log] origin and "
                 "[keys] log_key.",
             )
+
+
+def append_alone(transaction: AppendTransaction, journal: Journal, entry: Entry) -> int:
+    """Appends one entry within a transaction that is about more than the log; gives its leaf index.
+
+    The head over it is signed with the next batch: such an act must not wait for a signer.
+    """
+    size = transaction.head.size
+    leaf = Leaf(size, leaf_entry(entry.statement), entry)
+    _, tiles = Tree(size, journal.tile, TileCache()).append([leaf_hash(leaf.log_entry)])
+    transaction.put([leaf], tiles, {}, max(entry.recorded_at, transaction.head.recorded_at))
+    return size
 
 
 def _beginning(statement: bytes) -> tuple[str, str]:

@@ -19,7 +19,7 @@ import structlog
 
 from broker import failpoints
 from broker.errors import BrokerError, NotFound, Unavailable, VerificationFailed
-from broker.journal import AppendTransaction, Head, Journal, QuotaExceeded
+from broker.journal import AppendTransaction, EpochMoved, Head, Journal, QuotaExceeded
 from broker.model import Entry, Receipt
 from broker.reasons import Reason
 from broker.receipt.batch import Admitted, Batch, request_key
@@ -165,9 +165,8 @@ class Writer:
             raise Unavailable(Reason.CLOCK_BEHIND_LOG)
         keys = {key for submission in wanted if (key := request_key(submission.entry))}
         counters = {charge.counter for submission in wanted for charge in submission.entry.charges}
-        return Batch(
-            head.size, max(now, head.recorded_at), transaction.claims(keys), transaction.used(counters)
-        )
+        at = max(now, head.recorded_at)
+        return Batch(head.size, head.epoch, at, transaction.claims(keys), transaction.used(counters))
 
     def _base(self, head: Head) -> Tree:
         """The tree to append to: our last one, unless another worker has appended since."""
@@ -195,5 +194,5 @@ class Writer:
 def _judge(batch: Batch, submission: Submission) -> Admitted | Exception:
     try:
         return batch.admit(submission.entry, submission.rows)
-    except (BrokerError, QuotaExceeded) as refused:
+    except (BrokerError, EpochMoved, QuotaExceeded) as refused:
         return refused

@@ -1,4 +1,4 @@
-"""The receipt log's database: one Core transaction for each batch appended, plain selects for the readers."""
+"""The broker's database: one Core transaction for each batch appended, plain selects for the readers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection, Executable, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Executable, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,13 +18,16 @@ from broker.model import ReceiptFilter
 from broker.reasons import Reason
 from broker.store import rows
 from broker.store.connection import Database, connect
+from broker.store.epochs import EpochTables
 from broker.store.schema import require_current, state_of
-from broker.store.tables import HEAD, LEAF, QUOTA, REQUEST, STATEMENT, TILE
+from broker.store.tables import EPOCH, HEAD, LEAF, QUOTA, REQUEST, STATEMENT, TILE
 
 log = structlog.get_logger("sharebroker.store")
 
 # Built once: SQLAlchemy then finds each compiled in its cache, and the drivers keep them prepared.
-_READ_HEAD = select(HEAD.c.size, HEAD.c.recorded_at)
+_READ_HEAD = select(HEAD.c.size, HEAD.c.recorded_at, func.coalesce(EPOCH.c.sequence, 0)).join_from(
+    HEAD, EPOCH, HEAD.c.id == EPOCH.c.id, isouter=True
+)
 _READ_TILE = select(TILE.c.hashes).where(
     TILE.c.level == bindparam("level"), TILE.c.tile_index == bindparam("tile_index")
 )
@@ -103,6 +106,12 @@ class Store:
         with self._reading() as connection:
             return [rows.leaf(row) for row in connection.execute(query).mappings()]
 
+    @contextmanager
+    def epochs(self) -> Iterator[EpochTables]:
+        """What is in force, as committed."""
+        with self._reading() as connection:
+            yield EpochTables(connection)
+
     def close(self) -> None:
         """Give back connections and files."""
         self._database.close()
@@ -119,6 +128,11 @@ class StoreTransaction:
 
     connection: Connection
     head: Head
+
+    @property
+    def epochs(self) -> EpochTables:
+        """What is in force, as it will be committed."""
+        return EpochTables(self.connection)
 
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
         if not keys:
@@ -166,8 +180,8 @@ class StoreTransaction:
 
 
 def _head(connection: Connection) -> Head:
-    size, recorded_at = connection.execute(_READ_HEAD).one()
-    return Head(size, rows.instant(recorded_at))
+    size, recorded_at, epoch = connection.execute(_READ_HEAD).one()
+    return Head(size, rows.instant(recorded_at), epoch)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""The tables of the receipt log. Rows of the database, not words of the domain: nothing outside sees them.
+"""The tables of the receipt log and of what is in force. Rows of the database, not words of the domain:
+nothing outside sees them.
 
 There are no foreign keys: every row of a batch is written by the one holder of the append lock, in one
 transaction, and the Merkle tree proves more than a constraint could.
@@ -92,7 +93,61 @@ class QuotaRow(SQLModel, table=True):
     used: int = Field(sa_type=BIG)
 
 
+class EpochRow(SQLModel, table=True):
+    """What is in force: one row, inserted by the first broker that starts, moved by whoever publishes."""
+
+    __tablename__ = "epoch"
+    __table_args__ = (CheckConstraint("id = 1", name="epoch_is_one_row"),)
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    sequence: int = Field(sa_type=BIG)
+    """Grows by one with every act: a policy, a revocation list, a suspension published or lifted."""
+    bundle_hash: str
+    crl_number: str
+    since: int = Field(sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC."""
+
+
+class BundleRow(SQLModel, table=True):
+    """A bundle that was ever in force: the bytes whose SHA-256 is its hash."""
+
+    __tablename__ = "bundle"
+
+    hash: str = Field(primary_key=True)
+    content: bytes
+
+
+class CrlRow(SQLModel, table=True):
+    """A revocation list that was ever in force, PEM. Its number has up to 20 octets (RFC 5280 §5.2.3), so it
+    is text in decimal."""
+
+    __tablename__ = "crl"
+
+    number: str = Field(primary_key=True)
+    pem: bytes
+
+
+class SuspensionRow(SQLModel, table=True):
+    """Something that is stopped until it is lifted: whom or what, why, by whom, since when."""
+
+    __tablename__ = "suspension"
+
+    number: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    """Sequence of the epoch that began with it."""
+    target: str
+    name: str
+    reason: str
+    actor: str
+    since: int = Field(sa_type=BIG)
+    lifted: int | None = Field(default=None, sa_type=BIG)
+    """Sequence of the epoch that lifted it; null while it is in force."""
+
+
 # The same as Core tables, for the append path, where the ORM would cost ten times the statement.
-HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA = (
-    SQLModel.metadata.tables[name] for name in ("head", "leaf", "statement", "tile", "request", "quota")
+HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION = (
+    SQLModel.metadata.tables[name]
+    for name in (
+        *("head", "leaf", "statement", "tile", "request", "quota"),
+        *("epoch", "bundle", "crl", "suspension"),
+    )
 )

@@ -21,7 +21,7 @@ def entry(*charges: Charge) -> Entry:
 
 def test_an_entry_with_one_charge_too_much_is_charged_nothing() -> None:
     """Charges of an entry settle together or not at all, two on one counter included."""
-    batch = Batch(0, NOW, {}, {"a": 1})
+    batch = Batch(0, 1, NOW, {}, {"a": 1})
     with pytest.raises(QuotaExceeded) as caught:
         batch.admit(entry(Charge("a", 9, 1), Charge("b", 5, 3), Charge("b", 5, 3)), rows=0)
     assert caught.value.charge.counter == "b"
@@ -31,7 +31,7 @@ def test_an_entry_with_one_charge_too_much_is_charged_nothing() -> None:
 @given(st.lists(st.integers(0, 5)), st.integers(0, 20))
 def test_a_quota_is_used_up_to_its_limit_and_never_beyond(rows: list[int], limit: int) -> None:
     """Whatever the order of amounts, each is admitted exactly when it still fits."""
-    batch = Batch(7, NOW, {}, {})
+    batch = Batch(7, 1, NOW, {}, {})
     admitted = 0
     for amount in rows:
         try:
