@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, event, text
@@ -70,15 +70,31 @@ class SqliteDatabase:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that only reads and sees what was committed at its first look, until it ends."""
+        with self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - narrows what SQLAlchemy leaves open
+            # Damaged text must not keep the rest of its row from being read.
+            driver.text_factory = _any_text
+            yield connection
+
+    @contextmanager
     def _flock(self) -> Iterator[None]:
         if self._lock_file is None:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite alone would ask the umask
+            self._create()
             self._lock_file = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock_file, fcntl.LOCK_EX)
         try:
             yield
         finally:
             fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def _create(self) -> None:
+        """SQLite alone would ask the umask. Never opened when it is there: closing any descriptor of a file
+        drops the locks that this process holds on it, and another's last connection would delete the WAL."""
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     def close(self) -> None:
         """Give back connections and files."""
@@ -92,6 +108,10 @@ def _set_up(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # _begin says which kind of transaction, not the driver
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _any_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _begin(connection: Connection) -> None:
@@ -129,6 +149,12 @@ class PostgresDatabase:
         with self.engine.begin() as connection:
             connection.execute(self._LOCK)
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that only reads and sees what was committed at its first look, until it ends."""
+        with self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def close(self) -> None:
         """Give back connections."""
