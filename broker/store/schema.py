@@ -45,7 +45,7 @@ def state_of(database: Database) -> SchemaState:
     if not database.exists():
         return SchemaState.EMPTY
     with reachable(), database.engine.connect() as connection:
-        return _state(connection)
+        return state_in(connection)
 
 
 def migrate(url: str) -> None:
@@ -57,12 +57,27 @@ def migrate(url: str) -> None:
     database = connect(url)
     try:
         with reachable(), database.exclusive() as connection:
-            require_not_newer(_state(connection))
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            require_not_newer(state_in(connection))
+            upgrade(connection, "head")
     finally:
         database.close()
+
+
+def upgrade(connection: Connection, to: str) -> None:
+    """Brings the schema up to a revision that this program knows, within the connection's transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The schema's revision; None when there is no schema."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def known(revision: str) -> bool:
+    """Whether this program can bring a schema to that revision, and on from it."""
+    return revision in {known.revision for known in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def require_current(state: SchemaState) -> None:
@@ -117,12 +132,11 @@ def _config() -> Config:
     return config
 
 
-def _state(connection: Connection) -> SchemaState:
-    script = ScriptDirectory.from_config(_config())
-    current = MigrationContext.configure(connection).get_current_revision()
+def state_in(connection: Connection) -> SchemaState:
+    """As :func:`schema_state`, within the connection's transaction."""
+    current = revision_of(connection)
     if current is None:
         return SchemaState.EMPTY
-    if current == script.get_current_head():
+    if current == ScriptDirectory.from_config(_config()).get_current_head():
         return SchemaState.CURRENT
-    known = {revision.revision for revision in script.walk_revisions()}
-    return SchemaState.OLDER if current in known else SchemaState.NEWER
+    return SchemaState.OLDER if known(current) else SchemaState.NEWER
