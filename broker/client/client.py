@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import io
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +12,11 @@ from types import TracebackType
 from typing import Any, Required, Self, TypedDict, TypeVar, Unpack, cast
 
 import grpc
-import orjson
 import pyarrow as pa
 
 from broker.apply.signed import sign_application
 from broker.client.credentials import Credentials
+from broker.client.evidence import Request, require_about, require_digest, require_outcome_of
 from broker.client.status import error_of
 from broker.errors import VerificationFailed
 from broker.model import AnswerStatus, Receipt, Verdict
@@ -131,7 +130,7 @@ class Client:
             request.signed_application = self._sign(request)
         response = _call(self._exchanges.Exchange, request, timeout)
         exchanged = _exchanged(request.request_id, response)
-        self._check(exchanged, response)
+        self._check(request, exchanged, response)
         return exchanged
 
     def stream(
@@ -156,7 +155,7 @@ class Client:
         if sign:
             request.signed_application = self._sign(request)
         parts = self._exchanges.StreamExchange(request, timeout=timeout)
-        return Stream(request.request_id, parts, self._trust)
+        return Stream(request, parts, self._credentials.uri, self._trust)
 
     def receipt(self, leaf_index: int, *, timeout: float = 10.0) -> Receipt:
         """One receipt, proved against the current checkpoint.
@@ -213,7 +212,7 @@ class Client:
         request = receipt_pb2.GetConsistencyProofRequest(first_size=first_size, second_size=second_size)
         return tuple(_call(self._receipts.GetConsistencyProof, request, timeout).proof)
 
-    def _sign(self, request: exchange_pb2.ExchangeRequest | exchange_pb2.StreamExchangeRequest) -> bytes:
+    def _sign(self, request: Request) -> bytes:
         application = request.application
         return sign_application(
             request_id=request.request_id,
@@ -231,11 +230,20 @@ class Client:
             chain=self._credentials.chain,
         )
 
-    def _check(self, exchanged: Exchanged, response: exchange_pb2.ExchangeResponse) -> None:
-        """The digest that the receipt attests is that of the records received."""
+    def _check(
+        self,
+        request: exchange_pb2.ExchangeRequest,
+        exchanged: Exchanged,
+        response: exchange_pb2.ExchangeResponse,
+    ) -> None:
+        """The receipt holds, is of this request, and attests the digest of the records received."""
         if self._trust is not None:
             verify_receipt(exchanged.receipt, self._trust)
-        if response.HasField("answer"):
+        require_about(exchanged.receipt, request, self._credentials.uri, exchanged.verdict)
+        answered = response.HasField("answer")
+        if answered is not (exchanged.permitted and not request.validate_only):
+            raise VerificationFailed("答复与决定不符 / the answer does not fit the decision")
+        if answered:
             answer = response.answer
             digest = answer_digest(
                 answer.nonce,
@@ -246,7 +254,7 @@ class Client:
                     exchanged.record_subjects,
                 ),
             )
-            _require_digest(exchanged.receipt, digest, answer.digest)
+            require_digest(exchanged.receipt, digest, answer.digest)
 
 
 class Stream:
@@ -256,10 +264,13 @@ class Stream:
     that breaks off raises.
     """
 
-    def __init__(self, request_id: str, parts: Any, trust: VerifierKey | None) -> None:
-        self.request_id = request_id
+    def __init__(self, request: Request, parts: Any, caller: str, trust: VerifierKey | None) -> None:
+        self.request_id = request.request_id
+        self._request = request
         self._parts = parts
+        self._caller = caller
         self._trust = trust
+        self._schema = pa.schema([])
         self.outcome: exchange_pb2.StreamOutcome | None = None
         self.outcome_receipt: Receipt | None = None
         opening = self._next()
@@ -270,8 +281,7 @@ class Stream:
         self.receipt = receipt_of(opening.opening.receipt)
         self.masks = {column.field: column.mask for column in opening.opening.columns}
         self._digest = hashlib.sha256(opening.opening.nonce)
-        if trust is not None:
-            verify_receipt(self.receipt, trust)
+        self._check(self.receipt)
 
     @property
     def permitted(self) -> bool:
@@ -281,17 +291,21 @@ class Stream:
         if not self.permitted:
             return
         chunks = self._chunks()
-        with pa.ipc.open_stream(io.BufferedReader(_Chunks(chunks))) as reader:
-            yield from reader
+        try:
+            with pa.ipc.open_stream(io.BufferedReader(_Chunks(chunks))) as reader:
+                self._schema = reader.schema
+                yield from reader
+        except (pa.ArrowException, OSError, EOFError):
+            raise VerificationFailed("流不完整或已损坏 / the stream is incomplete or damaged") from None
         for _ in chunks:  # Arrow stops reading at its own end mark, before the outcome
             pass
         if self.outcome is None:
             raise VerificationFailed("流未完成：没有结束回执 / the stream is incomplete: it has no outcome")
 
     def table(self) -> pa.Table:
-        """All batches as one table."""
+        """All batches as one table; for a refusal one without columns."""
         batches = list(self)
-        return pa.Table.from_batches(batches) if batches else pa.table({})
+        return pa.Table.from_batches(batches, self._schema)
 
     def cancel(self) -> None:
         """Stop receiving; the broker receipts what it had released by then."""
@@ -302,14 +316,21 @@ class Stream:
             if part.HasField("outcome"):
                 self._finish(part.outcome)
                 return
+            if not part.HasField("chunk"):
+                raise VerificationFailed("流中有多余的部分 / the stream holds a part out of place")
             self._digest.update(part.chunk)
             yield part.chunk
 
-    def _finish(self, outcome: exchange_pb2.StreamOutcome) -> None:
-        receipt = receipt_of(outcome.receipt)
+    def _check(self, receipt: Receipt) -> None:
         if self._trust is not None:
             verify_receipt(receipt, self._trust)
-        _require_digest(receipt, self._digest.digest(), outcome.digest)
+        require_about(receipt, self._request, self._caller, self.verdict)
+
+    def _finish(self, outcome: exchange_pb2.StreamOutcome) -> None:
+        receipt = receipt_of(outcome.receipt)
+        self._check(receipt)
+        require_outcome_of(receipt, self.receipt)
+        require_digest(receipt, self._digest.digest(), outcome.digest)
         self.outcome, self.outcome_receipt = outcome, receipt
 
     def _next(self) -> exchange_pb2.StreamExchangeResponse | None:
@@ -391,11 +412,17 @@ def _exchanged(request_id: str, response: exchange_pb2.ExchangeResponse) -> Exch
 
 
 def _verdict(value: exchange_pb2.Verdict) -> Verdict:
-    return Verdict[exchange_pb2.Verdict.Name(value).removeprefix("VERDICT_")]
+    try:
+        return Verdict[exchange_pb2.Verdict.Name(value).removeprefix("VERDICT_")]
+    except (KeyError, ValueError):
+        raise VerificationFailed("答复含未知的结论 / the answer holds an unknown verdict") from None
 
 
 def _status(value: exchange_pb2.AnswerStatus) -> AnswerStatus:
-    return AnswerStatus[exchange_pb2.AnswerStatus.Name(value).removeprefix("ANSWER_STATUS_")]
+    try:
+        return AnswerStatus[exchange_pb2.AnswerStatus.Name(value).removeprefix("ANSWER_STATUS_")]
+    except (KeyError, ValueError):
+        raise VerificationFailed("答复含未知的状态 / the answer holds an unknown status") from None
 
 
 def _value(value: exchange_pb2.Value) -> str | int | bool:
@@ -403,11 +430,3 @@ def _value(value: exchange_pb2.Value) -> str | int | bool:
     if kind is None:
         raise VerificationFailed("答复含未知类型的值 / the answer holds a value of an unknown kind")
     return cast("str | int | bool", getattr(value, kind))
-
-
-def _require_digest(receipt: Receipt, computed: bytes, told: bytes) -> None:
-    attested = orjson.loads(receipt.statement)["outcome"]["digest"]
-    if not (hmac.compare_digest(computed, told) and computed.hex() == attested):
-        raise VerificationFailed(
-            "收到的数据与回执中的摘要不符 / the data received do not match the digest in the receipt"
-        )
