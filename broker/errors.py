@@ -9,7 +9,7 @@
     ├── NotFound                 NOT_FOUND
     ├── Conflict                 ALREADY_EXISTS
     ├── Changed                  ABORTED
-    ├── TooLarge                 FAILED_PRECONDITION
+    ├── TooLarge, Elsewhere      FAILED_PRECONDITION
     ├── Exhausted                RESOURCE_EXHAUSTED
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
@@ -31,6 +31,11 @@ from broker.reasons import Reason, Sentence, sentence
 
 class BrokerError(Exception):
     """A call that ends without a decision. ``about`` is a name (a field, a rule), never a value."""
+
+    request_id: str = ""
+    """Set by the client: under which id the call was made, and can be made again."""
+    attempts: int = 0
+    """Set by the client: how often the call was sent."""
 
     def __init__(self, reason: Reason, about: str = "") -> None:
         self.reason = reason
@@ -81,6 +86,10 @@ class Changed(BrokerError):
 
 class TooLarge(BrokerError):
     """The answer does not fit into one message; the streamed call takes it."""
+
+
+class Elsewhere(BrokerError):
+    """Streams are served on another port of the same broker; ``about`` is its number."""
 
 
 class Exhausted(BrokerError):

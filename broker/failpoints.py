@@ -4,7 +4,16 @@
 makes the process send itself SIGKILL at those points with those probabilities. Without the variable a point
 costs one look into an empty dictionary.
 
-Points: ``before_commit``, ``after_commit``, ``before_signature``, ``after_signature``, ``before_send``.
+============================ ===========================================================================
+point                        where
+============================ ===========================================================================
+before_commit, after_commit  around the commit of a batch of the receipt log
+before_signature,            around the signature of the log's head over that batch
+after_signature
+before_send                  a unary exchange is complete; its answer has not been given to gRPC
+after_send                   gRPC has ended the call of a unary exchange: its answer was handed to transport,
+                             or the caller had gone. Whether it arrived, nobody on this side can know
+============================ ===========================================================================
 """
 
 from __future__ import annotations

@@ -44,6 +44,9 @@ class Reason(StrEnum):
     LEGAL_BASIS_MISSING = "LEGAL_BASIS_MISSING"
     SIGNED_APPLICATION_MISSING = "SIGNED_APPLICATION_MISSING"
     # approve
+    SUSPENDED = "SUSPENDED"
+    POLICY_UNUSABLE = "POLICY_UNUSABLE"
+    NO_LONGER_PERMITTED = "NO_LONGER_PERMITTED"
     NOTHING_PERMITS = "NOTHING_PERMITS"
     DENIED_BY_RULE = "DENIED_BY_RULE"
     REVIEW_REQUIRED = "REVIEW_REQUIRED"
@@ -69,6 +72,7 @@ class Reason(StrEnum):
     LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
     CLOCK_BEHIND_LOG = "CLOCK_BEHIND_LOG"
     # server
+    SERVED_ELSEWHERE = "SERVED_ELSEWHERE"
     OVERLOADED = "OVERLOADED"
     DEADLINE_PASSED = "DEADLINE_PASSED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
@@ -130,6 +134,18 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.SIGNED_APPLICATION_MISSING: Sentence(
         "该共享要求已签名申请，请补充 signed_application。",
         "This sharing demands a signed application; supply signed_application.",
+    ),
+    Reason.SUSPENDED: Sentence(
+        "此项共享已暂停（{about}），恢复前请转人工办理或联系主管部门。",
+        "This sharing is suspended ({about}); until it is lifted serve by hand, or ask the authority.",
+    ),
+    Reason.POLICY_UNUSABLE: Sentence(
+        "生效中的策略无法载入，未返回任何数据，请稍后重试或联系管理员。",
+        "The policy in force cannot be loaded, so nothing is released; retry later or tell the administrator.",
+    ),
+    Reason.NO_LONGER_PERMITTED: Sentence(
+        "传输途中共享许可已变化（{about}），传输已中止，请重新申请。",
+        "The permit changed while data were streamed ({about}), so the stream was stopped; apply again.",
     ),
     Reason.NOTHING_PERMITS: Sentence(
         "没有规则允许本部门使用该数据资源，可向主管部门提出共享需求。",
@@ -202,6 +218,9 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.CLOCK_BEHIND_LOG: Sentence(
         "服务器时钟早于最近一条存证，停止放行，请管理员校时。",
         "The broker's clock is behind its last receipt, so nothing is released; the administrator must set the clock.",
+    ),
+    Reason.SERVED_ELSEWHERE: Sentence(
+        "流式接口在同一服务的 {about} 端口，请改连该端口。", "Streams are served on port {about} of this broker; connect there."
     ),
     Reason.OVERLOADED: Sentence("服务繁忙，请稍后重试。", "The broker is busy; retry later."),
     Reason.DEADLINE_PASSED: Sentence(

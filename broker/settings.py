@@ -7,7 +7,7 @@ folder of the settings file. An unknown setting is an error.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -32,6 +32,19 @@ class Server(Section):
     """Where and how the broker listens."""
 
     listen: str = Field("127.0.0.1:7443", description="Address and port; port 0 lets the system choose one.")
+    stream_listen: str = Field(
+        "127.0.0.1:7444",
+        description="Address and port of the stream workers, when there are several workers.",
+    )
+    workers: Literal["auto"] | Positive = Field(
+        "auto",
+        description="Processes that serve calls, each on a core of its own; `auto`: one for every core. "
+        "With 1 a single process serves everything on one port.",
+    )
+    stream_workers: Positive = Field(
+        1, description="Processes that serve streams, when there are several workers."
+    )
+    max_streams: Positive = Field(32, description="Streams at once in one stream worker; more are refused.")
     threads: Positive = Field(64, description="Threads that run calls.")
     max_concurrent_calls: Positive = Field(
         1024, description="Calls beyond this many at once are refused with RESOURCE_EXHAUSTED."

@@ -23,12 +23,13 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
     "INVALID_ARGUMENT": (Reason.REQUEST_MALFORMED, Reason.SIGNED_APPLICATION_INVALID),
     "NOT_FOUND": (Reason.DATASET_UNKNOWN, Reason.RESOURCE_NOT_FOUND),
     "ALREADY_EXISTS": (Reason.REQUEST_ID_REUSED,),
-    "ABORTED": (Reason.DATA_CHANGED,),
-    "FAILED_PRECONDITION": (Reason.ANSWER_TOO_LARGE,),
+    "ABORTED": (Reason.DATA_CHANGED, Reason.NO_LONGER_PERMITTED),
+    "FAILED_PRECONDITION": (Reason.ANSWER_TOO_LARGE, Reason.SERVED_ELSEWHERE),
     "RESOURCE_EXHAUSTED": (Reason.OVERLOADED,),
     "DEADLINE_EXCEEDED": (Reason.DEADLINE_PASSED,),
     "UNAVAILABLE, retry is safe": (
         Reason.REVOCATIONS_UNREADABLE,
+        Reason.POLICY_UNUSABLE,
         Reason.SOURCE_UNAVAILABLE,
         Reason.LOG_UNAVAILABLE,
         Reason.CLOCK_BEHIND_LOG,
@@ -45,6 +46,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
     ),
     "decision REVIEW": (Reason.REVIEW_REQUIRED,),
     "decision DENY": (
+        Reason.SUSPENDED,
         Reason.NOTHING_PERMITS,
         Reason.DENIED_BY_RULE,
         Reason.DATASET_WITHHELD,
@@ -103,7 +105,13 @@ def settings_page() -> str:
 def _rows(fields: dict[str, FieldInfo]) -> Iterator[str]:
     for name, field in fields.items():
         default = field.default
-        shown = list(default) if isinstance(default, tuple) else str(default) if isinstance(default, Path) else default
+        shown = (
+            list(default)
+            if isinstance(default, tuple)
+            else str(default)
+            if isinstance(default, Path)
+            else default
+        )
         yield f"| `{name}` | {'none' if shown is None else f'`{shown}`'} | {field.description} |"
 
 

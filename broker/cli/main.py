@@ -22,6 +22,7 @@ app.add_typer(receipt.app, name="receipt")
 app.add_typer(db.app, name="db")
 app.add_typer(city.app, name="city")
 app.command("serve")(serve.serve)
+app.command("status")(serve.status)
 app.command("demo")(demo.demo)
 
 EXIT_REFUSED, EXIT_SET_UP, EXIT_UNVERIFIED = 1, 2, 3

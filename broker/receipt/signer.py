@@ -164,7 +164,23 @@ class CheckpointSigner:
 
 
 def start_signer(key: Path, state: Path, origin: str) -> CheckpointSigner:
-    """A signer process of this one's own; it ends with this one, however that ends.
+    """A signer process of this one's own, and the connection to it.
+
+    Raises:
+        SetUpError: key or state cannot be used, or another signer uses them.
+    """
+    process = spawn_signer(key, state, origin)
+    try:
+        return CheckpointSigner(socket_of(state), process)
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+
+
+def spawn_signer(key: Path, state: Path, origin: str) -> subprocess.Popen[bytes]:
+    """A signer process that is ready for its workers. It ends with its parent, however that ends: when its
+    standard input does.
 
     Raises:
         SetUpError: key or state cannot be used, or another signer uses them.
@@ -180,11 +196,11 @@ def start_signer(key: Path, state: Path, origin: str) -> CheckpointSigner:
         ready = process.stdout.readline(MAX_LINE)
     try:
         _require_ready(ready)
-        return CheckpointSigner(socket_of(state), process)
-    except BaseException:
+    except SetUpError:
         process.kill()
         process.communicate()
         raise
+    return process
 
 
 def socket_of(state: Path) -> Path:

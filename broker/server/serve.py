@@ -34,9 +34,10 @@ from broker.keys.revocation import Revocations
 from broker.model import Application, Identity
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
-from broker.receipt.signer import start_signer
+from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
+from broker.server.listening import Listening, in_use
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
 from broker.settings import Settings
 from broker.store.store import open_store
@@ -82,19 +83,22 @@ class Broker:
         self.closing.close()
 
 
-def start(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Broker:
-    """A broker that serves.
+def start(
+    settings: Settings, listening: Listening | None = None, clock: Callable[[], datetime] = utc_now
+) -> Broker:
+    """A broker that serves: the whole of one, or with ``listening`` one worker of several.
 
     Raises:
         SetUpError: something in the settings, files, keys or database must be put right first.
     """
+    listening = listening or Listening(settings.server.listen)
     with ExitStack() as closing:
         operators = _operators(settings)
         bundle = checked_bundle(settings.path(settings.policies.folder), operators)
         ca = _ca(settings)
         revocations = Revocations(settings.path(settings.identity.crl), ca)
         keyring = Keyring.open(settings.path(settings.keys.keyring))
-        receipts = _receipt_log(settings, clock, closing)
+        receipts = _receipt_log(settings, listening, clock, closing)
         exchange = Exchange(
             bundle=bundle,
             operators=operators,
@@ -107,15 +111,17 @@ def start(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Broker
             batch_rows=settings.server.stream_batch_rows,
             chunk_bytes=settings.server.stream_chunk_bytes,
         )
-        server = _server(settings, _identifier(bundle, revocations, clock))
+        server = _server(settings, listening, _identifier(bundle, revocations, clock))
         health_service = Health(SERVICES)
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(bundle), server)
-        exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(ExchangeService(exchange), server)
+        exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(
+            ExchangeService(exchange, listening.stream_port), server
+        )
         receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, bundle), server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
-        port = _bind(server, settings)
+        port = _bind(server, settings, listening.address)
         server.start()
         log.info("serving", port=port, bundle=bundle.hash, log_size=receipts.size())
         return Broker(port, server, health_service, closing.pop_all())
@@ -176,12 +182,17 @@ def _sources(settings: Settings, bundle: Bundle, closing: ExitStack) -> dict[str
     return opened
 
 
-def _receipt_log(settings: Settings, clock: Callable[[], datetime], closing: ExitStack) -> ReceiptLog:
-    signer = start_signer(
-        key=settings.path(settings.keys.log_key),
-        state=settings.path(settings.keys.signer_state),
-        origin=settings.log.origin,
-    )
+def _receipt_log(
+    settings: Settings, listening: Listening, clock: Callable[[], datetime], closing: ExitStack
+) -> ReceiptLog:
+    if listening.signer_state:
+        signer = CheckpointSigner(socket_of(listening.signer_state))
+    else:
+        signer = start_signer(
+            key=settings.path(settings.keys.log_key),
+            state=settings.path(settings.keys.signer_state),
+            origin=settings.log.origin,
+        )
     closing.callback(signer.close)
     store = open_store(settings.store_url)
     closing.callback(store.close)
@@ -226,22 +237,22 @@ def _identifier(bundle: Bundle, revocations: Revocations, clock: Callable[[], da
     return identify_caller
 
 
-def _server(settings: Settings, identify_caller: Identify) -> grpc.Server:
+def _server(settings: Settings, listening: Listening, identify_caller: Identify) -> grpc.Server:
     options = [
         # On by default, it would let a second broker silently share the port.
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(listening.shared)),
         ("grpc.max_receive_message_length", settings.server.max_request_bytes),
         ("grpc.max_send_message_length", -1),
     ]
     return grpc.server(
-        ThreadPoolExecutor(settings.server.threads, thread_name_prefix="call"),
+        ThreadPoolExecutor(listening.most_calls or settings.server.threads, thread_name_prefix="call"),
         interceptors=[CallInterceptor(identify_caller)],
         options=options,
-        maximum_concurrent_rpcs=settings.server.max_concurrent_calls,
+        maximum_concurrent_rpcs=listening.most_calls or settings.server.max_concurrent_calls,
     )
 
 
-def _bind(server: grpc.Server, settings: Settings) -> int:
+def _bind(server: grpc.Server, settings: Settings, address: str) -> int:
     identity = settings.identity
     certificate = settings.path(identity.certificate)
     try:
@@ -256,11 +267,6 @@ def _bind(server: grpc.Server, settings: Settings) -> int:
         require_client_auth=True,
     )
     try:
-        return int(server.add_secure_port(settings.server.listen, credentials))
+        return int(server.add_secure_port(address, credentials))
     except RuntimeError:
-        listen = settings.server.listen
-        raise SetUpError(
-            f"无法监听 {listen}：端口已被占用或地址无效，请停止占用者或修改 [server] listen。",
-            f"Cannot listen on {listen}: the port is in use or the address is wrong; stop what uses it or "
-            "change [server] listen.",
-        ) from None
+        raise in_use(address) from None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from broker import failpoints
 from broker.approve.bundle import Bundle
-from broker.errors import MalformedRequest, NotFound, Violation
+from broker.errors import Elsewhere, MalformedRequest, NotFound, Violation
 from broker.exchange import Closing, Exchange, Opening
 from broker.model import (
     Decision,
@@ -105,17 +107,23 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
 class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     """Governed exchanges, unary and streamed."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, stream_port: int | None = None) -> None:
         self._exchange = exchange
+        self._stream_port = stream_port
 
     def Exchange(self, request: exchange_pb2.ExchangeRequest, call: Call) -> exchange_pb2.ExchangeResponse:
         exchanged = self._exchange.unary(wire.request_of(request), call.identity, call.still_wanted)
         _note(call, exchanged.decision, exchanged.receipt)
-        return wire.exchange_response(exchanged)
+        response = wire.exchange_response(exchanged)
+        failpoints.hit("before_send")
+        call.context.add_callback(partial(failpoints.hit, "after_send"))
+        return response
 
     def StreamExchange(
         self, request: exchange_pb2.StreamExchangeRequest, call: Call
     ) -> Iterator[exchange_pb2.StreamExchangeResponse]:
+        if self._stream_port is not None:
+            raise Elsewhere(Reason.SERVED_ELSEWHERE, str(self._stream_port))
         for part in self._exchange.stream(wire.request_of(request), call.identity, call.still_wanted):
             if isinstance(part, Opening):
                 _note(call, part.decision, part.receipt)

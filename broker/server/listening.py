@@ -1,0 +1,72 @@
+"""Where a process listens and what for; ports that several processes of one broker share."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from broker.errors import SetUpError
+
+
+class Kind(StrEnum):
+    """What a worker serves. Streams have workers and a port of their own: beside one, calls would wait."""
+
+    UNARY = "unary"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """One process's place in its broker; the default is to be the whole broker."""
+
+    address: str
+    """``host:port``."""
+    shared: bool = False
+    """Other workers listen on the same port (SO_REUSEPORT)."""
+    stream_port: int | None = None
+    """Streams are served there, not here; None: here."""
+    most_calls: int | None = None
+    """Calls at once, and threads for them; None: as the settings say."""
+    signer_state: Path | None = None
+    """State file of a signer that runs already; None: this process starts its own."""
+
+
+def reserve(listen: str) -> socket.socket:
+    """Hold ``listen`` (``host:port``, port 0 for any) for workers that bind it with SO_REUSEPORT.
+
+    SO_REUSEPORT would let a second broker in without a word, so the port is first bound without it. The
+    socket given back is bound, does not listen, and keeps others out for as long as it is open.
+
+    Raises:
+        SetUpError: the port is in use or the address is wrong.
+    """
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    address = (host.strip("[]"), int(port) if port.isdigit() else -1)
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT is nobody's use
+            probe.bind(address)
+            address = probe.getsockname()[:2]
+        held = socket.socket(family, socket.SOCK_STREAM)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(address)
+    except (OSError, OverflowError):
+        raise in_use(listen) from None
+    return held
+
+
+def port_of(held: socket.socket) -> int:
+    """The port that is held."""
+    return int(held.getsockname()[1])
+
+
+def in_use(listen: str) -> SetUpError:
+    """What is said when ``listen`` cannot be had."""
+    return SetUpError(
+        f"无法监听 {listen}：端口已被占用或地址无效，请停止占用者或修改 [server] listen。",
+        f"Cannot listen on {listen}: the port is in use or the address is wrong; stop what uses it or "
+        "change [server] listen.",
+    )

@@ -1,0 +1,167 @@
+"""The broker's parts as its settings name them, for the server and for the commands that publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from cryptography import x509
+
+from adapters.masking.contract import Operator
+from adapters.masking.registry import load_operators
+from adapters.sources.registry import load_sources
+from broker.approve.bundle import Bundle, bundle_of, load_bundle
+from broker.approve.files import Files, bundle_hash, read_folder
+from broker.approve.policy import CheckMask
+from broker.approve.problem import Problems
+from broker.desensitize.plan import check_mask
+from broker.epoch import Compile
+from broker.errors import SetUpError, VerificationFailed
+from broker.keys.revocation import read_revocations
+from broker.publish import Order, Publisher
+from broker.settings import Settings
+from broker.store.store import Store
+from broker.transmit.sources import Sources
+
+log = structlog.get_logger("sharebroker.server")
+
+FIRST_START = Order("sharebroker", "first start")
+NEWER_LIST = Order("sharebroker", "newer list found at start")
+
+
+def checked_bundle(folder: Path, operators: Mapping[str, Operator]) -> Bundle:
+    """The bundle in ``folder``, every mask of it checked against the operators there are.
+
+    Raises:
+        SetUpError: everything that is wrong with it, each with its place.
+    """
+    return load_bundle(folder, _checker(operators))
+
+
+def compiler(operators: Mapping[str, Operator]) -> Compile:
+    """As :func:`checked_bundle`, of files."""
+    check = _checker(operators)
+    return lambda files: bundle_of(files, check)
+
+
+def operators_of(settings: Settings) -> Mapping[str, Operator]:
+    """The masking operators that policies may use.
+
+    Raises:
+        SetUpError: one that is allowed is not installed.
+    """
+    try:
+        return load_operators(settings.masking.allowed)
+    except ValueError as error:
+        raise SetUpError(
+            f"脱敏算子无法载入：{error}", f"Masking operators cannot be loaded: {error}"
+        ) from None
+
+
+def sources_of(settings: Settings) -> Sources:
+    """What opens providers' sources.
+
+    Raises:
+        SetUpError: a kind that is allowed is not installed.
+    """
+    try:
+        kinds = load_sources(settings.sources.allowed)
+    except ValueError as error:
+        raise SetUpError(f"数据来源无法载入：{error}", f"Kinds of source cannot be loaded: {error}") from None
+    return Sources(kinds, str(settings.path(settings.sources.folder)))
+
+
+def ca_of(settings: Settings) -> x509.Certificate:
+    """The root that signed the callers' certificates and their revocation list.
+
+    Raises:
+        SetUpError: it cannot be read.
+    """
+    path = settings.path(settings.identity.ca)
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        raise SetUpError(f"无法读取根证书 {path}。", f"The root certificate {path} cannot be read.") from None
+
+
+def publisher_of(settings: Settings, store: Store, clock: Callable[[], datetime]) -> Publisher:
+    """What moves the epoch. It refuses a bundle whose sources cannot be opened here.
+
+    Raises:
+        SetUpError: root, operators or kinds of source cannot be loaded.
+    """
+    sources = sources_of(settings)
+
+    def check(bundle: Bundle) -> None:
+        try:
+            sources.open(bundle.catalog)
+        finally:
+            sources.close()
+
+    return Publisher(store, compiler(operators_of(settings)), check, ca_of(settings), clock)
+
+
+def read_files(folder: Path) -> Files:
+    """The bundle's files in ``folder``, not parsed.
+
+    Raises:
+        SetUpError: there is no such folder, or files are missing, unreadable or out of place.
+    """
+    problems = Problems()
+    files = read_folder(folder, problems)
+    problems.refuse()
+    return files
+
+
+def begin_epoch(settings: Settings, store: Store, publisher: Publisher) -> None:
+    """Sees to it that an epoch is in force: the first one comes from the folder of policies and the file with
+    the revocation list. Later on the database rules; only a newer list in that file is published at start.
+
+    Raises:
+        SetUpError, VerificationFailed: what the first epoch needs is missing or wrong.
+    """
+    with store.epochs() as tables:
+        epoch = tables.epoch()
+    folder, crl = settings.path(settings.policies.folder), settings.path(settings.identity.crl)
+    if epoch is None:
+        publisher.begin(read_files(folder), _read_crl(crl), FIRST_START)
+        return
+    _tell_of_draft(folder, epoch.bundle_hash)
+    try:
+        pem = _read_crl(crl)
+        if read_revocations(pem, ca_of(settings)).number > epoch.crl_number:
+            publisher.revocations(pem, NEWER_LIST)
+    except (SetUpError, VerificationFailed) as error:
+        log.warning("revocation_list_not_published", error=str(error))
+
+
+def _checker(operators: Mapping[str, Operator]) -> CheckMask:
+    return lambda field, mask: check_mask(operators, field.type, mask)
+
+
+def _read_crl(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise SetUpError(
+            f"无法读取吊销列表 {path}。", f"The revocation list {path} cannot be read."
+        ) from None
+
+
+def _tell_of_draft(folder: Path, in_force: str) -> None:
+    """A folder that differs is a draft; somebody may believe that it is in force."""
+    try:
+        draft = bundle_hash(read_files(folder))
+    except SetUpError:
+        draft = ""
+    if draft != in_force:
+        log.warning(
+            "draft_not_published",
+            zh="策略文件夹与生效的策略不同：这是草稿，须 sharebroker policy publish 后生效。",
+            en="The folder of policies differs from what is in force: a draft until `sharebroker policy publish`.",
+            folder=str(folder),
+            draft=draft,
+            in_force=in_force,
+        )

@@ -1,0 +1,77 @@
+"""One worker process: a synchronous gRPC server, pinned to its core, beside its siblings on one port.
+
+``python -m broker.server.worker --config F --kind unary --listen A --stream-port P --core N`` is what the
+supervisor executes. It says on standard output, in one JSON line, that it serves or why it cannot; it drains
+on SIGTERM, and when its standard input ends, for then its supervisor is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from broker.errors import SetUpError
+from broker.server.listening import Kind, Listening
+from broker.server.logging import configure_logging
+from broker.server.serve import start
+from broker.settings import load_settings
+
+ORPHAN_SECONDS = 1.0
+"""How long a worker without supervisor drains: a new supervisor cannot have the port before it is gone."""
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until told to stop; the exit code says whether it came to serve at all."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    if options.core is not None:
+        os.sched_setaffinity(0, {options.core})
+    configure_logging()
+    try:
+        settings = load_settings(options.config)
+        listening = Listening(
+            options.listen,
+            shared=True,
+            stream_port=options.stream_port if options.kind is Kind.UNARY else None,
+            most_calls=settings.server.max_streams if options.kind is Kind.STREAM else None,
+            signer_state=settings.path(settings.keys.signer_state),
+        )
+        broker = start(settings, listening)
+    except SetUpError as error:
+        print(json.dumps({"zh": error.zh, "en": error.en}), flush=True)
+        return 2
+    print(json.dumps({"port": broker.port}), flush=True)
+    orphaned = threading.Event()
+    threading.Thread(target=_await_end_of_input, args=(orphaned, stop), daemon=True).start()
+    stop.wait()
+    broker.stop(ORPHAN_SECONDS if orphaned.is_set() else settings.server.drain_seconds)
+    return 0
+
+
+def _await_end_of_input(*ended: threading.Event) -> None:
+    # Not through sys.stdin: at exit the interpreter would wait for its lock, which this thread holds.
+    while os.read(0, 4096):
+        pass
+    for event in ended:
+        event.set()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m broker.server.worker")
+    parser.add_argument("--config", required=True, type=Path)
+    parser.add_argument("--kind", required=True, type=Kind)
+    parser.add_argument("--listen", required=True)
+    parser.add_argument("--stream-port", type=int)
+    parser.add_argument("--core", type=int)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,218 @@
+"""Several workers behind one port: what dies is replaced, what is replaced drains, no second broker."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+
+import pytest
+
+from broker.client import Client, Credentials, VerifierKey
+from broker.demo.setup import prepare, shipped_policies
+from broker.errors import BrokerError, Unavailable
+from broker.server.supervisor import STATUS_SOCKET, ask_status
+from broker.settings import load_settings
+
+ENVIRONMENT = {"SHAREBROKER_SERVER__STREAM_LISTEN": "127.0.0.1:0"}
+
+
+class House:
+    """A broker with two unary workers and a stream worker, and what is needed to call it."""
+
+    def __init__(self, embedded, process):
+        self.embedded, self.process = embedded, process
+        self.settings = load_settings(embedded.settings)
+
+    def status(self):
+        return ask_status(self.settings)
+
+    def settled(self):
+        """Status once every slot has exactly one serving worker."""
+        return wait_for(
+            lambda: (
+                (status := self.status())
+                and len(status["workers"]) == 3
+                and all(worker["state"] == "serving" for worker in status["workers"])
+                and status
+            )
+        )
+
+    def client(self, port=None):
+        address = f"127.0.0.1:{port or self.status()['port']}"
+        trust = VerifierKey.parse(self.embedded.trust.read_text("utf-8").strip())
+        return Client(address, Credentials.load(self.embedded.identity("housing_fund")), trust=trust)
+
+
+@contextmanager
+def running(folder):
+    """A house whose broker runs for as long as the block does."""
+    embedded = prepare(folder, 1_000, 7, shipped_policies(), ("housing_fund", "medical_insurance"))
+    with (folder / "broker.log").open("ab") as log:
+        process = subprocess.Popen(serve(embedded), stderr=log, env={**os.environ, **ENVIRONMENT})
+    house = House(embedded, process)
+    try:
+        house.settled()
+        yield house
+    finally:
+        process.kill()
+        process.wait()
+
+
+def serve(embedded):
+    """The command that serves with two workers."""
+    return [sys.executable, "-m", "broker.cli", "serve", "--workers", "2", "--config", str(embedded.settings)]
+
+
+def wait_for(condition, seconds=60):
+    """What ``condition`` gives once it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come about in time")
+
+
+def exchange(client, terms):
+    """One exchange, asked again under the same request id for as long as the broker is unavailable."""
+    request_id = str(uuid.uuid4())
+
+    def attempt():
+        try:
+            return client.exchange(request_id=request_id, **terms)
+        except Unavailable:
+            return None
+
+    return wait_for(attempt)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """A running broker with several workers."""
+    with running(tmp_path_factory.mktemp("house")) as house:
+        yield house
+
+
+@pytest.fixture
+def terms(house):
+    """Terms of a permitted exchange."""
+    return {
+        "dataset": "civil_affairs.marriage",
+        "fields": ["status"],
+        "subjects": [house.embedded.city.withdrawal.sound],
+        "purpose": "housing_fund_withdrawal",
+        "service_item": "990100-GJJ-0003",
+        "case_no": "1",
+        "legal_basis": "住房公积金管理条例 第二十四条",
+        "operator": "1",
+    }
+
+
+def test_unary_workers_are_pinned_and_streams_are_not(house):
+    """Each unary worker runs on a core of its own where there are enough; the stream worker anywhere."""
+    status = house.settled()
+    kinds = sorted(worker["kind"] for worker in status["workers"])
+    assert kinds == ["stream", "unary", "unary"]
+    if len(os.sched_getaffinity(0)) >= 2:
+        for worker in status["workers"]:
+            cores = os.sched_getaffinity(worker["pid"])
+            assert cores == ({worker["core"]} if worker["kind"] == "unary" else os.sched_getaffinity(0))
+
+
+def test_status_socket_is_private(house):
+    """Only the broker's own user may ask for its status."""
+    assert (house.embedded.folder / STATUS_SOCKET).stat().st_mode & 0o077 == 0
+
+
+def test_dead_worker_is_replaced(house, terms):
+    """A killed worker is replaced, and calls go on."""
+    victim = next(w["pid"] for w in house.settled()["workers"] if w["kind"] == "unary")
+    with house.client() as client:
+        assert exchange(client, terms).permitted
+        os.kill(victim, signal.SIGKILL)
+        for _ in range(5):
+            assert exchange(client, terms).permitted
+    wait_for(lambda: victim not in [w["pid"] for w in house.status()["workers"]])
+    assert len(house.settled()["workers"]) == 3
+
+
+def test_dead_signer_is_replaced(house, terms):
+    """Without signer nothing is released; a new one takes over where the last signed head says."""
+    victim = house.settled()["signer"]
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: house.status()["signer"] != victim)
+    with house.client() as client:
+        assert exchange(client, terms).permitted
+
+
+def test_rolling_restart_replaces_all_without_a_refused_call(house, terms):
+    """SIGHUP replaces every worker one by one, and a client that retries sees no failure."""
+    before = {worker["pid"] for worker in house.settled()["workers"]}
+    stop, failures, done = threading.Event(), [], []
+
+    def call():
+        with house.client() as client:
+            while not stop.is_set():
+                try:
+                    done.append(exchange(client, terms).permitted)
+                except (BrokerError, AssertionError) as error:
+                    failures.append(error)
+
+    callers = [threading.Thread(target=call) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    try:
+        house.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: not before & {worker["pid"] for worker in house.settled()["workers"]})
+    finally:
+        stop.set()
+        for caller in callers:
+            caller.join()
+    assert failures == []
+    assert all(done)
+
+
+def test_second_broker_is_told(house):
+    """A second broker on the same port does not start, and says why in both languages."""
+    environment = {**os.environ, "SHAREBROKER_SERVER__LISTEN": f"127.0.0.1:{house.settled()['port']}"}
+    second = subprocess.run(
+        serve(house.embedded), env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert second.returncode == 2
+    assert "端口已被占用" in second.stderr
+    assert "the port is in use" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_broker_on_the_same_keys_is_told(house):
+    """A second broker in the same folder under another port is stopped by the signer's lock."""
+    environment = {**os.environ, **ENVIRONMENT, "SHAREBROKER_SERVER__LISTEN": "127.0.0.1:0"}
+    second = subprocess.run(
+        serve(house.embedded), env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert second.returncode == 2
+    assert "Traceback" not in second.stderr
+    assert house.status() is not None
+
+
+def test_workers_end_with_their_supervisor(tmp_path):
+    """When the supervisor is killed, signer and workers end by themselves and free the port."""
+    with running(tmp_path) as house:
+        status = house.settled()
+        pids = [status["signer"], *(worker["pid"] for worker in status["workers"])]
+        house.process.kill()
+        house.process.wait()
+        wait_for(lambda: not any(is_alive(pid) for pid in pids))
+
+
+def is_alive(pid):
+    """Whether the process exists and is no zombie waiting for its new parent."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
