@@ -28,6 +28,7 @@ COUNTER = "counter"
 SETTINGS = """\
 # An embedded broker for the sample city. Every setting is explained in docs/settings.md.
 [server]
+workers = 1                # one process is enough here; `auto` gives one for every core
 listen = "127.0.0.1:0"      # the system chooses a free port …
 port_file = "broker.port"   # … and the broker writes it here
 
