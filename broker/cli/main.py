@@ -39,7 +39,8 @@ def main() -> NoReturn:
     except SetUpError as error:
         _fail(EXIT_SET_UP, error.zh, error.en)
     except VerificationFailed as error:
-        _fail(EXIT_UNVERIFIED, f"验证未通过：{error}", "verification failed")
+        zh, _, en = str(error).partition(" / ")
+        _fail(EXIT_UNVERIFIED, f"验证未通过：{zh}", f"Verification failed: {en or zh}")
     except MalformedRequest as error:
         said = error.sentence
         lines = [f"  {v.field}: {v.zh} / {v.en}" for v in error.violations]

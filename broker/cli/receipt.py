@@ -43,9 +43,16 @@ def list_receipts(
     as_json: Json = False,
 ) -> None:
     """列出本人可查的回执，新的在前 / list the receipts you may read, newest first."""
-    table = Table(
-        "序号 leaf", "时间 recorded", "需求 consumer", "数据资源 dataset", "场景 purpose", "结论 verdict"
-    )
+    table = Table()
+    for heading in (
+        "序号 leaf",
+        "时间 recorded",
+        "需求 consumer",
+        "数据 dataset",
+        "场景 purpose",
+        "结论 verdict",
+    ):
+        table.add_column(heading, overflow="fold")  # a name cut short is no name
     with connect(address, identity) as broker:
         found = broker.receipts(
             department=department,
@@ -178,10 +185,12 @@ def _status(outcome: dict[str, Any], zh: bool) -> str:
 
 
 def _row(statement: dict[str, Any]) -> list[str]:
+    recorded = datetime.fromisoformat(statement["recorded_at"]).astimezone()
+    shown = recorded.strftime("%Y-%m-%d %H:%M:%S")
     if "decision" not in statement:
-        return [statement["recorded_at"], "", statement["kind"], "", ""]
+        return [shown, "", statement["kind"], "", ""]
     return [
-        statement["recorded_at"],
+        shown,
         statement["consumer"]["department"],
         statement["dataset"],
         statement["purpose"],
