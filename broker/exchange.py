@@ -8,7 +8,9 @@
 5. **receipt** – :class:`~broker.receipt.log.ReceiptLog`: the statement is durable in the log, and the log's
    head signed, *before* anything is returned. No receipt, no data.
 
-``docs/exchange-cycle.md`` says what is durable after each step and what survives a crash.
+All five happen under one epoch (:mod:`broker.epoch`): when policy, revocations or suspensions change before
+the entry is recorded, it is not recorded, and the call is decided anew. ``docs/exchange-cycle.md`` says what
+is durable after each step and what survives a crash.
 """
 
 from __future__ import annotations
@@ -17,38 +19,44 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import TypeVar
 
 import orjson
+from cryptography import x509
 
 from adapters.masking.contract import Operator
-from broker.apply.admission import Request, VerifySignature, admit
-from broker.approve.bundle import Bundle
+from broker.apply.admission import Request, admit
+from broker.apply.identity import check_standing
+from broker.apply.signed import verify_signed_application
 from broker.approve.evaluate import evaluate
 from broker.desensitize.plan import MaskPlan, plan
-from broker.errors import DeadlinePassed, TooLarge
-from broker.journal import QuotaExceeded
+from broker.epoch import Epochs, InForce
+from broker.errors import BrokerError, DeadlinePassed, TooLarge, Unavailable
+from broker.journal import EpochMoved, QuotaExceeded
 from broker.keys.keyring import Keyring
 from broker.model import (
     Application,
-    Approved,
     Charge,
-    Dataset,
     Decision,
     Entry,
     EntryKind,
     Identity,
     Receipt,
-    Verdict,
     Why,
 )
 from broker.reasons import Reason
-from broker.receipt.log import Appended, ReceiptLog
+from broker.receipt.log import ReceiptLog
 from broker.receipt.statement import Outcome, statement
+from broker.standing import Decided, Standing
 from broker.transmit.chunks import IpcChunks
 from broker.transmit.digest import answer_digest, canonical_answer
-from broker.transmit.reading import Answer, OverRowLimit, Reader
+from broker.transmit.reading import Answer, OverRowLimit
 
 NO_MASKS: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+MOST_EPOCHS = 8
+"""How often one call is decided anew because the epoch moved under it; then the caller shall retry."""
+
+T = TypeVar("T")
 StillWanted = Callable[[], bool]
 """Whether the caller still waits; asked right before the release."""
 
@@ -86,15 +94,23 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class _Opened:
+    """A stream that has its first leaf; without ``mask_plan`` it was refused and ends here."""
+
+    decided: Decided
+    opening: Opening
+    mask_plan: MaskPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """The five steps, wired once at start; safe for use by many threads."""
 
-    bundle: Bundle
+    epochs: Epochs
     operators: Mapping[str, Operator]
     keyring: Keyring
-    reader: Reader
     log: ReceiptLog
-    verify_signature: VerifySignature
+    ca: x509.Certificate
     clock: Callable[[], datetime]
     max_answer_bytes: int
     """Largest unary answer; a larger one is refused before it is receipted."""
@@ -109,21 +125,7 @@ class Exchange:
         Raises:
             BrokerError: nothing was released.
         """
-        now = self.clock()
-        application = admit(request, consumer, self.bundle.catalog, self.verify_signature)
-        decision = evaluate(application, None, self.bundle, now)
-        if decision.verdict is not Verdict.PERMIT or application.validate_only:
-            return self._without_data(application, decision)
-
-        approved = Approved(application, decision, self._dataset(application))
-        mask_plan = plan(approved, self.operators, self.keyring)
-        try:
-            answer = self.reader.read(approved, now, mask_plan.apply)
-            return self._release(approved, mask_plan, answer, still_wanted)
-        except OverRowLimit:
-            return self._without_data(application, _refused(decision, Why(Reason.TOO_MANY_ROWS)))
-        except QuotaExceeded as exceeded:
-            return self._without_data(application, _refused(decision, _quota(exceeded)))
+        return self._in_one_epoch(lambda epoch: self._unary(epoch, request, consumer, still_wanted))
 
     def stream(
         self, request: Request, consumer: Identity, still_wanted: StillWanted
@@ -131,45 +133,64 @@ class Exchange:
         """Decide, then release in chunks: an opening, the chunks, a closing.
 
         The decision has its leaf before the first chunk, the outcome its own after the last. A stream that
-        breaks off leaves an outcome that says so and what was handed over by then.
+        breaks off, or may not go on, leaves an outcome that says so and what was handed over by then.
 
         Raises:
             BrokerError: what was released so far stands in the outcome's receipt.
         """
-        now = self.clock()
-        application = admit(request, consumer, self.bundle.catalog, self.verify_signature)
-        decision = evaluate(application, None, self.bundle, now)
-        if decision.verdict is not Verdict.PERMIT:
-            refused = self._without_data(application, decision)
-            yield Opening(refused.decision, refused.receipt)
-            return
+        opened = self._in_one_epoch(lambda epoch: self._open(epoch, request, consumer))
+        yield opened.opening
+        if opened.mask_plan is not None:
+            yield from self._chunks(opened, opened.mask_plan, still_wanted)
 
-        approved = Approved(application, decision, self._dataset(application))
-        mask_plan = plan(approved, self.operators, self.keyring)
-        try:
-            opened = self._append(EntryKind.STREAM_DECISION, approved, mask_plan, charges=_reserved(decision))
-        except QuotaExceeded as exceeded:
-            refused = self._without_data(application, _refused(decision, _quota(exceeded)))
-            yield Opening(refused.decision, refused.receipt)
-            return
-        nonce = self.keyring.nonce(consumer.uri, application.request_id)
-        yield Opening(decision, opened.receipt, mask_plan.column_masks, nonce)
-        yield from self._chunks(approved, mask_plan, nonce, opened.receipt.leaf_index, now, still_wanted)
+    def _in_one_epoch(self, attempt: Callable[[InForce], T]) -> T:
+        """What is decided under one epoch and recorded in it; when it moved in between, all is done anew."""
+        for _ in range(MOST_EPOCHS):
+            try:
+                return attempt(self.epochs.current())
+            except EpochMoved as moved:
+                self.epochs.reach(moved.sequence)
+        raise Unavailable(Reason.LOG_UNAVAILABLE)
 
     # ── the steps' joints ────────────────────────────────────────────────────────────────────────
 
-    def _dataset(self, application: Application) -> Dataset:
-        return self.bundle.catalog.datasets[application.dataset]
+    def _decide(self, epoch: InForce, request: Request, consumer: Identity) -> Decided:
+        """Steps 1 and 2. The caller was identified under what may have been an earlier epoch."""
+        now, catalog = self.clock(), epoch.bundle.catalog
+        check_standing(consumer, catalog.city, epoch.revocations, now)
 
-    def _without_data(self, application: Application, decision: Decision) -> Exchanged:
-        kind = EntryKind.VALIDATION if application.validate_only else EntryKind.EXCHANGE
-        entry = self._entry(kind, application, decision)
-        return Exchanged(decision, self.log.append(entry).receipt)
+        def verify(message: bytes, application: Application) -> bytes:
+            return verify_signed_application(message, application, self.ca, epoch.revocations, now)
+
+        application = admit(request, consumer, catalog, verify)
+        decision = evaluate(application, None, epoch.bundle, now, epoch.suspensions)
+        return Decided(epoch, application, decision, now)
+
+    def _unary(
+        self, epoch: InForce, request: Request, consumer: Identity, still_wanted: StillWanted
+    ) -> Exchanged:
+        decided = self._decide(epoch, request, consumer)
+        if not decided.permitted or decided.application.validate_only:
+            return self._without_data(decided)
+
+        approved = decided.approved()
+        mask_plan = plan(approved, self.operators, self.keyring)
+        try:
+            answer = epoch.reader.read(approved, decided.now, mask_plan.apply)
+            return self._release(decided, mask_plan, answer, still_wanted)
+        except OverRowLimit:
+            return self._without_data(decided.refused(Why(Reason.TOO_MANY_ROWS)))
+        except QuotaExceeded as exceeded:
+            return self._without_data(decided.refused(_quota(exceeded)))
+
+    def _without_data(self, decided: Decided) -> Exchanged:
+        kind = EntryKind.VALIDATION if decided.application.validate_only else EntryKind.EXCHANGE
+        return Exchanged(decided.decision, self.log.append(self._entry(kind, decided)).receipt)
 
     def _release(
-        self, approved: Approved, mask_plan: MaskPlan, answer: Answer, still_wanted: StillWanted
+        self, decided: Decided, mask_plan: MaskPlan, answer: Answer, still_wanted: StillWanted
     ) -> Exchanged:
-        application = approved.application
+        application = decided.application
         nonce = self.keyring.nonce(application.consumer.uri, application.request_id)
         content = canonical_answer(
             answer.status, [s.status for s in answer.subjects], answer.records, answer.record_subjects
@@ -180,10 +201,17 @@ class Exchange:
         outcome = Outcome(answer.status, answer.as_of, answer.counts, digest, answer.subjects)
         if not still_wanted():
             raise DeadlinePassed(Reason.DEADLINE_PASSED)
-        charges = approved.decision.charges
-        appended = self._append(EntryKind.EXCHANGE, approved, mask_plan, outcome, charges=charges, claim=True)
+        entry = self._entry(EntryKind.EXCHANGE, decided, mask_plan, outcome)
+        entry = replace(
+            entry,
+            charges=decided.decision.charges,
+            request_id=application.request_id,
+            request_mac=self.keyring.request_mac(_canonical_request(application)),
+            answer_digest=digest,
+        )
+        appended = self.log.append(entry, outcome.counts.released)
         return Exchanged(
-            approved.decision,
+            decided.decision,
             appended.receipt,
             answer,
             mask_plan.column_masks,
@@ -192,27 +220,50 @@ class Exchange:
             appended.redelivered,
         )
 
+    # ── streams ──────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self, epoch: InForce, request: Request, consumer: Identity) -> _Opened:
+        decided = self._decide(epoch, request, consumer)
+        if not decided.permitted:
+            return self._closed_at_once(decided)
+        mask_plan = plan(decided.approved(), self.operators, self.keyring)
+        entry = self._entry(EntryKind.STREAM_DECISION, decided, mask_plan)
+        try:
+            receipt = self.log.append(replace(entry, charges=_reserved(decided.decision))).receipt
+        except QuotaExceeded as exceeded:
+            return self._closed_at_once(decided.refused(_quota(exceeded)))
+        nonce = self.keyring.nonce(consumer.uri, decided.application.request_id)
+        opening = Opening(decided.decision, receipt, mask_plan.column_masks, nonce)
+        return _Opened(decided, opening, mask_plan)
+
+    def _closed_at_once(self, decided: Decided) -> _Opened:
+        return _Opened(decided, Opening(decided.decision, self._without_data(decided).receipt))
+
     def _chunks(
-        self,
-        approved: Approved,
-        mask_plan: MaskPlan,
-        nonce: bytes,
-        decision_leaf: int,
-        now: datetime,
-        still_wanted: StillWanted,
+        self, opened: _Opened, mask_plan: MaskPlan, still_wanted: StillWanted
     ) -> Iterator[bytes | Closing]:
-        reading = self.reader.stream(approved, now, self.batch_rows)
-        chunks = IpcChunks(mask_plan.schema, self.chunk_bytes, nonce)
+        standing = Standing(self.epochs, opened.decided, self.clock)
+        approved = opened.decided.approved()
+        reading = opened.decided.epoch.reader.stream(approved, opened.decided.now, self.batch_rows)
+        chunks = IpcChunks(mask_plan.schema, self.chunk_bytes, opened.opening.nonce)
+        leaf_index = opened.opening.receipt.leaf_index
         complete = False
+        why: tuple[Why, ...] = ()
         try:
             for batch in reading:
                 if not still_wanted():
                     raise DeadlinePassed(Reason.DEADLINE_PASSED)
-                yield from chunks.write(mask_plan.apply(batch))
+                standing.check()
+                for chunk in chunks.write(mask_plan.apply(batch)):
+                    yield chunk
+                    standing.check()
             yield from chunks.finish()
             complete = True
         except OverRowLimit:
             raise TooLarge(Reason.TOO_MANY_ROWS) from None
+        except BrokerError as error:
+            why = (Why(error.reason, error.about),)
+            raise
         finally:
             outcome = Outcome(
                 reading.status,
@@ -220,58 +271,63 @@ class Exchange:
                 reading.counts,
                 chunks.digest,
                 reading.subjects,
-                interrupted=not complete,
+                not complete,
+                why,
             )
-            closed = self._append(
-                EntryKind.STREAM_OUTCOME, approved, mask_plan, outcome, decision_leaf=decision_leaf
-            )
-        yield Closing(outcome, closed.receipt)
+            if not complete:
+                self._interrupted(standing.decided, mask_plan, outcome, leaf_index)
+        yield self._closing(standing, mask_plan, outcome, leaf_index)
 
-    def _append(
-        self,
-        kind: EntryKind,
-        approved: Approved,
-        mask_plan: MaskPlan,
-        outcome: Outcome | None = None,
-        *,
-        charges: tuple[Charge, ...] = (),
-        claim: bool = False,
-        decision_leaf: int | None = None,
-    ) -> Appended:
-        entry = self._entry(
-            kind, approved.application, approved.decision, mask_plan.operator_versions, outcome, decision_leaf
-        )
-        if claim and outcome is not None:
-            application = approved.application
-            entry = replace(
-                entry,
-                request_id=application.request_id,
-                request_mac=self.keyring.request_mac(_canonical_request(application)),
-                answer_digest=outcome.digest,
-            )
-        rows = outcome.counts.released if outcome else 0
-        return self.log.append(replace(entry, charges=charges), rows)
+    def _interrupted(
+        self, decided: Decided, mask_plan: MaskPlan, outcome: Outcome, decision_leaf: int
+    ) -> None:
+        entry = self._entry(EntryKind.STREAM_OUTCOME, decided, mask_plan, outcome, decision_leaf)
+        self.log.append(replace(entry, epoch=None), outcome.counts.released)
+
+    def _closing(
+        self, standing: Standing, mask_plan: MaskPlan, outcome: Outcome, decision_leaf: int
+    ) -> Closing:
+        """The end of a stream whose permit holds to the last: complete under the epoch it is recorded in."""
+        for _ in range(MOST_EPOCHS):
+            entry = self._entry(EntryKind.STREAM_OUTCOME, standing.decided, mask_plan, outcome, decision_leaf)
+            try:
+                return Closing(outcome, self.log.append(entry, outcome.counts.released).receipt)
+            except EpochMoved as moved:
+                self._stand_on(standing, moved, mask_plan, outcome, decision_leaf)
+        raise Unavailable(Reason.LOG_UNAVAILABLE)
+
+    def _stand_on(
+        self, standing: Standing, moved: EpochMoved, mask_plan: MaskPlan, outcome: Outcome, decision_leaf: int
+    ) -> None:
+        try:
+            standing.check(moved.sequence)
+        except BrokerError as error:
+            broken = replace(outcome, interrupted=True, reasons=(Why(error.reason, error.about),))
+            self._interrupted(standing.decided, mask_plan, broken, decision_leaf)
+            raise
+
+    # ── the entry ────────────────────────────────────────────────────────────────────────────────
 
     def _entry(
         self,
         kind: EntryKind,
-        application: Application,
-        decision: Decision,
-        masks: Mapping[str, Mapping[str, object]] = NO_MASKS,
+        decided: Decided,
+        mask_plan: MaskPlan | None = None,
         outcome: Outcome | None = None,
         decision_leaf: int | None = None,
     ) -> Entry:
-        recorded_at = self.clock()
-        provider = self._dataset(application).department
+        recorded_at, application = self.clock(), decided.application
+        provider = decided.dataset.department
         tags = [self.keyring.subject_tag(s, application.request_id) for s in application.subjects]
         content = statement(
             kind,
             application,
-            decision,
+            decided.decision,
             recorded_at,
             provider=provider,
             subject_tags=tags,
-            masks=masks,
+            masks=mask_plan.operator_versions if mask_plan else NO_MASKS,
+            epoch=decided.epoch.sequence,
             outcome=outcome,
             decision_leaf=decision_leaf,
         )
@@ -284,13 +340,9 @@ class Exchange:
             provider=provider,
             dataset=application.dataset,
             purpose=application.purpose,
-            verdict=decision.verdict,
+            verdict=decided.decision.verdict,
+            epoch=decided.epoch.sequence,
         )
-
-
-def _refused(permit: Decision, why: Why) -> Decision:
-    """The refusal that ``permit`` became when its limits met the facts."""
-    return Decision(Verdict.DENY, permit.bundle_hash, permit.rules, reasons=(why,))
 
 
 def _quota(exceeded: QuotaExceeded) -> Why:

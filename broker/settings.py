@@ -71,15 +71,20 @@ class IdentitySettings(Section):
     )
     crl: Path = Field(
         Path("pki/crl.pem"),
-        description="Revocation list of that authority, read again when it changes; without a current one "
-        "nothing is released.",
+        description="Revocation list of that authority. At start it is put in force when it is newer than "
+        "the one that is; later on by `sharebroker revocations publish`. Without a current one nothing is "
+        "released.",
     )
 
 
 class Policies(Section):
     """The bundle: catalog, service items and sharing rules."""
 
-    folder: Path = Field(Path("policies"), description="Folder with city.yaml, catalog/, sharing/ …")
+    folder: Path = Field(
+        Path("policies"),
+        description="Folder with city.yaml, catalog/, sharing/ …, put in force at the very first start; from "
+        "then on a draft, until `sharebroker policy publish`.",
+    )
 
 
 class Sources(Section):

@@ -74,5 +74,5 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back connections and files."""
+        """Give back connections and files. Calls that still read, or are about to, are not disturbed."""
         ...

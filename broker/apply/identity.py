@@ -78,8 +78,14 @@ def check_in_force(
         NotAuthenticated: CERTIFICATE_INVALID (another city, not yet valid), _EXPIRED or _REVOKED.
         Unavailable: REVOCATIONS_UNREADABLE.
     """
-    identity = credential.identity
-    if identity.city != trust_domain or now < credential.not_before:
+    if now < credential.not_before:
+        raise NotAuthenticated(Reason.CERTIFICATE_INVALID)
+    check_standing(credential.identity, trust_domain, revocations, now)
+
+
+def check_standing(identity: Identity, trust_domain: str, revocations: Revocations, now: datetime) -> None:
+    """That a caller identified before still is who may call; raises as :func:`check_in_force`."""
+    if identity.city != trust_domain:
         raise NotAuthenticated(Reason.CERTIFICATE_INVALID)
     if now > identity.not_after:
         raise NotAuthenticated(Reason.CERTIFICATE_EXPIRED)

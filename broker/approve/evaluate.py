@@ -22,6 +22,7 @@ from broker.model import (
     Obligations,
     RowScope,
     SharingAttribute,
+    Suspension,
     Verdict,
     Why,
 )
@@ -36,8 +37,14 @@ _PAPERS = (
 _SIGNED_APPLICATION = Why(Reason.SIGNED_APPLICATION_MISSING, "signed_application")
 
 
-def evaluate(application: Application, grant: Grant | None, bundle: Bundle, now: datetime) -> Decision:
-    """What policy says of ``application`` at ``now`` (aware); a ``grant`` can only narrow it.
+def evaluate(
+    application: Application,
+    grant: Grant | None,
+    bundle: Bundle,
+    now: datetime,
+    suspensions: Sequence[Suspension] = (),
+) -> Decision:
+    """What policy says of ``application`` at ``now`` (aware); grant and suspensions can only narrow it.
 
     A refusal is a value with reasons; they name fields and rules, never a value.
     """
@@ -47,6 +54,8 @@ def evaluate(application: Application, grant: Grant | None, bundle: Bundle, now:
     if dataset is None or department is None:
         unknown = Reason.DATASET_UNKNOWN if dataset is None else Reason.DEPARTMENT_UNKNOWN
         return _denied(bundle, [Why(unknown)])
+    if suspended := [s for s in suspensions if s.covers(application)]:
+        return _denied(bundle, [Why(Reason.SUSPENDED, s.name or s.target) for s in suspended])
     if barred := [*_barred(application, dataset, bundle), *_outside_grant(application, grant, now)]:
         return _denied(bundle, barred)
     rules, failed = _applying(application, bundle, now)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from broker.cli import city, db, demo, pki, receipt, serve
+from broker.cli import city, db, demo, epoch, pki, receipt, serve
 from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
 
 app = typer.Typer(
@@ -19,6 +19,9 @@ app = typer.Typer(
 )
 app.add_typer(pki.app, name="pki")
 app.add_typer(receipt.app, name="receipt")
+app.add_typer(epoch.policy, name="policy")
+app.add_typer(epoch.revocations, name="revocations")
+app.add_typer(epoch.suspend, name="suspend")
 app.add_typer(db.app, name="db")
 app.add_typer(city.app, name="city")
 app.command("serve")(serve.serve)

@@ -16,7 +16,7 @@ from broker.keys.keyring import Keyring
 from broker.keys.log_key import create_log_key
 from broker.model import Role
 from broker.receipt.note import VerifierKey
-from broker.server.serve import checked_bundle
+from broker.server.parts import checked_bundle
 from broker.settings import Masking, load_settings
 from broker.store.schema import migrate
 

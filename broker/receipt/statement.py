@@ -15,7 +15,17 @@ from datetime import UTC, datetime
 
 import orjson
 
-from broker.model import AnswerStatus, Application, Decision, EntryKind, RowCounts, SubjectAnswer, Why
+from broker.model import (
+    AnswerStatus,
+    Application,
+    Decision,
+    EntryKind,
+    Epoch,
+    RowCounts,
+    SubjectAnswer,
+    Suspension,
+    Why,
+)
 
 FORMAT = "share-statement/v1"
 SALT_BYTES = 32
@@ -32,6 +42,8 @@ class Outcome:
     subjects: Sequence[SubjectAnswer] = ()
     interrupted: bool = False
     """A stream that ended before its last chunk; the digest covers what was handed to transport."""
+    reasons: Sequence[Why] = ()
+    """Why it was interrupted, as far as the broker knows."""
 
 
 def statement(
@@ -43,13 +55,14 @@ def statement(
     provider: str,
     subject_tags: Sequence[bytes],
     masks: Mapping[str, Mapping[str, object]],
+    epoch: int,
     outcome: Outcome | None = None,
     decision_leaf: int | None = None,
 ) -> bytes:
     """The statement of one decision, with its outcome when data were released.
 
-    ``masks`` says per masked field which operator, version and parameter digest applied. ``decision_leaf``
-    links a stream's outcome to its decision.
+    ``masks`` says per masked field which operator, version and parameter digest applied, ``epoch`` the
+    sequence of the epoch it was decided under. ``decision_leaf`` links a stream's outcome to its decision.
     """
     consumer = application.consumer
     content: dict[str, object] = {
@@ -77,6 +90,7 @@ def statement(
         "decision": {
             "verdict": decision.verdict,
             "bundle": decision.bundle_hash,
+            "epoch": epoch,
             "rules": decision.rules,
             "reasons": _reasons(decision.reasons),
             "missing": _reasons(decision.missing),
@@ -105,6 +119,40 @@ def genesis(origin: str, verifier_key: str, recorded_at: datetime) -> bytes:
     )
 
 
+def epoch_act(
+    act: str,
+    epoch: Epoch,
+    *,
+    crl_digest: bytes,
+    actor: str,
+    reason: str,
+    suspension: Suspension | None = None,
+) -> bytes:
+    """The statement of an act that moved the epoch: what is in force from here on, who did it, and why.
+
+    ``act`` is ``begin``, ``policy``, ``revocations``, ``suspend`` or ``lift``; the last two name the suspension.
+    """
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "kind": EntryKind.EPOCH,
+        "recorded_at": instant(epoch.since),
+        "salt": secrets.token_hex(SALT_BYTES),
+        "act": act,
+        "epoch": epoch.sequence,
+        "bundle": epoch.bundle_hash,
+        "crl": {"number": str(epoch.crl_number), "digest": crl_digest.hex()},
+        "actor": actor,
+        "reason": reason,
+    }
+    if suspension is not None:
+        content["suspension"] = {
+            "number": suspension.number,
+            "target": suspension.target,
+            "name": suspension.name,
+        }
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
 def instant(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds, e.g. ``2026-11-23T04:00:00.000000Z``."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -123,4 +171,5 @@ def _outcome(outcome: Outcome) -> dict[str, object]:
         "subjects": [{"status": answer.status, "rows": answer.rows} for answer in outcome.subjects],
         "digest": outcome.digest.hex(),
         "interrupted": outcome.interrupted,
+        "reasons": _reasons(outcome.reasons),
     }

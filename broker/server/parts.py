@@ -160,7 +160,8 @@ def _tell_of_draft(folder: Path, in_force: str) -> None:
         log.warning(
             "draft_not_published",
             zh="策略文件夹与生效的策略不同：这是草稿，须 sharebroker policy publish 后生效。",
-            en="The folder of policies differs from what is in force: a draft until `sharebroker policy publish`.",
+            en="The folder of policies differs from what is in force: a draft, to be published by "
+            "`sharebroker policy publish`.",
             folder=str(folder),
             draft=draft,
             in_force=in_force,

@@ -9,39 +9,30 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import grpc
 import structlog
-from cryptography import x509
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from adapters.masking.contract import Operator
-from adapters.masking.registry import load_operators
-from adapters.sources.contract import SourceError
-from adapters.sources.registry import load_sources
 from broker.apply.identity import identify
-from broker.apply.signed import verify_signed_application
-from broker.approve.bundle import Bundle, load_bundle
-from broker.desensitize.plan import check_mask
+from broker.epoch import Epochs
 from broker.errors import NotAuthenticated, SetUpError
 from broker.exchange import Exchange
 from broker.keys.files import read_private_file
 from broker.keys.keyring import Keyring
-from broker.keys.revocation import Revocations
-from broker.model import Application, Identity
+from broker.model import Identity
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
 from broker.server.listening import Listening, in_use
+from broker.server.parts import begin_epoch, ca_of, compiler, operators_of, publisher_of, sources_of
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
 from broker.settings import Settings
-from broker.store.store import open_store
-from broker.transmit.reading import Reader
+from broker.store.store import Store, open_store
 from broker.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,
@@ -93,37 +84,40 @@ def start(
     """
     listening = listening or Listening(settings.server.listen)
     with ExitStack() as closing:
-        operators = _operators(settings)
-        bundle = checked_bundle(settings.path(settings.policies.folder), operators)
-        ca = _ca(settings)
-        revocations = Revocations(settings.path(settings.identity.crl), ca)
+        operators, ca = operators_of(settings), ca_of(settings)
         keyring = Keyring.open(settings.path(settings.keys.keyring))
-        receipts = _receipt_log(settings, listening, clock, closing)
+        store = open_store(settings.store_url)
+        closing.callback(store.close)
+        receipts = _receipt_log(settings, listening, store, clock, closing)
+        begin_epoch(settings, store, publisher_of(settings, store, clock))
+        receipts.sign()
+        sources = sources_of(settings)
+        closing.callback(sources.close)
+        epochs = Epochs(store, compiler(operators), sources, ca)
         exchange = Exchange(
-            bundle=bundle,
+            epochs=epochs,
             operators=operators,
             keyring=keyring,
-            reader=Reader(_sources(settings, bundle, closing), bundle.zone),
             log=receipts,
-            verify_signature=_signature_verifier(ca, revocations, clock),
+            ca=ca,
             clock=clock,
             max_answer_bytes=settings.server.max_answer_bytes,
             batch_rows=settings.server.stream_batch_rows,
             chunk_bytes=settings.server.stream_chunk_bytes,
         )
-        server = _server(settings, listening, _identifier(bundle, revocations, clock))
+        server = _server(settings, listening, _identifier(epochs, clock))
         health_service = Health(SERVICES)
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
-        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(bundle), server)
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(epochs), server)
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(
             ExchangeService(exchange, listening.stream_port), server
         )
-        receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, bundle), server)
+        receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, epochs), server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
         server.start()
-        log.info("serving", port=port, bundle=bundle.hash, log_size=receipts.size())
+        log.info("serving", port=port, epoch=epochs.current().sequence, log_size=receipts.size())
         return Broker(port, server, health_service, closing.pop_all())
 
 
@@ -141,49 +135,8 @@ def serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def checked_bundle(folder: Path, operators: Mapping[str, Operator]) -> Bundle:
-    """The bundle in ``folder``, every mask of it checked against the operators there are.
-
-    Raises:
-        SetUpError: everything that is wrong with it, each with its place.
-    """
-    return load_bundle(folder, lambda field, mask: check_mask(operators, field.type, mask))
-
-
-def _operators(settings: Settings) -> Mapping[str, Operator]:
-    try:
-        return load_operators(settings.masking.allowed)
-    except ValueError as error:
-        raise SetUpError(
-            f"脱敏算子无法载入：{error}", f"Masking operators cannot be loaded: {error}"
-        ) from None
-
-
-def _sources(settings: Settings, bundle: Bundle, closing: ExitStack) -> dict[str, Any]:
-    kinds = load_sources(settings.sources.allowed)
-    base = str(settings.path(settings.sources.folder))
-    opened = {}
-    for dataset in bundle.catalog.datasets.values():
-        kind = kinds.get(dataset.source.kind)
-        if kind is None:
-            raise SetUpError(
-                f"数据资源 {dataset.id} 的来源类型 {dataset.source.kind} 未安装或未获准使用。",
-                f"Dataset {dataset.id}: source kind {dataset.source.kind} is not installed or not allowed.",
-            )
-        try:
-            source = kind(dataset.source.options, base)
-        except SourceError as error:
-            raise SetUpError(
-                f"数据资源 {dataset.id} 的来源无法打开：{error}",
-                f"Dataset {dataset.id}: its source cannot be opened: {error}",
-            ) from None
-        closing.callback(source.close)
-        opened[dataset.id] = source
-    return opened
-
-
 def _receipt_log(
-    settings: Settings, listening: Listening, clock: Callable[[], datetime], closing: ExitStack
+    settings: Settings, listening: Listening, store: Store, clock: Callable[[], datetime], closing: ExitStack
 ) -> ReceiptLog:
     if listening.signer_state:
         signer = CheckpointSigner(socket_of(listening.signer_state))
@@ -194,8 +147,6 @@ def _receipt_log(
             origin=settings.log.origin,
         )
     closing.callback(signer.close)
-    store = open_store(settings.store_url)
-    closing.callback(store.close)
     receipts = ReceiptLog(
         store, signer, settings.log.origin, clock, tolerance_seconds=settings.log.clock_tolerance_seconds
     )
@@ -203,35 +154,20 @@ def _receipt_log(
     return receipts
 
 
-def _ca(settings: Settings) -> x509.Certificate:
-    path = settings.path(settings.identity.ca)
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
-        raise SetUpError(f"无法读取根证书 {path}。", f"The root certificate {path} cannot be read.") from None
-
-
-def _signature_verifier(
-    ca: x509.Certificate, revocations: Revocations, clock: Callable[[], datetime]
-) -> Callable[[bytes, Application], bytes]:
-    def verify(message: bytes, application: Application) -> bytes:
-        return verify_signed_application(message, application, ca, revocations, clock())
-
-    return verify
-
-
-def _identifier(bundle: Bundle, revocations: Revocations, clock: Callable[[], datetime]) -> Identify:
+def _identifier(epochs: Epochs, clock: Callable[[], datetime]) -> Identify:
     def identify_caller(auth: Mapping[str, Any]) -> Identity:
         certificate = auth.get("x509_pem_cert")
         if not certificate:
             raise NotAuthenticated(Reason.CERTIFICATE_MISSING)
+        epoch = epochs.current()
+        catalog = epoch.bundle.catalog
         return identify(
             auth.get("peer_spiffe_id", ()),
             certificate[0],
-            bundle.catalog.city,
-            revocations,
+            catalog.city,
+            epoch.revocations,
             clock(),
-            bundle.catalog.departments,
+            catalog.departments,
         )
 
     return identify_caller

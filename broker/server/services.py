@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from broker import failpoints
 from broker.approve.bundle import Bundle
+from broker.epoch import Epochs
 from broker.errors import Elsewhere, MalformedRequest, NotFound, Violation
 from broker.exchange import Closing, Exchange, Opening
 from broker.model import (
@@ -40,18 +42,41 @@ ID = re.compile(r"[a-z][a-z0-9_.]*")
 """Ids of departments, datasets and purposes, as catalogs have them."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A bundle's catalog as messages, by id."""
+
+    hash: str
+    departments: Mapping[str, catalog_pb2.Department]
+    datasets: Mapping[str, catalog_pb2.Dataset]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> _Shown:
+        catalog = bundle.catalog
+        return cls(
+            bundle.hash,
+            {d.id: wire.department_message(d) for d in catalog.departments.values()},
+            {d.id: wire.dataset_message(d) for d in catalog.datasets.values()},
+        )
+
+    def dataset(self, name: str) -> catalog_pb2.Dataset:
+        dataset = self.datasets.get(_id(name, "datasets/"))
+        if dataset is None:
+            raise NotFound(Reason.RESOURCE_NOT_FOUND)
+        return dataset
+
+
 class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     """What exists and under which conditions it is shared."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        catalog = bundle.catalog
-        self._departments = {d.id: wire.department_message(d) for d in catalog.departments.values()}
-        self._datasets = {d.id: wire.dataset_message(d) for d in catalog.datasets.values()}
+    def __init__(self, epochs: Epochs) -> None:
+        self._epochs = epochs
+        self._shown = _Shown.of(epochs.current().bundle)
 
     def GetDepartment(
         self, request: catalog_pb2.GetDepartmentRequest, call: Call
     ) -> catalog_pb2.GetDepartmentResponse:
-        department = self._departments.get(_id(request.name, "departments/"))
+        department = self._catalog().departments.get(_id(request.name, "departments/"))
         if department is None:
             raise NotFound(Reason.RESOURCE_NOT_FOUND)
         return catalog_pb2.GetDepartmentResponse(department=department)
@@ -59,7 +84,8 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def ListDepartments(
         self, request: catalog_pb2.ListDepartmentsRequest, call: Call
     ) -> catalog_pb2.ListDepartmentsResponse:
-        everyone = [self._departments[key] for key in sorted(self._departments)]
+        departments = self._catalog().departments
+        everyone = [departments[key] for key in sorted(departments)]
         size = paging.page_size(request.page_size, default=100)
         found, token = paging.page(everyone, size, request.page_token, "departments")
         return catalog_pb2.ListDepartmentsResponse(departments=found, next_page_token=token)
@@ -67,23 +93,24 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def GetDataset(
         self, request: catalog_pb2.GetDatasetRequest, call: Call
     ) -> catalog_pb2.GetDatasetResponse:
-        return catalog_pb2.GetDatasetResponse(dataset=self._dataset(request.name))
+        return catalog_pb2.GetDatasetResponse(dataset=self._catalog().dataset(request.name))
 
     def ListDatasets(
         self, request: catalog_pb2.ListDatasetsRequest, call: Call
     ) -> catalog_pb2.ListDatasetsResponse:
         department = _filter(request.department, "departments/", "department")
+        datasets = self._catalog().datasets
         wanted = [
-            self._datasets[key]
-            for key in sorted(self._datasets)
-            if not department or self._datasets[key].department == request.department
+            datasets[key]
+            for key in sorted(datasets)
+            if not department or datasets[key].department == request.department
         ]
         size = paging.page_size(request.page_size, default=100)
         found, token = paging.page(wanted, size, request.page_token, f"datasets {department}")
         return catalog_pb2.ListDatasetsResponse(datasets=found, next_page_token=token)
 
     def GetField(self, request: catalog_pb2.GetFieldRequest, call: Call) -> catalog_pb2.GetFieldResponse:
-        dataset = self._dataset(request.name.partition("/fields/")[0])
+        dataset = self._catalog().dataset(request.name.partition("/fields/")[0])
         for field in dataset.fields:
             if field.name == request.name:
                 return catalog_pb2.GetFieldResponse(field=field)
@@ -92,16 +119,17 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def ListFields(
         self, request: catalog_pb2.ListFieldsRequest, call: Call
     ) -> catalog_pb2.ListFieldsResponse:
-        dataset = self._dataset(request.parent)
+        dataset = self._catalog().dataset(request.parent)
         size = paging.page_size(request.page_size, default=100)
         found, token = paging.page(list(dataset.fields), size, request.page_token, f"fields {dataset.name}")
         return catalog_pb2.ListFieldsResponse(fields=found, next_page_token=token)
 
-    def _dataset(self, name: str) -> catalog_pb2.Dataset:
-        dataset = self._datasets.get(_id(name, "datasets/"))
-        if dataset is None:
-            raise NotFound(Reason.RESOURCE_NOT_FOUND)
-        return dataset
+    def _catalog(self) -> _Shown:
+        """What is in force, made into messages once for each bundle."""
+        bundle, shown = self._epochs.current().bundle, self._shown
+        if bundle.hash != shown.hash:
+            shown = self._shown = _Shown.of(bundle)
+        return shown
 
 
 class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
@@ -137,9 +165,9 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
 class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
     """The receipt log, to those who may read it; heads and proofs to everyone."""
 
-    def __init__(self, log: ReceiptLog, bundle: Bundle) -> None:
+    def __init__(self, log: ReceiptLog, epochs: Epochs) -> None:
         self._log = log
-        self._bundle = bundle
+        self._epochs = epochs
 
     def GetReceipt(
         self, request: receipt_pb2.GetReceiptRequest, call: Call
@@ -219,8 +247,9 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
         return reader.department in (entry.consumer, entry.provider)
 
     def _reads_all(self, reader: Identity) -> bool:
-        kind = self._bundle.catalog.departments[reader.department].kind
-        return reader.role is Role.AUDITOR and kind is DepartmentKind.AUTHORITY
+        department = self._epochs.current().bundle.catalog.departments.get(reader.department)
+        is_authority = department is not None and department.kind is DepartmentKind.AUTHORITY
+        return is_authority and reader.role is Role.AUDITOR
 
 
 def _id(name: str, collection: str) -> str:

@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.masking.registry import load_operators
-from broker.approve.bundle import Bundle, bundle_hash, load_bundle
+from broker.approve.bundle import Bundle, load_bundle
+from broker.approve.files import bundle_hash, pack, unpack
 from broker.approve.problem import Code, PolicyProblems
 from broker.approve.rule import Effect, Limits
 from broker.desensitize.plan import check_mask as check_real_mask
-from broker.errors import SetUpError
+from broker.errors import SetUpError, VerificationFailed
 from broker.model import DepartmentKind, FieldType, Mask, SharingAttribute
 
 HERE = Path(__file__).parent
@@ -195,6 +196,21 @@ def test_hash_is_as_documented(folder: Path, load: Load) -> None:
     assert load(folder).hash == hashlib.sha256(canonical).hexdigest()
     (folder / "city.yaml").write_text((folder / "city.yaml").read_text("utf-8") + "# x\n", "utf-8")
     assert load(folder).hash != hashlib.sha256(canonical).hexdigest()
+
+
+@given(CONTENTS)
+def test_packed_bundle_is_unpacked_as_it_was(files: dict[str, bytes]) -> None:
+    """The database keeps the bytes that are hashed, and gives the same files again."""
+    assert unpack(pack(files), bundle_hash(files)) == files
+
+
+@given(CONTENTS, st.integers(0, 2**16), st.integers(1, 255))
+def test_bent_bundle_is_refused(files: dict[str, bytes], at: int, change: int) -> None:
+    """Whoever can write to the database cannot put other rules under a hash."""
+    packed = bytearray(pack(files))
+    packed[at % len(packed)] ^= change
+    with pytest.raises(VerificationFailed):
+        unpack(bytes(packed), bundle_hash(files))
 
 
 # ── whatever an officer types ────────────────────────────────────────────────────────────────────

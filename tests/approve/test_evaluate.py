@@ -33,6 +33,8 @@ from broker.model import (
     ServiceItem,
     SharingAttribute,
     SourceSpec,
+    Suspension,
+    Target,
     Verdict,
     Why,
 )
@@ -511,3 +513,29 @@ def test_permit_meets_every_demand_of_its_rules(rules: list[Rule], asked: Applic
         assert rule.own_region <= bool(decision.row_scopes)
         has_quota = rule.limits.calls_per_day is not None or rule.limits.rows_per_day is not None
         assert has_quota == (f"{rule.id}/{asked.consumer.department}/2026-11-24" in counters)
+
+
+# ── suspensions ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [(Target.CONSUMER, "x"), (Target.DATASET, "p.d"), (Target.PURPOSE, "u"), (Target.EVERYTHING, "")],
+)
+def test_suspension_stops_what_it_names(target: Target, name: str) -> None:
+    """The kill switch outweighs every permit, and its reason says what is suspended, not why."""
+    stop = Suspension(2, target, name, "a secret reason", "somebody", NOW)
+    decision = evaluate(application(), None, bundle(PERMIT), NOW, (stop,))
+    assert decision.verdict is Verdict.DENY
+    assert decision.reasons == (Why(Reason.SUSPENDED, name or "everything"),)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"), [(Target.CONSUMER, "y"), (Target.DATASET, "p.e"), (Target.PURPOSE, "v")]
+)
+def test_suspension_disturbs_nothing_else(target: Target, name: str) -> None:
+    """What is not named goes on as before."""
+    stop = Suspension(2, target, name, "", "somebody", NOW)
+    undisturbed = evaluate(application(), None, bundle(PERMIT), NOW)
+    assert evaluate(application(), None, bundle(PERMIT), NOW, (stop,)) == undisturbed
+    assert undisturbed.verdict is Verdict.PERMIT

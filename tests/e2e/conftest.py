@@ -3,6 +3,8 @@
 import importlib
 import json
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import grpc
@@ -109,6 +111,19 @@ def connect(embedded, address, trust):
 def authority(embedded):
     """The authority that the broker trusts."""
     return Authority.open(embedded.folder / "pki")
+
+
+@pytest.fixture(scope="session")
+def command(embedded):
+    """Runs a ``sharebroker`` command on the broker's settings file; gives what it printed."""
+
+    def run(*arguments):
+        words = [sys.executable, "-m", "broker.cli", *arguments, "--config", str(embedded.settings)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

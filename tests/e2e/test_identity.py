@@ -54,8 +54,9 @@ CLOSED = {
 class Office:
     """Makes the channels of the callers named in REFUSED, each once, with the authority's own key."""
 
-    def __init__(self, authority, open_channel, elsewhere):
+    def __init__(self, authority, open_channel, elsewhere, publish):
         self._authority = authority
+        self._publish = publish
         self._open = open_channel
         self._elsewhere = elsewhere
         self._root = cert_pem(authority.certificate)
@@ -90,15 +91,14 @@ class Office:
 
     def revoked(self):
         issued = self._authority.issue("tax", Role.SYSTEM, "revoked")
-        self._authority.revoke(f"{issued.serial:x}")
+        self._revoke(f"{issued.serial:x}")
         return self._channel(issued)
 
     def revoked_while_connected(self):
         issued = self._authority.issue("tax", Role.SYSTEM, "revoked-later")
         channel = self._channel(issued)
         call_health(channel)
-        self._authority.revoke(str(issued.spiffe_id))
-        time.sleep(0.3)  # the broker looks five times a second
+        self._revoke(str(issued.spiffe_id))
         return channel
 
     def other_trust_domain(self):
@@ -131,6 +131,12 @@ class Office:
             holder, holder_key, key.public_key(), spiffe_id, (), now, now + timedelta(days=1)
         )
         return self._with(key_pem(key), cert_pem(leaf) + issued.cert_pem)
+
+    def _revoke(self, which):
+        """Revoked, published, and noticed by what commits nothing too: that looks five times a second."""
+        self._authority.revoke(which)
+        self._publish("revocations", "publish", str(self._authority.folder / "crl.pem"))
+        time.sleep(0.3)
 
     def _leaf(self, spiffe_id, life=timedelta(days=1)):
         key, now = new_key(), datetime.now(UTC)
@@ -168,8 +174,8 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(authority, open_channel, tmp_path_factory):
-    return Office(authority, open_channel, tmp_path_factory.mktemp("elsewhere"))
+def office(authority, open_channel, tmp_path_factory, command):
+    return Office(authority, open_channel, tmp_path_factory.mktemp("elsewhere"), command)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from sqlmodel import SQLModel
 
 from broker.errors import SetUpError
 from broker.store import SchemaState, migrate, open_store, schema_state
-from broker.store.schema import require_current
+from broker.store.connection import connect
+from broker.store.schema import upgrade
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -66,10 +68,49 @@ def test_a_newer_database_is_refused(url: str) -> None:
             refused(url)
 
 
-def test_an_older_database_is_refused_with_advice() -> None:
-    """The message names the command, and the backup before it."""
+def test_an_older_database_is_refused_with_advice_and_upgraded_with_its_data(url: str) -> None:
+    """The message names the command, and the backup before it; the upgrade keeps every receipt and quota."""
+    database = connect(url)
+    with database.exclusive() as connection:
+        upgrade(connection, "0001")
+        for table, row in OLD_ROWS.items():
+            columns = ", ".join(row)
+            connection.execute(
+                text(f"INSERT INTO {table} ({columns}) VALUES ({', '.join(f':{name}' for name in row)})"), row
+            )
+        connection.execute(text("UPDATE head SET size = 1, recorded_at = 5"))
+    database.close()
+    assert schema_state(url) is SchemaState.OLDER
     with pytest.raises(SetUpError, match="back it up, then run `sharebroker db upgrade`"):
-        require_current(SchemaState.OLDER)
+        open_store(url)
+    migrate(url)
+    assert schema_state(url) is SchemaState.CURRENT
+    with closing(open_store(url)) as store:
+        head, leaf = store.head(), store.leaf(0)
+        assert (head.size, head.epoch) == (1, 0)
+        assert leaf is not None
+        assert (leaf.log_entry, leaf.entry.statement) == (b"leaf", b"{}")
+        with store.append_transaction() as transaction:
+            assert transaction.used(["calls"]) == {"calls": 7}
+            assert transaction.claims([("uri", "r1")])
+            assert transaction.epochs.epoch() is None
+
+
+OLD_ROWS: dict[str, dict[str, object]] = {
+    "leaf": {"leaf_index": 0, "log_entry": b"leaf", "kind": "exchange", "recorded_at": 5, "verdict": None}
+    | dict.fromkeys(("consumer", "consumer_uri", "provider", "dataset", "purpose"), ""),
+    "statement": {"leaf_index": 0, "content": b"{}"},
+    "tile": {"level": 0, "tile_index": 0, "hashes": b"h" * 32},
+    "request": {
+        "request_id": "r1",
+        "consumer_uri": "uri",
+        "leaf_index": 0,
+        "request_mac": b"m",
+        "answer_digest": b"d",
+        "verdict": "permit",
+    },
+    "quota": {"counter": "calls", "used": 7},
+}
 
 
 @pytest.mark.parametrize(

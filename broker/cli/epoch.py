@@ -1,0 +1,260 @@
+"""``sharebroker policy|revocations|suspend``: move what is in force. Each command returns when it is."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import orjson
+import typer
+
+from broker.cli.connection import Json
+from broker.errors import SetUpError, Unavailable
+from broker.model import Epoch, Suspension, Target
+from broker.receipt.head import SignedHead
+from broker.receipt.signer import CheckpointSigner, socket_of
+from broker.settings import Settings, load_settings
+from broker.store.store import Store, open_store
+
+if TYPE_CHECKING:
+    from broker.publish import Moved, Order, Publisher
+
+policy = typer.Typer(help="策略：发布、查看 / the policy in force: publish, show", no_args_is_help=True)
+revocations = typer.Typer(
+    help="吊销列表：发布、查看 / the revocation list in force: publish, show", no_args_is_help=True
+)
+suspend = typer.Typer(
+    help="紧急暂停共享：添加、解除、列出 / the kill switch: add, lift, list", no_args_is_help=True
+)
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="配置文件（TOML） / settings file")]
+By = Annotated[
+    str,
+    typer.Option("--by", help="由谁决定，写入存证 / who orders it; stands in the log", show_default="login"),
+]
+Reason = Annotated[str, typer.Option("--reason", help="原因，写入存证 / why; stands in the log")]
+DEFAULT_CONFIG = Path("sharebroker.toml")
+
+T = TypeVar("T")
+
+
+@policy.command("publish")
+def publish_policy(
+    folder: Annotated[Path, typer.Argument(help="策略文件夹 / folder of policies")],
+    config: Config = DEFAULT_CONFIG,
+    by: By = "",
+    reason: Reason = "",
+) -> None:
+    """检查并发布整个策略文件夹，返回时已生效 / check and publish a folder; in force on return."""
+    from broker.server.parts import read_files
+
+    files, order = read_files(folder), _order(by, reason)
+    moved = _act(config, lambda publisher: publisher.policy(files, order))
+    _tell(
+        moved,
+        ("策略", "policy"),
+        f"{moved.before.bundle_hash} → {moved.after.bundle_hash}",
+    )
+
+
+@policy.command("show")
+def show_policy(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """查看生效的策略与序号 / show which policy is in force, since which epoch and time."""
+    epoch = _in_force(config)
+    if as_json:
+        _print_json(
+            {
+                "epoch": epoch.sequence,
+                "bundle": epoch.bundle_hash,
+                "crl": epoch.crl_number,
+                "since": epoch.since,
+            }
+        )
+        return
+    typer.echo(f"策略 policy     {epoch.bundle_hash}")
+    typer.echo(f"生效序号 epoch  {epoch.sequence}")
+    typer.echo(f"自 since        {_time(epoch.since)}")
+
+
+@revocations.command("publish")
+def publish_revocations(
+    crl: Annotated[Path, typer.Argument(help="吊销列表文件（PEM） / revocation list, PEM")],
+    config: Config = DEFAULT_CONFIG,
+    by: By = "",
+    reason: Reason = "",
+) -> None:
+    """发布新的吊销列表，返回时已生效 / publish a newer revocation list; in force on return."""
+    try:
+        pem = crl.read_bytes()
+    except OSError:
+        raise SetUpError(f"无法读取吊销列表 {crl}。", f"The revocation list {crl} cannot be read.") from None
+    order = _order(by, reason)
+    moved = _act(config, lambda publisher: publisher.revocations(pem, order))
+    _tell(moved, ("吊销列表", "revocation list"), f"{moved.before.crl_number} → {moved.after.crl_number}")
+
+
+@revocations.command("show")
+def show_revocations(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """查看生效的吊销列表编号 / show the number of the revocation list in force."""
+    epoch = _in_force(config)
+    if as_json:
+        _print_json({"epoch": epoch.sequence, "crl": epoch.crl_number})
+        return
+    typer.echo(f"吊销列表 list   {epoch.crl_number}")
+    typer.echo(f"生效序号 epoch  {epoch.sequence}")
+
+
+@suspend.command("add")
+def add_suspension(
+    reason: Annotated[str, typer.Option("--reason", help="原因，写入存证 / why; stands in the log")],
+    consumer: Annotated[str, typer.Option(help="需求部门编号 / department as consumer")] = "",
+    dataset: Annotated[str, typer.Option(help="数据资源编号 / dataset")] = "",
+    purpose: Annotated[str, typer.Option(help="使用场景编号 / purpose")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="全部共享 / all sharing")] = False,
+    config: Config = DEFAULT_CONFIG,
+    by: By = "",
+) -> None:
+    """立即暂停共享，返回时已生效 / stop sharing at once; in force on return."""
+    target, name = _target(consumer, dataset, purpose, everything)
+    order = _order(by, reason)
+    suspension, moved = _act(config, lambda publisher: publisher.suspend(target, name, order))
+    typer.echo(f"已暂停：{_what(suspension)}，编号 {suspension.number}，生效序号 {moved.after.sequence}。")
+    typer.echo(f"Suspended, number {suspension.number}, epoch {moved.after.sequence}.")
+
+
+@suspend.command("lift")
+def lift_suspension(
+    number: Annotated[int, typer.Argument(help="编号 / number")],
+    reason: Annotated[str, typer.Option("--reason", help="原因，写入存证 / why; stands in the log")],
+    config: Config = DEFAULT_CONFIG,
+    by: By = "",
+) -> None:
+    """解除一项暂停 / lift a suspension."""
+    order = _order(by, reason)
+    suspension, moved = _act(config, lambda publisher: publisher.lift(number, order))
+    typer.echo(f"已解除：{_what(suspension)}，生效序号 {moved.after.sequence}。")
+    typer.echo(f"Lifted, epoch {moved.after.sequence}.")
+
+
+@suspend.command("list")
+def list_suspensions(
+    config: Config = DEFAULT_CONFIG,
+    lifted: Annotated[bool, typer.Option("--lifted", help="包括已解除的 / also those lifted")] = False,
+    as_json: Json = False,
+) -> None:
+    """列出暂停 / list the suspensions."""
+    with _store(load_settings(config)) as store, store.epochs() as tables:
+        found = tables.suspensions(lifted=lifted)
+    if as_json:
+        _print_json({"suspensions": found})
+        return
+    for one in found:
+        state = "" if one.lifted is None else f"  已解除 lifted ({one.lifted})"
+        typer.echo(f"{one.number:>6}  {_time(one.since)}  {_what(one)}  {one.actor}：{one.reason}{state}")
+    typer.echo(f"共 {len(found)} 项 / {len(found)} suspension(s)")
+
+
+def _act(config: Path, act: Callable[[Publisher], T]) -> T:
+    from broker.server.parts import publisher_of  # Arrow is loaded by the commands that need it
+
+    settings = load_settings(config)
+    with _store(settings) as store:
+        done = act(publisher_of(settings, store, lambda: datetime.now(UTC)))
+        _sign(settings, store)
+    return done
+
+
+def _sign(settings: Settings, store: Store) -> None:
+    """If a signer runs here, the head over the act's leaf is signed now; else with the next batch."""
+    with suppress(SetUpError, Unavailable):
+        signer = CheckpointSigner(socket_of(settings.path(settings.keys.signer_state)))
+        try:
+            head = SignedHead(store, signer)
+            head.sign(head.tree(store.head().size))
+        finally:
+            signer.close()
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    store = open_store(settings.store_url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _in_force(config: Path) -> Epoch:
+    with _store(load_settings(config)) as store, store.epochs() as tables:
+        epoch = tables.epoch()
+    if epoch is None:
+        raise SetUpError(
+            "数据库中还没有生效的策略：请先启动一次服务。",
+            "No policy is in force in the database yet: start the broker once.",
+        )
+    return epoch
+
+
+def _order(by: str, reason: str) -> Order:
+    from broker.publish import Order
+
+    if by:
+        return Order(by, reason)
+    try:
+        return Order(getpass.getuser(), reason)
+    except (OSError, KeyError):  # an account without a name
+        return Order("", reason)
+
+
+def _target(consumer: str, dataset: str, purpose: str, everything: bool) -> tuple[Target, str]:
+    given = [
+        (target, name)
+        for target, name in (
+            (Target.CONSUMER, consumer),
+            (Target.DATASET, dataset),
+            (Target.PURPOSE, purpose),
+        )
+        if name
+    ]
+    if everything:
+        given.append((Target.EVERYTHING, ""))
+    if len(given) != 1:
+        raise SetUpError(
+            "请从 --consumer、--dataset、--purpose、--all 中选一项。",
+            "Give exactly one of --consumer, --dataset, --purpose and --all.",
+        )
+    return given[0]
+
+
+_TARGETS = {
+    Target.CONSUMER: "需求部门 consumer",
+    Target.DATASET: "数据资源 dataset",
+    Target.PURPOSE: "使用场景 purpose",
+    Target.EVERYTHING: "全部共享 everything",
+}
+
+
+def _what(suspension: Suspension) -> str:
+    return f"{_TARGETS[suspension.target]} {suspension.name}".rstrip()
+
+
+def _tell(moved: Moved, what: tuple[str, str], change: str) -> None:
+    zh, en = what
+    if moved.before == moved.after:
+        typer.echo(f"{zh}已在生效中，未作改动，生效序号 {moved.after.sequence}。")
+        typer.echo(f"This {en} is in force already; nothing was done, epoch {moved.after.sequence}.")
+        return
+    typer.echo(f"{zh}已发布并生效，生效序号 {moved.after.sequence}：{change}")
+    typer.echo(f"The {en} is published and in force, epoch {moved.after.sequence}.")
+
+
+def _time(when: datetime) -> str:
+    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _print_json(value: object) -> None:
+    typer.echo(orjson.dumps(value, option=orjson.OPT_UTC_Z).decode())

@@ -1,0 +1,196 @@
+"""What is in force, as this process knows it: policy, revocations and suspensions of one epoch.
+
+The database rules. Each worker keeps what it has compiled and looks a few times a second whether the epoch
+has moved; that it has not moved *at the moment of recording* is checked inside the commit, under the log's
+lock (:class:`broker.journal.EpochMoved`), so that what was published holds for every worker and replica as
+soon as publishing returns. See docs/adr/0004-one-epoch.md.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from cryptography import x509
+
+from broker.approve.bundle import Bundle
+from broker.approve.files import Files, unpack
+from broker.errors import SetUpError, Unavailable, VerificationFailed
+from broker.keys.revocation import Revocations, read_revocations
+from broker.model import Epoch, Suspension
+from broker.reasons import Reason
+from broker.store.store import Store
+from broker.transmit.reading import Reader
+from broker.transmit.sources import Sources
+
+log = structlog.get_logger("sharebroker.epoch")
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at the database: the longest that a moved epoch goes unnoticed by what commits
+nothing (reading the catalog, a stream's next chunk)."""
+
+LONGEST_BLIND = 1.0
+"""Seconds without a successful look after which nothing goes."""
+
+Compile = Callable[[Files], Bundle]
+"""The bundle of these files; raises SetUpError for one that this program cannot use."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One epoch, compiled; it is swapped by reference, so whoever holds it sees one epoch and no mixture."""
+
+    epoch: Epoch
+    bundle: Bundle
+    revocations: Revocations
+    suspensions: tuple[Suspension, ...]
+    reader: Reader
+
+    @property
+    def sequence(self) -> int:
+        return self.epoch.sequence
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An epoch as the database has it; nothing but its name when it is known already."""
+
+    epoch: Epoch
+    suspensions: tuple[Suspension, ...] = ()
+    crl: bytes = b""
+    packed: bytes = b""
+
+
+class Epochs:
+    """Follows the epoch in force. Safe for use by many threads; the first epoch must have begun.
+
+    It believes the database no more than it must: a bundle is what its hash names, a revocation list is
+    signed by ``ca``, and neither the epoch's sequence nor the list's number ever goes back.
+
+    Raises:
+        SetUpError: what is in force cannot be read or used here.
+    """
+
+    def __init__(self, store: Store, compile_bundle: Compile, sources: Sources, ca: x509.Certificate) -> None:
+        self._store = store
+        self._compile = compile_bundle
+        self._sources = sources
+        self._ca = ca
+        self._lock = threading.Lock()
+        self._known: InForce | None = None
+        self._looked = float("-inf")
+        """When the last successful look began, by the monotonic clock."""
+        self._tried = float("-inf")
+        """When the last look ended, successful or not."""
+        try:
+            self._follow()
+        except (Unavailable, VerificationFailed) as error:
+            raise _unusable(str(error)) from None
+
+    def current(self) -> InForce:
+        """What is in force, known not to be older than a fifth of a second.
+
+        Raises:
+            Unavailable: LOG_UNAVAILABLE, for a second nobody could tell; POLICY_UNUSABLE, what is in force
+                cannot be used here.
+        """
+        if self._age() >= LOOK_EVERY:
+            self._look()
+        known = self._known
+        if known is None or self._age() > LONGEST_BLIND:
+            raise Unavailable(Reason.LOG_UNAVAILABLE)
+        return known
+
+    def reach(self, sequence: int) -> None:
+        """Make :meth:`current` give an epoch of at least that sequence, which the log's lock has shown.
+
+        Raises:
+            Unavailable: as for :meth:`current`.
+        """
+        with self._lock:
+            if self._known is None or self._known.sequence < sequence:
+                self._catch_up()
+
+    def _age(self) -> float:
+        return time.monotonic() - self._looked
+
+    def _look(self) -> None:
+        """One thread looks; the others wait for it only when what is known is too old to go by."""
+        if not self._lock.acquire(blocking=self._age() > LONGEST_BLIND):
+            return
+        try:
+            if time.monotonic() - self._tried >= LOOK_EVERY:  # else another thread has just looked
+                self._catch_up()
+        except Unavailable as error:
+            # A database that does not answer just now may be forgiven for as long as LONGEST_BLIND.
+            if error.reason is not Reason.LOG_UNAVAILABLE:
+                raise
+        finally:
+            self._lock.release()
+
+    def _catch_up(self) -> None:
+        try:
+            self._follow()
+        except (SetUpError, VerificationFailed) as error:
+            self._known = None  # it is out of force, and there is nothing to put in its place
+            log.critical("policy_unusable", error=str(error))
+            raise Unavailable(Reason.POLICY_UNUSABLE) from None
+        finally:
+            self._tried = time.monotonic()
+
+    def _follow(self) -> None:
+        """Until what is compiled is what is in force: to compile may take longer than a look stays true."""
+        while True:
+            began = time.monotonic()
+            found = self._read()
+            if self._known is not None and found.epoch == self._known.epoch:
+                self._looked = began
+                return
+            self._known = self._compiled(found)
+            log.info("in_force", epoch=found.epoch.sequence, bundle=found.epoch.bundle_hash)
+
+    def _read(self) -> _Found:
+        known = self._known
+        with self._store.epochs() as tables:
+            epoch = tables.epoch()
+            if epoch is None:
+                raise VerificationFailed("没有生效的策略 / epoch: none has begun")
+            if known is not None and epoch == known.epoch:
+                return _Found(epoch)
+            if known is not None and epoch.sequence <= known.sequence:
+                raise VerificationFailed("数据库中的生效序号倒退 / epoch: the database went back")
+            return _Found(
+                epoch,
+                # Read after the epoch, they may be a later one's; what they decide is then not recorded.
+                tables.suspensions(),
+                tables.crl(epoch.crl_number) or b"",
+                tables.bundle(epoch.bundle_hash) or b"",
+            )
+
+    def _compiled(self, found: _Found) -> InForce:
+        epoch, known = found.epoch, self._known
+        revocations = self._revocations(found)
+        if known is not None and known.bundle.hash == epoch.bundle_hash:
+            return InForce(epoch, known.bundle, revocations, found.suspensions, known.reader)
+        bundle = self._compile(unpack(found.packed, epoch.bundle_hash))
+        reader = Reader(self._sources.open(bundle.catalog), bundle.zone)
+        return InForce(epoch, bundle, revocations, found.suspensions, reader)
+
+    def _revocations(self, found: _Found) -> Revocations:
+        number, known = found.epoch.crl_number, self._known
+        if known is not None and known.revocations.number == number:
+            return known.revocations
+        read = read_revocations(found.crl, self._ca)
+        if read.number != number or (known is not None and number < known.revocations.number):
+            raise VerificationFailed("数据库中的吊销列表被替换 / revocation list: not the one in force")
+        return read
+
+
+def _unusable(error: str) -> SetUpError:
+    return SetUpError(
+        f"数据库中生效的策略或吊销列表无法使用（{error}）。",
+        f"The policy or revocation list in force in the database cannot be used ({error}).",
+    )

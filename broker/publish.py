@@ -1,0 +1,274 @@
+"""Moving the epoch: to publish a policy or a revocation list, to suspend sharing and to lift a suspension.
+
+Each act is one transaction under the log's lock: what it publishes, the epoch's next sequence, and a leaf
+that says what was done, by whom and why. When a method returns, nothing commits any more that was decided
+before. No act needs a broker that runs, nor the signer: stopping must work when little else does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cryptography import x509
+
+from broker.approve.bundle import Bundle
+from broker.approve.files import Files, pack, unpack
+from broker.epoch import Compile
+from broker.errors import SetUpError
+from broker.keys.revocation import Revocations, read_revocations
+from broker.model import Entry, EntryKind, Epoch, Suspension, Target
+from broker.receipt.log import append_alone
+from broker.receipt.statement import epoch_act
+from broker.store.store import Store, StoreTransaction
+
+MAX_TEXT = 500
+"""Longest name and reason, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who orders an act, and why; both stand in its leaf.
+
+    Raises:
+        SetUpError: nobody is named, or a text is too long or not printable.
+    """
+
+    actor: str
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.actor or not all(
+            len(text) <= MAX_TEXT and text.isprintable() for text in (self.actor, self.reason)
+        ):
+            raise SetUpError(
+                f"须写明经办人；经办人与原因各不超过 {MAX_TEXT} 字，不得含不可见字符。",
+                f"Name who orders it; name and reason have at most {MAX_TEXT} visible characters each.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What an act did: the epoch before and after it, and its leaf. The same epoch twice: nothing to do."""
+
+    before: Epoch
+    after: Epoch
+    leaf_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An act under way in its transaction."""
+
+    store: Store
+    transaction: StoreTransaction
+    now: datetime
+    before: Epoch
+
+    def next(self, **changes: object) -> Epoch:
+        """The epoch after this one."""
+        return replace(self.before, sequence=self.before.sequence + 1, since=self.now, **changes)  # type: ignore[arg-type]
+
+    def move(self, name: str, after: Epoch, order: Order, suspension: Suspension | None = None) -> Moved:
+        """Puts ``after`` in force, and the leaf that says so into the log."""
+        self.transaction.epochs.move(after)
+        leaf_index = _record(self.store, self.transaction, name, after, order, suspension)
+        return Moved(self.before, after, leaf_index)
+
+
+class Publisher:
+    """Acts upon the database that brokers serve from.
+
+    Args:
+        compile_bundle, check: refuse, by SetUpError, a bundle that the brokers could not use; ``check`` is
+            not asked again about one that is in force.
+
+    Every method may raise :class:`~broker.errors.Unavailable`: the database cannot be reached.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        compile_bundle: Compile,
+        check: Callable[[Bundle], None],
+        ca: x509.Certificate,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._compile = compile_bundle
+        self._check = check
+        self._ca = ca
+        self._clock = clock
+
+    def begin(self, files: Files, crl: bytes, order: Order) -> bool:
+        """Puts the first epoch in force; False when one is already. The log must have begun.
+
+        Raises:
+            SetUpError: the bundle does not load, or the revocation list has ended.
+            VerificationFailed: the revocation list is not the authority's.
+        """
+        bundle, revocations = self._new(files), self._current(crl)
+        with self._store.append_transaction() as transaction:
+            if transaction.epochs.epoch() is not None:
+                return False
+            now = max(self._clock(), transaction.head.recorded_at)
+            epoch = Epoch(1, bundle.hash, revocations.number, now)
+            transaction.epochs.keep_bundle(bundle.hash, pack(files))
+            transaction.epochs.keep_crl(revocations.number, crl)
+            transaction.epochs.begin(epoch)
+            _record(self._store, transaction, "begin", epoch, order)
+            return True
+
+    def policy(self, files: Files, order: Order) -> Moved:
+        """Puts another bundle in force; does nothing when it is in force already.
+
+        Raises:
+            SetUpError: it does not load, or is another city's.
+        """
+        bundle = self._new(files)
+        if bundle.catalog.city != self._in_force().catalog.city:
+            raise SetUpError(
+                "这是另一城市的策略，未予发布。", "These are another city's policies; nothing was published."
+            )
+        with self._act() as act:
+            if bundle.hash == act.before.bundle_hash:
+                return Moved(act.before, act.before)
+            act.transaction.epochs.keep_bundle(bundle.hash, pack(files))
+            return act.move("policy", act.next(bundle_hash=bundle.hash), order)
+
+    def revocations(self, crl: bytes, order: Order) -> Moved:
+        """Puts a newer revocation list (PEM) in force; does nothing when it is in force already.
+
+        Raises:
+            SetUpError: its number is not above that of the list in force, or it is outside its dates.
+            VerificationFailed: it is not the authority's.
+        """
+        revocations = self._current(crl)
+        with self._act() as act:
+            if act.transaction.epochs.crl(act.before.crl_number) == crl:
+                return Moved(act.before, act.before)
+            if revocations.number <= act.before.crl_number:
+                raise _older(revocations.number, act.before.crl_number)
+            act.transaction.epochs.keep_crl(revocations.number, crl)
+            return act.move("revocations", act.next(crl_number=revocations.number), order)
+
+    def suspend(self, target: Target, name: str, order: Order) -> tuple[Suspension, Moved]:
+        """Stops sharing for a department, of a dataset, for a purpose, or all of it (``name`` empty).
+
+        Raises:
+            SetUpError: the bundle in force knows no such name (which may be a slip of the keyboard).
+        """
+        self._require_known(target, name)
+        with self._act() as act:
+            after = act.next()
+            suspension = Suspension(after.sequence, target, name, order.reason, order.actor, after.since)
+            act.transaction.epochs.suspend(suspension)
+            return suspension, act.move("suspend", after, order, suspension)
+
+    def lift(self, number: int, order: Order) -> tuple[Suspension, Moved]:
+        """Ends a suspension.
+
+        Raises:
+            SetUpError: no suspension of that number is in force.
+        """
+        with self._act() as act:
+            for suspension in act.transaction.epochs.suspensions():
+                if suspension.number == number:
+                    after = act.next()
+                    act.transaction.epochs.lift(number, after.sequence)
+                    return suspension, act.move("lift", after, order, suspension)
+            raise SetUpError(
+                f"没有编号为 {number} 的生效暂停，请运行 sharebroker suspend list。",
+                f"No suspension {number} is in force; run `sharebroker suspend list`.",
+            )
+
+    @contextmanager
+    def _act(self) -> Iterator[_Act]:
+        with self._store.append_transaction() as transaction:
+            now = max(self._clock(), transaction.head.recorded_at)
+            yield _Act(self._store, transaction, now, _begun(transaction.epochs.epoch()))
+
+    def _new(self, files: Files) -> Bundle:
+        bundle = self._compile(files)
+        self._check(bundle)
+        return bundle
+
+    def _current(self, crl: bytes) -> Revocations:
+        revocations = read_revocations(crl, self._ca)
+        if not revocations.is_current:
+            raise SetUpError(
+                "吊销列表不在有效期内，请向证书管理机构索取新的（sharebroker pki crl）。",
+                "The revocation list is outside its dates; get a new one from the authority "
+                "(`sharebroker pki crl`).",
+            )
+        return revocations
+
+    def _in_force(self) -> Bundle:
+        with self._store.epochs() as tables:
+            hash_ = _begun(tables.epoch()).bundle_hash
+            packed = tables.bundle(hash_) or b""
+        return self._compile(unpack(packed, hash_))
+
+    def _require_known(self, target: Target, name: str) -> None:
+        if target is Target.EVERYTHING:
+            return  # works whatever is wrong with the bundle
+        catalog = self._in_force().catalog
+        known: Mapping[Target, Container[str]] = {
+            Target.CONSUMER: catalog.departments,
+            Target.DATASET: catalog.datasets,
+            Target.PURPOSE: catalog.purposes,
+        }
+        if name not in known[target]:
+            raise SetUpError(f"生效的目录中没有“{name}”。", f"The catalog in force has no “{name}”.")
+
+
+def _begun(epoch: Epoch | None) -> Epoch:
+    if epoch is None:
+        raise SetUpError(
+            "数据库中还没有生效的策略：请先启动一次服务，它会发布 [policies] folder 中的策略。",
+            "No policy is in force in the database yet: start the broker once, which publishes the policies "
+            "in [policies] folder.",
+        )
+    return epoch
+
+
+def _record(
+    store: Store,
+    transaction: StoreTransaction,
+    act: str,
+    epoch: Epoch,
+    order: Order,
+    suspension: Suspension | None = None,
+) -> int:
+    crl = transaction.epochs.crl(epoch.crl_number) or b""
+    statement = epoch_act(
+        act,
+        epoch,
+        crl_digest=hashlib.sha256(crl).digest(),
+        actor=order.actor,
+        reason=order.reason,
+        suspension=suspension,
+    )
+    # A suspension's leaf is shown to the department whose sharing it stops.
+    stopped = {suspension.target: suspension.name} if suspension else {}
+    dataset = stopped.get(Target.DATASET, "")
+    entry = Entry(
+        kind=EntryKind.EPOCH,
+        statement=statement,
+        recorded_at=epoch.since,
+        consumer=stopped.get(Target.CONSUMER, ""),
+        provider=dataset.partition(".")[0],
+        dataset=dataset,
+        purpose=stopped.get(Target.PURPOSE, ""),
+    )
+    return append_alone(transaction, store, entry)
+
+
+def _older(number: int, in_force: int) -> SetUpError:
+    return SetUpError(
+        f"吊销列表编号 {number} 不大于生效列表的编号 {in_force}，未予发布。",
+        f"Revocation list {number} is not newer than {in_force}, which is in force; nothing was published.",
+    )

@@ -1,0 +1,83 @@
+"""What was decided under which epoch, and whether a stream may go on when that has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from broker.apply.identity import check_standing
+from broker.approve.evaluate import evaluate
+from broker.epoch import Epochs, InForce
+from broker.errors import Changed
+from broker.model import Application, Approved, Dataset, Decision, Verdict, Why
+from broker.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An application and the decision on it, ``now``, under one epoch."""
+
+    epoch: InForce
+    application: Application
+    decision: Decision
+    now: datetime
+
+    @property
+    def permitted(self) -> bool:
+        return self.decision.verdict is Verdict.PERMIT
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.epoch.bundle.catalog.datasets[self.application.dataset]
+
+    def approved(self) -> Approved:
+        """For the steps that reach the data; raises ValueError unless permitted."""
+        return Approved(self.application, self.decision, self.dataset)
+
+    def refused(self, why: Why) -> Decided:
+        """The refusal that this permit became when its limits met the facts."""
+        permit = self.decision
+        refusal = Decision(Verdict.DENY, permit.bundle_hash, permit.rules, reasons=(why,))
+        return replace(self, decision=refusal)
+
+
+@dataclass(slots=True)
+class Standing:
+    """A stream's permit while epochs go by. ``decided`` is the last decision by which it held."""
+
+    epochs: Epochs
+    decided: Decided
+    clock: Callable[[], datetime]
+
+    def check(self, reached: int = 0) -> None:
+        """That the stream may go on under what is in force, or under the epoch ``reached`` if that is newer.
+
+        Raises:
+            NotAuthenticated: the caller's certificate was revoked, or has expired.
+            Changed: NO_LONGER_PERMITTED: the application would now be answered otherwise, or other masks or
+                limits apply.
+            Unavailable: nobody can tell.
+        """
+        if reached > self.decided.epoch.sequence:
+            self.epochs.reach(reached)
+        epoch = self.epochs.current()
+        if epoch.sequence != self.decided.epoch.sequence:
+            self.decided = self._decided_again(epoch)
+
+    def _decided_again(self, epoch: InForce) -> Decided:
+        application, now = self.decided.application, self.clock()
+        check_standing(application.consumer, epoch.bundle.catalog.city, epoch.revocations, now)
+        decision = evaluate(application, None, epoch.bundle, now, epoch.suspensions)
+        again = Decided(epoch, application, decision, now)
+        if not again.permitted:
+            raise Changed(Reason.NO_LONGER_PERMITTED, (decision.reasons or decision.missing)[0].reason)
+        if _terms(again) != _terms(self.decided):
+            raise Changed(Reason.NO_LONGER_PERMITTED, "obligations")
+        return again
+
+
+def _terms(decided: Decided) -> tuple[object, ...]:
+    """What a permit allows and demands; not its quotas, which were settled when the stream began."""
+    decision = decided.decision
+    return decided.dataset, decision.obligations, decision.rows_per_call, decision.row_scopes
