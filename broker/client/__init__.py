@@ -11,17 +11,23 @@
             legal_basis="住房公积金管理条例 第二十四条", operator="…",
         )
 
-Errors are those of :mod:`broker.errors`; a refusal is no error but a decision with reasons.
+:class:`AsyncClient` is the same for asyncio. Errors are those of :mod:`broker.errors`; a refusal is no error
+but a decision with reasons. ``docs/client.md`` explains all of it.
 """
 
-from broker.client.client import Client, Exchanged, Stream
+from broker.client.aio import AsyncClient, AsyncStream
+from broker.client.answer import Exchanged
+from broker.client.client import Client
 from broker.client.credentials import Credentials
+from broker.client.stream import Stream
 from broker.receipt.bundle import export as export_receipt
 from broker.receipt.bundle import parse as parse_receipt
 from broker.receipt.note import VerifierKey
 from broker.receipt.verify import verify_receipt
 
 __all__ = [
+    "AsyncClient",
+    "AsyncStream",
     "Client",
     "Credentials",
     "Exchanged",

@@ -38,9 +38,19 @@ class Credentials:
 
     @property
     def uri(self) -> str:
-        """The SPIFFE id in the certificate."""
-        names = self.chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return names.get_values_for_type(x509.UniformResourceIdentifier)[0]
+        """The SPIFFE id in the certificate.
+
+        Raises:
+            SetUpError: there is none.
+        """
+        try:
+            names = self.chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            return names.get_values_for_type(x509.UniformResourceIdentifier)[0]
+        except (x509.ExtensionNotFound, IndexError, ValueError):
+            raise SetUpError(
+                "证书中没有 SPIFFE 标识，请向证书管理机构重新申领。",
+                "The certificate holds no SPIFFE id; ask the certificate authority for a new one.",
+            ) from None
 
     @property
     def chain(self) -> list[x509.Certificate]:

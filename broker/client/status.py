@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import grpc
-from google.rpc import error_details_pb2
+from google.protobuf.message import DecodeError, Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 from broker import errors
@@ -31,35 +35,47 @@ FALLBACKS: dict[grpc.StatusCode, Reason] = {
 """What a status without details means: gRPC itself gave it, not the broker."""
 
 
-def error_of(failure: grpc.RpcError) -> errors.BrokerError:
-    """The error that ``failure`` stands for."""
-    code = failure.code()
-    info, violations = _details(failure)
-    reason = _reason(info.reason) if info else FALLBACKS.get(code, Reason.INTERNAL)
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt failed: the error that it stands for, and what gRPC said beside it."""
+
+    code: grpc.StatusCode
+    error: errors.BrokerError
+    retry_seconds: float | None
+    """``google.rpc.RetryInfo``: the shortest wait that the broker asks for; None when it asks for none."""
+
+
+def failure_of(error: grpc.RpcError) -> Failure:
+    """What ``error``, of grpc or of grpc.aio, stands for."""
+    code, details = error.code(), _details(error)
+    waits = [d.retry_delay.ToTimedelta().total_seconds() for d in details if isinstance(d, RetryInfo)]
+    return Failure(code, _error(code, details), max(0.0, waits[0]) if waits else None)
+
+
+def _error(code: grpc.StatusCode, details: Sequence[Message]) -> errors.BrokerError:
+    infos = [d for d in details if isinstance(d, ErrorInfo) and d.domain == DOMAIN]
+    reason = _reason(infos[0].reason) if infos else FALLBACKS.get(code, Reason.INTERNAL)
     if code is grpc.StatusCode.INVALID_ARGUMENT:
-        return errors.MalformedRequest(violations, reason)
-    about = info.metadata.get("about", "") if info else ""
+        found = (v for d in details if isinstance(d, BadRequest) for v in d.field_violations)
+        return errors.MalformedRequest(tuple(_violation(v.field, v.description) for v in found), reason)
+    about = infos[0].metadata.get("about", "") if infos else ""
+    if reason is Reason.SERVED_ELSEWHERE:
+        return errors.Elsewhere(reason, about)
     return ERRORS.get(code, errors.Failed)(reason, about)
 
 
-def _details(
-    failure: grpc.RpcError,
-) -> tuple[error_details_pb2.ErrorInfo | None, tuple[errors.Violation, ...]]:
-    info, violations = None, []
+def _details(error: grpc.RpcError) -> list[Message]:
+    found: list[Message] = []
     try:
-        status = rpc_status.from_call(failure)
-    except ValueError:  # details that contradict the status: trust neither
-        status = None
-    for detail in status.details if status else ():
-        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-            candidate = error_details_pb2.ErrorInfo()
-            detail.Unpack(candidate)
-            info = candidate if candidate.domain == DOMAIN else info
-        elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
-            bad = error_details_pb2.BadRequest()
-            detail.Unpack(bad)
-            violations += [_violation(v.field, v.description) for v in bad.field_violations]
-    return info, tuple(violations)
+        status = rpc_status.from_call(error)
+        for packed in status.details if status else ():
+            for kind in (ErrorInfo, RetryInfo, BadRequest):
+                if packed.Is(kind.DESCRIPTOR):
+                    found.append(kind())
+                    packed.Unpack(found[-1])
+    except (ValueError, DecodeError):  # details that contradict the status, or cannot be read: trust none
+        return []
+    return found
 
 
 def _violation(field: str, description: str) -> errors.Violation:

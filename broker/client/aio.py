@@ -1,0 +1,173 @@
+"""The client for programs on asyncio: the same questions, answers and errors, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+
+import grpc.aio
+import pyarrow as pa
+
+from broker.client import frames
+from broker.client.answer import Exchanged
+from broker.client.connections import OPTIONS, Connection, Connections
+from broker.client.credentials import Credentials
+from broker.client.questions import Filter, Page, Question, Questions, Terms, UnaryTerms
+from broker.client.retry import Tries
+from broker.client.stream import Reception
+from broker.model import Receipt
+from broker.receipt.note import VerifierKey
+from broker.v1 import catalog_pb2, exchange_pb2
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+T = TypeVar("T")
+
+
+class AsyncStream(Reception):
+    """What :meth:`AsyncClient.stream` gives; see :class:`broker.client.Stream`."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+        while self.expects_more:
+            for batch in self._take(await self._next()):
+                yield batch
+
+    async def table(self) -> pa.Table:
+        """All batches as one table, in the types of the catalog."""
+        return self._table([batch async for batch in self])
+
+    async def to_pandas(self) -> pandas.DataFrame:
+        """:meth:`table` as a pandas frame. Needs the extra ``sharebroker[pandas]``, else SetUpError."""
+        return frames.to_pandas(await self.table())
+
+    async def to_polars(self) -> polars.DataFrame:
+        """:meth:`table` as a polars frame. Needs the extra ``sharebroker[polars]``, else SetUpError."""
+        return frames.to_polars(await self.table())
+
+    async def _next(self) -> exchange_pb2.StreamExchangeResponse | None:
+        try:
+            part: exchange_pb2.StreamExchangeResponse | None = await anext(self._parts, None)
+        except grpc.RpcError as error:
+            raise self._broken(error) from None
+        except asyncio.CancelledError:
+            if self._cancelled:  # by cancel(), which is no reason to end the task
+                return None
+            raise
+        return part
+
+
+class AsyncClient:
+    """:class:`broker.client.Client` for asyncio: the same arguments, results and errors.
+
+    It belongs to the event loop that runs when it is made. Calls return coroutines, lists are iterated with
+    ``async for``, and ``stream`` is awaited for the decision and then iterated.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        credentials: Credentials,
+        *,
+        trust: VerifierKey | None = None,
+        channels: int = 4,
+        attempts: int | None = None,
+    ) -> None:
+        asyncio.get_running_loop()  # raises where there is none; gRPC would take another loop instead
+        identity = credentials.channel_credentials()
+        self._questions = Questions(credentials, trust)
+        self._attempts = attempts
+        self._connections = Connections(
+            address, channels, lambda one: grpc.aio.secure_channel(one, identity, OPTIONS)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """See :meth:`Client.close`."""
+        for channel in self._connections.close():
+            await channel.close()
+
+    async def exchange(self, *, timeout: float = 10.0, **terms: Unpack[UnaryTerms]) -> Exchanged:
+        """See :meth:`Client.exchange`."""
+        return await self._ask(self._questions.exchange(terms), timeout)
+
+    async def stream(self, *, timeout: float = 3600.0, **terms: Unpack[Terms]) -> AsyncStream:
+        """See :meth:`Client.stream`."""
+        question = self._questions.stream(terms)
+
+        async def begin(connection: Connection, tries: Tries) -> AsyncStream:
+            call = connection.streams.exchanges.StreamExchange(question.request, timeout=tries.left)
+            connection.enter()
+            call.add_done_callback(connection.leave)
+            parts = aiter(call)
+            return AsyncStream(call, parts, await anext(parts, None), question, tries)
+
+        return await self._try(begin, timeout, question.request.request_id)
+
+    async def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
+        """See :meth:`Client.dataset`."""
+        return await self._ask(self._questions.dataset(dataset), timeout)
+
+    def datasets(self, department: str = "", *, timeout: float = 10.0) -> AsyncIterator[catalog_pb2.Dataset]:
+        """See :meth:`Client.datasets`."""
+        return self._items(self._questions.datasets(department), timeout)
+
+    async def receipt(self, leaf_index: int, *, timeout: float = 10.0) -> Receipt:
+        """See :meth:`Client.receipt`."""
+        return await self._ask(self._questions.receipt(leaf_index), timeout)
+
+    def receipts(self, *, timeout: float = 10.0, **wanted: Unpack[Filter]) -> AsyncIterator[Receipt]:
+        """See :meth:`Client.receipts`."""
+        return self._items(self._questions.receipts(wanted), timeout)
+
+    async def checkpoint(self, *, timeout: float = 10.0) -> str:
+        """See :meth:`Client.checkpoint`."""
+        return await self._ask(self._questions.checkpoint(), timeout)
+
+    async def consistency_proof(
+        self, first_size: int, second_size: int, *, timeout: float = 10.0
+    ) -> tuple[bytes, ...]:
+        """See :meth:`Client.consistency_proof`."""
+        return await self._ask(self._questions.consistency_proof(first_size, second_size), timeout)
+
+    async def _ask(self, question: Question[T], timeout: float) -> T:
+        async def ask(connection: Connection, tries: Tries) -> T:
+            response = await question.method(connection.stubs)(question.request, timeout=tries.left)
+            return question.read(response, tries.number)
+
+        return await self._try(ask, timeout, question.request_id)
+
+    async def _items(self, question: Question[Page[T]], timeout: float) -> AsyncIterator[T]:
+        following: Question[Page[T]] | None = question
+        while following is not None:
+            page = await self._ask(following, timeout)
+            for item in page.items:
+                yield item
+            following = page.following
+
+    async def _try(
+        self, attempt: Callable[[Connection, Tries], Awaitable[T]], timeout: float, request_id: str
+    ) -> T:
+        tries = Tries(timeout, self._attempts, request_id)
+        while True:
+            with self._connections.attempt(tries) as connection:
+                return await attempt(connection, tries)
+            await asyncio.sleep(tries.pause)

@@ -1,0 +1,186 @@
+"""What an exchange gave, and the checks that it must pass before anybody sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pyarrow as pa
+
+from broker.client import frames
+from broker.client.evidence import require_about, require_digest
+from broker.errors import VerificationFailed
+from broker.model import AnswerStatus, Receipt, Verdict
+from broker.receipt.note import VerifierKey
+from broker.receipt.verify import verify_receipt
+from broker.transmit.digest import Record, Value, answer_digest, canonical_answer
+from broker.v1 import exchange_pb2
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+_ARROW_TYPES: dict[frozenset[type], pa.DataType] = {
+    frozenset(): pa.null(),
+    frozenset({str}): pa.string(),
+    frozenset({int}): pa.int64(),
+    frozenset({int, str}): pa.string(),  # an integer that is no exact JSON number comes as text
+    frozenset({bool}): pa.bool_(),
+}
+Named = TypeVar("Named", Verdict, AnswerStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What an exchange gave. For a refusal ``records`` is empty, ``status`` None and ``reasons`` says why."""
+
+    request_id: str
+    verdict: Verdict
+    rules: tuple[str, ...]
+    reasons: tuple[exchange_pb2.Reason, ...]
+    receipt: Receipt
+    records: list[Record] = field(default_factory=list, repr=False)
+    record_subjects: list[tuple[int, ...]] = field(default_factory=list)
+    status: AnswerStatus | None = None
+    subject_statuses: tuple[AnswerStatus, ...] = ()
+    as_of: datetime | None = None
+    masks: dict[str, str] = field(default_factory=dict)
+    """Every released field → the operator that masked it, empty for one released as it is."""
+    retain_days: int = 0
+    advice: tuple[str, str] | None = None
+    """What to tell the counter, Chinese and English, when ``status`` is not found."""
+    redelivered: bool = False
+    attempts: int = 1
+    """How often the request was sent until this answer came."""
+
+    @property
+    def permitted(self) -> bool:
+        return self.verdict is Verdict.PERMIT
+
+    def table(self) -> pa.Table:
+        """The records as a table with a column for every released field.
+
+        Columns are ``string``, ``int64`` or ``bool``, as the values came: dates, instants and decimals are
+        text here (a stream has them typed). A column without any value is of Arrow's null type.
+        """
+        columns = {name: [record.get(name) for record in self.records] for name in self.masks}
+        return pa.table({name: _array(column) for name, column in columns.items()})
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """:meth:`table` as a pandas frame. Needs the extra ``sharebroker[pandas]``, else SetUpError."""
+        return frames.to_pandas(self.table())
+
+    def to_polars(self) -> polars.DataFrame:
+        """:meth:`table` as a polars frame. Needs the extra ``sharebroker[polars]``, else SetUpError."""
+        return frames.to_polars(self.table())
+
+
+def exchanged_of(
+    request: exchange_pb2.ExchangeRequest,
+    response: exchange_pb2.ExchangeResponse,
+    attempts: int,
+    caller: str,
+    trust: VerifierKey | None,
+) -> Exchanged:
+    """The answer in a response to ``caller``, a SPIFFE id.
+
+    Raises:
+        VerificationFailed: the receipt does not hold, is of another request or of other data, or the answer
+            does not fit the decision.
+    """
+    decision, answer = response.decision, response.answer
+    answered = response.HasField("answer")
+    exchanged = Exchanged(
+        request_id=request.request_id,
+        verdict=verdict_of(decision.verdict),
+        rules=tuple(decision.rules),
+        reasons=(*decision.reasons, *decision.missing),
+        receipt=checked_receipt(response.receipt, trust),
+        records=[{name: _value(value) for name, value in r.values.items()} for r in answer.records],
+        record_subjects=[tuple(record.subjects) for record in answer.records],
+        status=_status(answer.status) if answered else None,
+        subject_statuses=tuple(_status(subject.status) for subject in answer.subjects),
+        as_of=answer.as_of.ToDatetime(tzinfo=UTC) if answer.HasField("as_of") else None,
+        masks={column.field: column.mask for column in answer.columns},
+        retain_days=decision.obligations.retain_days,
+        advice=(answer.advice.zh, answer.advice.en) if answer.HasField("advice") else None,
+        redelivered=response.redelivered,
+        attempts=attempts,
+    )
+    require_about(exchanged.receipt, request, caller, exchanged.verdict)
+    if answered is not (exchanged.permitted and not request.validate_only):
+        raise VerificationFailed("答复与决定不符 / the answer does not fit the decision")
+    if answered:
+        digest = answer_digest(answer.nonce, _canonical(exchanged))
+        require_digest(exchanged.receipt, digest, answer.digest)
+    return exchanged
+
+
+def receipt_of(message: exchange_pb2.Receipt) -> Receipt:
+    """The receipt in a message."""
+    return Receipt(
+        message.statement, message.leaf_index, message.tree_size, tuple(message.proof), message.checkpoint
+    )
+
+
+def checked_receipt(message: exchange_pb2.Receipt, trust: VerifierKey | None) -> Receipt:
+    """The receipt in a message, verified if there is a key to do so.
+
+    Raises:
+        VerificationFailed: it does not hold.
+    """
+    receipt = receipt_of(message)
+    if trust is not None:
+        verify_receipt(receipt, trust)
+    return receipt
+
+
+def verdict_of(value: int) -> Verdict:
+    """The verdict on the wire.
+
+    Raises:
+        VerificationFailed: it is none that this client knows.
+    """
+    return _named(Verdict, exchange_pb2.Verdict, "VERDICT_", value)
+
+
+def _status(value: int) -> AnswerStatus:
+    return _named(AnswerStatus, exchange_pb2.AnswerStatus, "ANSWER_STATUS_", value)
+
+
+def _named(kind: type[Named], wire: Any, prefix: str, value: int) -> Named:
+    try:
+        return kind[wire.Name(value).removeprefix(prefix)]
+    except (KeyError, ValueError):
+        raise VerificationFailed(
+            "答复含未知的决定或状态 / the answer holds an unknown verdict or status"
+        ) from None
+
+
+def _value(value: exchange_pb2.Value) -> Value:
+    kind = value.WhichOneof("kind")
+    if kind is None:
+        raise VerificationFailed("答复含未知类型的值 / the answer holds a value of an unknown kind")
+    return cast("Value", getattr(value, kind))
+
+
+def _canonical(exchanged: Exchanged) -> bytes:
+    try:
+        return canonical_answer(
+            cast("AnswerStatus", exchanged.status),
+            exchanged.subject_statuses,
+            exchanged.records,
+            exchanged.record_subjects,
+        )
+    except (TypeError, ValueError):  # a field id or an integer that no broker of ours would send
+        raise VerificationFailed("答复不合格式 / the answer is malformed") from None
+
+
+def _array(column: list[Value | None]) -> pa.Array:
+    kind = _ARROW_TYPES.get(frozenset(type(value) for value in column if value is not None))
+    if kind is None:
+        raise VerificationFailed("一列中有不同类型的值 / a column holds values of different kinds")
+    if kind == pa.string():
+        column = [None if value is None else str(value) for value in column]
+    return pa.array(column, kind)

@@ -1,0 +1,213 @@
+"""What a client can ask: each request built, signed and numbered once, with what to make of its answer.
+
+:class:`~broker.client.client.Client` and :class:`~broker.client.aio.AsyncClient` differ only in how they
+wait; what they ask and how they read the answer is here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, Required, TypedDict, TypeVar
+
+from broker.apply.signed import sign_application
+from broker.client.answer import Exchanged, checked_receipt, exchanged_of, receipt_of
+from broker.client.connections import Stubs
+from broker.client.credentials import Credentials
+from broker.client.evidence import Request
+from broker.client.stream import StreamQuestion
+from broker.model import Receipt, Verdict
+from broker.receipt.note import VerifierKey
+from broker.v1 import catalog_pb2, exchange_pb2, receipt_pb2
+
+T = TypeVar("T")
+Kind = TypeVar("Kind", exchange_pb2.ExchangeRequest, exchange_pb2.StreamExchangeRequest)
+
+
+class Terms(TypedDict, total=False):
+    """What is asked, why, and who is behind it; ids as in the catalog."""
+
+    dataset: Required[str]
+    fields: Required[Sequence[str]]
+    subjects: Sequence[str]
+    """Identifiers of the subjects; a stream takes none as every row in scope, if policy permits that."""
+    purpose: Required[str]
+    service_item: str
+    case_no: str
+    legal_basis: str
+    operator: str
+    grant: str
+    """Under which grant to run."""
+    sign: bool
+    """Add an application signed with the caller's own key."""
+    request_id: str
+    """A UUID; give that of an earlier call to make it again. A fresh one is made otherwise."""
+
+
+class UnaryTerms(Terms, total=False):
+    """The same for an exchange in one message."""
+
+    validate_only: bool
+    """Decide only: nothing is read, and the request id stays free."""
+
+
+class Filter(TypedDict, total=False):
+    """Which receipts to list; what is not given does not matter. Times carry their zone."""
+
+    department: str
+    """Provider or consumer."""
+    dataset: str
+    purpose: str
+    verdict: Verdict | None
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """One call to make: over which method, with which request, and what its response means."""
+
+    method: Callable[[Stubs], Callable[..., Any]]
+    request: Any
+    read: Callable[[Any, int], T]
+    """From the response and the number of attempts that it took.
+
+    Raises:
+        VerificationFailed: the response does not hold.
+    """
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list, and the question that the next part answers."""
+
+    items: Sequence[T]
+    following: Question[Page[T]] | None
+
+
+class Questions:
+    """The questions of one caller, whose SPIFFE id ``caller`` is."""
+
+    def __init__(self, credentials: Credentials, trust: VerifierKey | None) -> None:
+        self._credentials = credentials
+        self._caller = credentials.uri
+        self._trust = trust
+
+    def exchange(self, terms: UnaryTerms) -> Question[Exchanged]:
+        request = self._request(exchange_pb2.ExchangeRequest, terms)
+        request.validate_only = terms.get("validate_only", False)
+
+        def read(response: exchange_pb2.ExchangeResponse, attempts: int) -> Exchanged:
+            return exchanged_of(request, response, attempts, self._caller, self._trust)
+
+        return Question(lambda stubs: stubs.exchanges.Exchange, request, read, request.request_id)
+
+    def stream(self, terms: Terms) -> StreamQuestion:
+        request = self._request(exchange_pb2.StreamExchangeRequest, terms)
+        return StreamQuestion(request, self._caller, self._trust)
+
+    def dataset(self, dataset: str) -> Question[catalog_pb2.Dataset]:
+        request = catalog_pb2.GetDatasetRequest(name=f"datasets/{dataset}")
+        return Question(lambda stubs: stubs.catalog.GetDataset, request, lambda found, _: found.dataset)
+
+    def datasets(self, department: str) -> Question[Page[catalog_pb2.Dataset]]:
+        request = catalog_pb2.ListDatasetsRequest(department=_name("departments", department))
+        return _listing(lambda stubs: stubs.catalog.ListDatasets, request, lambda found: found.datasets)
+
+    def receipt(self, leaf_index: int) -> Question[Receipt]:
+        request = receipt_pb2.GetReceiptRequest(name=f"receipts/{leaf_index}")
+        return Question(
+            lambda stubs: stubs.receipts.GetReceipt,
+            request,
+            lambda found, _: checked_receipt(found.receipt, self._trust),
+        )
+
+    def receipts(self, wanted: Filter) -> Question[Page[Receipt]]:
+        request = receipt_pb2.ListReceiptsRequest(
+            department=_name("departments", wanted.get("department", "")),
+            dataset=_name("datasets", wanted.get("dataset", "")),
+            purpose=wanted.get("purpose", ""),
+        )
+        if verdict := wanted.get("verdict"):
+            request.verdict = getattr(exchange_pb2, f"VERDICT_{verdict.name}")
+        if since := wanted.get("since"):
+            request.since.FromDatetime(since.astimezone(UTC))
+        if until := wanted.get("until"):
+            request.until.FromDatetime(until.astimezone(UTC))
+        return _listing(
+            lambda stubs: stubs.receipts.ListReceipts,
+            request,
+            lambda found: [receipt_of(receipt) for receipt in found.receipts],
+        )
+
+    def checkpoint(self) -> Question[str]:
+        request = receipt_pb2.GetCheckpointRequest()
+        return Question(
+            lambda stubs: stubs.receipts.GetCheckpoint, request, lambda found, _: found.checkpoint
+        )
+
+    def consistency_proof(self, first_size: int, second_size: int) -> Question[tuple[bytes, ...]]:
+        request = receipt_pb2.GetConsistencyProofRequest(first_size=first_size, second_size=second_size)
+        return Question(
+            lambda stubs: stubs.receipts.GetConsistencyProof, request, lambda found, _: tuple(found.proof)
+        )
+
+    def _request(self, kind: type[Kind], terms: Terms) -> Kind:
+        request = kind(
+            request_id=terms.get("request_id") or str(uuid.uuid4()),
+            application=exchange_pb2.Application(
+                dataset=_name("datasets", terms["dataset"]),
+                fields=terms["fields"],
+                subjects=terms.get("subjects", ()),
+                purpose=terms["purpose"],
+                service_item=terms.get("service_item", ""),
+                case_no=terms.get("case_no", ""),
+                legal_basis=terms.get("legal_basis", ""),
+                operator=terms.get("operator", ""),
+            ),
+            grant=_name("grants", terms.get("grant", "")),
+        )
+        if terms.get("sign", False):
+            request.signed_application = self._signed(request)
+        return request
+
+    def _signed(self, request: Request) -> bytes:
+        application = request.application
+        return sign_application(
+            request_id=request.request_id,
+            dataset=application.dataset.removeprefix("datasets/"),
+            fields=tuple(application.fields),
+            subjects=tuple(application.subjects),
+            purpose=application.purpose,
+            service_item=application.service_item,
+            case_no=application.case_no,
+            legal_basis=application.legal_basis,
+            operator=application.operator,
+            grant=request.grant.removeprefix("grants/"),
+            consumer=self._caller,
+            key=self._credentials.private_key(),
+            chain=self._credentials.chain,
+        )
+
+
+def _name(collection: str, id: str) -> str:
+    """A resource name (AIP-122); none for an empty id."""
+    return f"{collection}/{id}" if id else ""
+
+
+def _listing(
+    method: Callable[[Stubs], Callable[..., Any]], request: Any, items: Callable[[Any], Sequence[T]]
+) -> Question[Page[T]]:
+    def read(response: Any, _: int) -> Page[T]:
+        following = None
+        if response.next_page_token:
+            next_request = type(request)()
+            next_request.CopyFrom(request)
+            next_request.page_token = response.next_page_token
+            following = _listing(method, next_request, items)
+        return Page(items(response), following)
+
+    return Question(method, request, read)
