@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
+from secrets import token_bytes
+from uuid import uuid4
 
 import psycopg
+import pymysql
 import pytest
 from psycopg import sql
+
+from broker.keys.log_key import create_log_key
+from broker.model import (
+    AnswerStatus,
+    Application,
+    Charge,
+    Decision,
+    Entry,
+    EntryKind,
+    Identity,
+    Role,
+    RowCounts,
+    Verdict,
+)
+from broker.receipt.log import ReceiptLog
+from broker.receipt.note import VerifierKey
+from broker.receipt.signer import start_signer
+from broker.receipt.statement import Outcome, statement
+from broker.store import migrate, open_store
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,3 +76,128 @@ def new_postgres_url() -> Iterator[Callable[[], str]]:
 def postgres_url(new_postgres_url: Callable[[], str]) -> str:
     """URL of a fresh, empty PostgreSQL database."""
     return new_postgres_url()
+
+
+@pytest.fixture(scope="session")
+def new_mariadb_url() -> Iterator[Callable[[], str]]:
+    """Gives the URL of a new empty MariaDB database at each call; skips where no server is installed."""
+    search = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+    server = shutil.which("mariadbd") or shutil.which("mariadbd", path=search)
+    install = shutil.which("mariadb-install-db") or shutil.which("mariadb-install-db", path=search)
+    if server is None or install is None:
+        pytest.skip("no mariadbd on this machine: install the package mariadb-server to run this")
+    folder = tempfile.mkdtemp(prefix="sharebroker-my-")  # short, as above
+    data, socket, me = f"{folder}/data", f"{folder}/s", getpass.getuser()
+    rights = [f"--datadir={data}", f"--user={me}"]
+    anew = ["--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal"]
+    subprocess.run([install, "--no-defaults", *rights, *anew], check=True, capture_output=True)
+    small = [
+        "--innodb-buffer-pool-size=16M",
+        "--innodb-log-file-size=8M",
+        "--innodb-flush-log-at-trx-commit=0",
+    ]
+    alone = ["--skip-networking", f"--socket={socket}", f"--pid-file={folder}/pid"]
+    with open(f"{folder}/log", "wb") as log:
+        process = subprocess.Popen([server, "--no-defaults", *rights, *alone, *small], stderr=log)
+    try:
+        root = _mariadb(socket, process)
+        numbers = count()
+
+        def new() -> str:
+            name = f"test_{next(numbers)}"
+            with root.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+            return f"mysql+pymysql://root@localhost/{name}?unix_socket={socket}"
+
+        yield new
+        root.close()
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mariadb(socket: str, process: subprocess.Popen[bytes]) -> pymysql.Connection:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if Path(socket).exists():  # a refused attempt would leave its own end open
+            return pymysql.connect(unix_socket=socket, user="root", autocommit=True)
+        time.sleep(0.05)
+    raise RuntimeError("mariadbd did not start")
+
+
+class BrokerLog:
+    """A broker's files: database, log key, signer's memory; and entries such as a broker appends."""
+
+    ORIGIN = "xinghe.example/log"
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.private_key = folder / "log.key"
+        self.state = folder / "log.checkpoint"
+        self.key = VerifierKey.of(self.ORIGIN, create_log_key(self.private_key))
+        migrate(url)
+
+    @contextmanager
+    def running(self, url: str = "") -> Iterator[ReceiptLog]:
+        """The log, as one broker has it open; on the database at ``url`` if one is given."""
+        with (
+            closing(start_signer(self.private_key, self.state, self.ORIGIN)) as signer,
+            closing(open_store(url or self.url)) as store,
+            closing(ReceiptLog(store, signer, self.ORIGIN, lambda: datetime.now(UTC))) as log,
+        ):
+            yield log
+
+    def fill(self, count: int) -> None:
+        """Appends so many exchanges, at once, of which every third is a refusal."""
+        with self.running() as log, ThreadPoolExecutor(64) as pool:
+            entries = [self.exchange(permit=number % 3 > 0) for number in range(count)]
+            list(pool.map(log.append, entries))
+
+    @staticmethod
+    def exchange(*, permit: bool = True) -> Entry:
+        """An exchange on its way into the log."""
+        now = datetime.now(UTC)
+        caller = Identity("xinghe", "tax", Role.SYSTEM, "counter-1", 7, now, b"f" * 32)
+        application = Application(
+            consumer=caller,
+            request_id=str(uuid4()),
+            dataset="civil_affairs.marriage",
+            fields=("status",),
+            subjects=("990101189901010015",),
+            purpose="low_income_check",
+            case_no="TAX-2026-000001",
+        )
+        verdict, digest = (Verdict.PERMIT, token_bytes(32)) if permit else (Verdict.DENY, b"")
+        content = statement(
+            EntryKind.EXCHANGE,
+            application,
+            Decision(verdict, "a" * 64, ("civil-affairs-marriage-001/low-income",)),
+            now,
+            provider="civil_affairs",
+            subject_tags=[b"t" * 16],
+            masks={},
+            epoch=1,
+            outcome=Outcome(AnswerStatus.FOUND, now, RowCounts(1, 0, 1), digest) if permit else None,
+        )
+        return Entry(
+            kind=EntryKind.EXCHANGE,
+            statement=content,
+            recorded_at=now,
+            consumer="tax",
+            consumer_uri=caller.uri,
+            provider="civil_affairs",
+            dataset=application.dataset,
+            purpose=application.purpose,
+            verdict=verdict,
+            request_id=application.request_id if permit else "",
+            request_mac=b"m" * 32 if permit else b"",
+            answer_digest=digest,
+            charges=(Charge("calls/civil-affairs-marriage-001/low-income/tax/2026-11-23", 10**6, 1),),
+        )
+
+
+@pytest.fixture(scope="session")
+def broker_log() -> type[BrokerLog]:
+    """Makes a log in a database and a folder."""
+    return BrokerLog

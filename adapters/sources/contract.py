@@ -28,6 +28,9 @@ class Query:
     ``columns`` maps the catalog's field names to the source's column names; batches come back under the
     field names, in this order. A row matches when any of ``subject_columns`` equals any of ``subjects``
     (all rows when ``subjects`` is empty) and every ``(column, prefix)`` of ``prefixes`` holds.
+
+    A source may add a row whose subject is damaged and may have been one of ``subjects``: nobody can say
+    whom it is about, so it counts as bad and the answer as doubtful, where "none" could be wrong.
     """
 
     columns: Mapping[str, str]

@@ -1,9 +1,10 @@
-"""Parquet and CSV files, through Arrow datasets.
+"""Parquet, CSV and Excel files.
 
-A file of moderate size is kept in memory with an index per subject column, so that a point read need not
-scan it; a larger one is scanned with projection and filters pushed down. Either way each read looks first
-whether the file has changed. Replace a file by renaming a complete one over it: a half-written file would
-answer "none".
+Parquet and well-formed CSV go through Arrow datasets; Excel, and CSV with options that say how to clean it,
+are read row by row (:mod:`adapters.sources.layout`). A file of moderate size is kept in memory with an index
+per subject column, so that a point read need not scan it; a larger one is scanned with projection and filters
+pushed down. Either way each read looks first whether the file has changed. Replace a file by renaming a
+complete one over it: a half-written file would answer "none".
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from operator import and_, or_
 from pathlib import Path
@@ -25,30 +26,53 @@ import pyarrow.csv
 import pyarrow.dataset as ds
 
 from adapters.sources.contract import Query, SourceError
+from adapters.sources.layout import OPTIONS, Layout, layout_of, table_of
 from adapters.sources.options import check_options
-from adapters.sources.times import CANDIDATES, newest_of
+from adapters.sources.rounded import Rounded
+from adapters.sources.spreadsheet import csv_rows, sheet_rows
+from adapters.sources.times import CANDIDATES, in_iso, newest_of
 
 MOST_RESIDENT_BYTES = 256 * 1024 * 1024
 """Larger files (Parquet: by their uncompressed size) are scanned, not kept in memory."""
 _READ_AHEAD = 2
 """Batches and row groups read ahead of a stream: more would only cost memory."""
+_INSTANT = pa.timestamp("us", "UTC")
+
+
+_OPTIONS: Mapping[str, frozenset[str]] = {
+    "parquet": frozenset(),
+    "csv": OPTIONS | {"encoding"},
+    "xlsx": OPTIONS | {"sheet"},
+    "xls": OPTIONS | {"sheet"},
+}
+_WORKBOOKS = ("xlsx", "xls")
 
 
 class FileSource:
-    """One file. Options: ``path``, ``format`` (``parquet`` or ``csv``), and for CSV ``encoding`` (``utf8``).
+    """One file. Options: ``path``, ``format`` (``parquet``, ``csv``, ``xlsx`` or ``xls``), and
 
-    Every CSV column is text, so that ``007`` keeps its zeros; an empty cell is null.
+    - for CSV ``encoding`` (``utf8``), for workbooks ``sheet`` (the first visible one);
+    - for both ``header_row``, ``tidy`` and ``skip_totals``, see :mod:`adapters.sources.layout`;
+    - ``modified_column``: name of a column to add, in which every row has the file's modification time. It
+      dates the rows of a table that has no such column.
+
+    Every column of a CSV or a workbook is text, so that ``007`` keeps its zeros; an empty cell is null.
     """
 
     kind: ClassVar[str] = "files"
 
     def __init__(self, options: Mapping[str, str], base: str) -> None:
-        check_options(self.kind, options, required={"path", "format"}, optional={"encoding"})
+        optional = {"modified_column"} | _OPTIONS.get(options.get("format", ""), frozenset())
+        check_options(self.kind, options, required={"path", "format"}, optional=optional)
         self._path = Path(base, options["path"])
         self._format = options["format"]
         self._encoding = options.get("encoding", "utf8")
-        if self._format not in ("parquet", "csv"):
-            raise SourceError("source files: format is parquet or csv")
+        self._sheet = options.get("sheet")
+        self._modified_column = options.get("modified_column")
+        if self._format not in _OPTIONS:
+            raise SourceError(f"source files: format is one of {', '.join(_OPTIONS)}")
+        in_rows = self._format in _WORKBOOKS or OPTIONS & options.keys()
+        self._layout = layout_of(options) if in_rows else None
         if not self._path.is_file():
             raise SourceError(f"source files: there is no file {self._path.name}")
         self._lock = threading.Lock()
@@ -67,6 +91,8 @@ class FileSource:
     def newest(self, column: str) -> datetime | None:
         with self._failures():
             snapshot = self._snapshot()
+            if column == self._modified_column:
+                return snapshot.modified
             if column not in snapshot.newest:
                 snapshot.newest[column] = _newest(snapshot.dataset, column)
             return snapshot.newest[column]
@@ -78,9 +104,11 @@ class FileSource:
         with self._failures():
             if query.order_by:
                 table = snapshot.dataset.to_table(filter=_filter(snapshot.dataset.schema, query))
+                if snapshot.rows is None:
+                    table = self._dated(table, snapshot.modified)
                 batches = iter(_ordered(table, query).to_batches())
             else:
-                batches = _scanner(snapshot.dataset, query, batch_rows).to_batches()
+                batches = self._scanner(snapshot, query, batch_rows).to_batches()
             yield from _cut(batches, query.limit, batch_rows)
 
     def _snapshot(self) -> _Snapshot:
@@ -95,14 +123,48 @@ class FileSource:
             return self._latest
 
     def _load(self, version: tuple[int, int, int]) -> _Snapshot:
-        dataset = self._dataset()
-        if _resident_bytes(dataset, version[1]) > MOST_RESIDENT_BYTES:
-            return _Snapshot(version, dataset, None)
-        table = dataset.to_table()
+        modified = datetime.fromtimestamp(version[0] / 1e9, UTC)
+        if self._layout is not None:
+            table = self._table(self._layout, version[1])
+        else:
+            dataset = self._dataset()
+            if _resident_bytes(dataset, version[1]) > MOST_RESIDENT_BYTES:
+                return _Snapshot(version, modified, dataset, None)
+            table = dataset.to_table()
+        table = self._dated(table, modified)
         rows = pa.RecordBatch.from_arrays(
             [column.combine_chunks() for column in table.columns], schema=table.schema
         )
-        return _Snapshot(version, ds.dataset(pa.Table.from_batches([rows])), rows)
+        return _Snapshot(version, modified, ds.dataset(pa.Table.from_batches([rows])), rows)
+
+    def _table(self, layout: Layout, size: int) -> pa.Table:
+        if size > MOST_RESIDENT_BYTES:
+            raise SourceError(f"{self._path.name}: too large to clean on the way; save it as Parquet")
+        if self._format in _WORKBOOKS:
+            return table_of(sheet_rows(self._path, self._sheet), layout, self._path.name)
+        return table_of(csv_rows(self._path, self._encoding), layout, self._path.name)
+
+    def _dated(self, table: pa.Table, modified: datetime) -> pa.Table:
+        if self._modified_column is None:
+            return table
+        if self._modified_column in table.column_names:
+            raise SourceError(f"{self._path.name}: the modified_column is a column of the file already")
+        times = pa.repeat(pa.scalar(modified, _INSTANT), table.num_rows)
+        return table.append_column(self._modified_column, times)
+
+    def _scanner(self, snapshot: _Snapshot, query: Query, batch_rows: int) -> Any:
+        def expression(column: str) -> Any:
+            if column == self._modified_column and snapshot.rows is None:
+                return pc.scalar(pa.scalar(snapshot.modified, _INSTANT))
+            return ds.field(column)
+
+        return snapshot.dataset.scanner(
+            columns={name: expression(column) for name, column in query.columns.items()},
+            filter=_filter(snapshot.dataset.schema, query),
+            batch_size=batch_rows,
+            batch_readahead=_READ_AHEAD,
+            fragment_readahead=_READ_AHEAD,
+        )
 
     def _dataset(self) -> Any:
         if self._format == "parquet":
@@ -133,6 +195,7 @@ class _Snapshot:
 
     version: tuple[int, int, int]
     """Modification time in ns, size, inode."""
+    modified: datetime
     dataset: Any
     rows: pa.RecordBatch | None
     indices: dict[str, _Index] = field(default_factory=dict)
@@ -140,10 +203,15 @@ class _Snapshot:
 
 
 class _Index:
-    """Row numbers in the order of one column's text; finding one is a binary search, 8 bytes a row."""
+    """Row numbers in the order of one column's text; finding one is a binary search, 8 bytes a row.
+
+    Where a spreadsheet has rounded a number (``1.10101199001011E+17``) its row is found by every number that
+    it may have been: without that row the answer would be that there is none.
+    """
 
     def __init__(self, column: pa.Array) -> None:
         self._texts = column.cast(pa.string())
+        self._rounded = Rounded(self._texts)
         # Nulls sort last, and are nobody.
         self._order = pc.array_sort_indices(self._texts)[: len(column) - self._texts.null_count]
 
@@ -152,7 +220,8 @@ class _Index:
         first = bisect_left(places, subject, key=self._text)
         after = bisect_right(places, subject, lo=first, key=self._text)
         found: list[int] = self._order[first:after].to_pylist()
-        return found
+        doubtful = self._rounded.row(subject)
+        return found if doubtful is None else [*found, doubtful]
 
     def _text(self, place: int) -> str:
         text: str = self._texts[self._order[place].as_py()].as_py()
@@ -197,16 +266,6 @@ def _ordered(table: pa.Table, query: Query) -> pa.Table:
     return pa.Table.from_arrays([table[name] for name in query.columns.values()], names=list(query.columns))
 
 
-def _scanner(dataset: Any, query: Query, batch_rows: int) -> Any:
-    return dataset.scanner(
-        columns={name: ds.field(column) for name, column in query.columns.items()},
-        filter=_filter(dataset.schema, query),
-        batch_size=batch_rows,
-        batch_readahead=_READ_AHEAD,
-        fragment_readahead=_READ_AHEAD,
-    )
-
-
 def _filter(schema: pa.Schema, query: Query) -> Any:
     parts = []
     if query.subjects:
@@ -240,6 +299,8 @@ def _newest(dataset: Any, column: str) -> datetime | None:
     greatest = pa.nulls(0, dataset.schema.field(column).type)
     for batch in dataset.to_batches(columns=[column], batch_readahead=_READ_AHEAD):
         values = pa.concat_arrays([greatest, batch.column(0)]).drop_null()
+        if pa.types.is_string(values.type):
+            values = in_iso(values)  # so that the greatest text is the newest time
         greatest = values.take(pc.select_k_unstable(values, CANDIDATES, [("", "descending")]))
     if pa.types.is_timestamp(greatest.type):  # Python has no nanoseconds
         greatest = greatest.cast(pa.timestamp("us", greatest.type.tz), safe=False)

@@ -1,7 +1,8 @@
-"""Tables of SQLite and PostgreSQL databases, through SQLAlchemy Core, read-only.
+"""Tables of SQLite, PostgreSQL, MySQL and MariaDB databases, through SQLAlchemy Core, read-only.
 
 Names from the catalog are quoted by SQLAlchemy, values are bound; the session itself cannot write
-(SQLite: ``mode=ro`` and ``query_only``; PostgreSQL: ``default_transaction_read_only``).
+(SQLite: ``mode=ro`` and ``query_only``; PostgreSQL: ``default_transaction_read_only``; MySQL and MariaDB:
+``SET SESSION TRANSACTION READ ONLY``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from adapters.sources import mysql
 from adapters.sources.columns import batch_of
 from adapters.sources.contract import Query, SourceError
 from adapters.sources.options import check_options
@@ -35,15 +37,18 @@ _MOST_STATEMENTS = 256
 
 
 class SqlSource:
-    """One table or view. Options: ``url``, ``table``, and ``schema`` for one outside the search path."""
+    """One table or view. Options: ``url``, ``table``, ``schema`` for one outside the search path, and
+    ``password_file``, whose first line is the password, so that it does not stand in the catalog."""
 
     kind: ClassVar[str] = "sql"
 
     def __init__(self, options: Mapping[str, str], base: str) -> None:
-        check_options(self.kind, options, required={"url", "table"}, optional={"schema"})
+        check_options(self.kind, options, required={"url", "table"}, optional={"schema", "password_file"})
         self._table = sa.table(options["table"], schema=options.get("schema"))
         self._name = options["table"]
-        self._engine = _engine(options["url"], base)
+        self._engine = _engine(options, base)
+        is_mysql = self._engine.dialect.name in mysql.BACKENDS
+        self._streaming = mysql.streaming if is_mysql else _streaming
         self._statements: dict[object, Statement] = {}
 
     def read(self, query: Query, batch_rows: int) -> Iterator[pa.RecordBatch]:
@@ -86,7 +91,7 @@ class SqlSource:
         if statement is None:
             if len(self._statements) >= _MOST_STATEMENTS:
                 self._statements.clear()
-            statement = self._statements[shape] = _select(self._table, query)
+            statement = self._statements[shape] = _select(self._table, query, self._engine.dialect.name)
         return statement
 
     def _all(self, statement: Statement, values: Mapping[str, object]) -> Sequence[Row]:
@@ -102,7 +107,8 @@ class SqlSource:
                 # A cursor on the server needs a transaction; without one everything would be fetched at once.
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
             _start_clock(connection)
-            with connection.execution_options(yield_per=batch_rows).execute(statement, values) as result:
+            connection = connection.execution_options(yield_per=batch_rows)
+            with self._streaming(connection, lambda: connection.execute(statement, values)) as result:
                 for part in result.partitions():
                     yield part
                     _start_clock(connection)
@@ -121,37 +127,64 @@ class SqlSource:
         raise SourceError(f"{self._name}: {type(cause).__name__}") from None
 
 
-def _select(table: sa.TableClause, query: Query) -> Statement:
+def _select(table: sa.TableClause, query: Query, dialect: str) -> Statement:
+    is_among, begins_with = _COMPARISONS.get(dialect, (_is_among, _begins_with))
     # Binds have no type of their own: PostgreSQL then takes that of the column, and uses its index.
     statement: Statement = sa.select(*(sa.column(name) for name in query.columns.values())).select_from(table)
     if query.subjects:
         subjects: sa.BindParameter[str] = sa.bindparam("subjects", expanding=True)
         statement = statement.where(
-            sa.or_(*(sa.column(name).in_(subjects) for name in query.subject_columns))
+            sa.or_(*(is_among(sa.column(name), subjects) for name in query.subject_columns))
         )
     for i, (name, _) in enumerate(query.prefixes):
-        prefix = sa.bindparam(f"prefix_{i}", type_=sa.String())
-        # Not LIKE, which ignores case in SQLite; not a range, which depends on PostgreSQL's collation.
-        begin = sa.func.substr(sa.cast(sa.column(name), sa.String()), 1, sa.func.length(prefix))
-        statement = statement.where(begin == prefix)
+        statement = statement.where(
+            begins_with(sa.column(name), sa.bindparam(f"prefix_{i}", type_=sa.String()))
+        )
     statement = statement.order_by(*(sa.column(name) for name in query.order_by))
     return statement if query.limit is None else statement.limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+def _streaming(connection: sa.Connection, execute: Callable[[], mysql.Result]) -> mysql.Result:
+    return execute()
+
+
+def _is_among(column: sa.ColumnElement[Any], subjects: sa.BindParameter[str]) -> sa.ColumnElement[bool]:
+    return column.in_(subjects)
+
+
+def _begins_with(column: sa.ColumnElement[Any], prefix: sa.BindParameter[str]) -> sa.ColumnElement[bool]:
+    # Not LIKE, which ignores case in SQLite; not a range, which depends on PostgreSQL's collation.
+    return sa.func.substr(sa.cast(column, sa.String()), 1, sa.func.length(prefix)) == prefix
+
+
+_COMPARISONS = dict.fromkeys(mysql.BACKENDS, (mysql.is_among, mysql.begins_with))
 
 
 # ── engines ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _engine(url: str, base: str) -> sa.Engine:
+def _engine(options: Mapping[str, str], base: str) -> sa.Engine:
     try:
-        parsed = sa.make_url(url)
+        parsed = sa.make_url(options["url"])
     except ArgumentError:
         raise SourceError("source sql: option url is no database URL") from None
+    if "password_file" in options:
+        parsed = parsed.set(password=_password(Path(base, options["password_file"])))
     opener = _OPENERS.get(parsed.get_backend_name())
     if opener is None:
         raise SourceError(
             f"source sql: databases are {' and '.join(_OPENERS)}, not {parsed.get_backend_name()}"
         )
     return opener(parsed, base)
+
+
+def _password(path: Path) -> str:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise SourceError(f"source sql: {path.name} is open to others; run chmod 600")
+        return path.read_text("utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError):
+        raise SourceError(f"source sql: {path.name} cannot be read") from None
 
 
 def _create(url: sa.URL, connect_args: Mapping[str, object]) -> sa.Engine:
@@ -201,9 +234,18 @@ def _open_postgresql(url: sa.URL, base: str) -> sa.Engine:
     return engine
 
 
+def _open_mysql(url: sa.URL, base: str) -> sa.Engine:
+    engine = _create(
+        url.set(drivername="mysql+pymysql"), mysql.connect_args(CONNECT_SECONDS, STATEMENT_SECONDS)
+    )
+    sa.event.listen(engine, "connect", mysql.session(STATEMENT_SECONDS))
+    return engine
+
+
 _OPENERS: Mapping[str, Callable[[sa.URL, str], sa.Engine]] = {
     "sqlite": _open_sqlite,
     "postgresql": _open_postgresql,
+    **dict.fromkeys(mysql.BACKENDS, _open_mysql),
 }
 
 

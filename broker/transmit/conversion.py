@@ -7,14 +7,17 @@ meant in one way only; the rest is for the quality check to count as bad.
 catalog type          taken, beside the type itself
 ====================  =======================================================================================
 text                  integers; not text with U+FFFD, which stands where characters were lost
-integer               whole floats up to ±2^53, text of at most 18 digits
-decimal (text)        integers, decimals, floats (shortest form, no exponent), text such as ``-12.50``
-boolean               0 and 1, text ``0 1 true false`` in lower, upper or title case
-date                  local midnights without offset, text ``2026-11-23`` or ``20261123`` (GB/T 7408.1)
+integer               whole floats up to ±2^53, text of at most 18 digits, ``1,234`` included
+decimal (text)        integers, decimals, floats (shortest form, no exponent), text such as ``-12.50``,
+                      ``1,234.50`` included
+boolean               0 and 1, text ``0 1 true false`` in lower, upper or title case, ``是 否 Y N y n``
+date                  local midnights without offset, text ``2026-11-23`` or ``20261123`` (GB/T 7408.1),
+                      ``2026/1/3``, ``2026.01.03``, ``2026年1月3日``
 timestamp (UTC)       dates (their midnight), times with or without offset, text of these
 ====================  =======================================================================================
 
-A time without offset is local: it is taken in the zone given. Years are 1 to 9999.
+A time without offset is local: it is taken in the zone given. Years are 1 to 9999. A comma stands between
+thousands and nowhere else.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from adapters.sources.times import in_iso
 from broker.arrow import arrow_type
 from broker.formats import FORMATS, Format, by_pattern
 from broker.model import FieldType
@@ -49,6 +53,9 @@ DECIMAL = by_pattern("decimal", "小数", "-?[0-9]{1,38}(?:\\.[0-9]{1,38})?")
 TRUTH = by_pattern("truth", "是否", "[01]|true|True|TRUE|false|False|FALSE")
 DATE = FORMATS["date"]
 _COMPACT_DATE = "^([0-9]{4})([0-9]{2})([0-9]{2})$"
+_MIDNIGHT = "[ T]00:00(?::00(?:\\.0{1,6})?)?$"
+_GROUPED = "^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\\.[0-9]+)?$"
+_SAID = (("^(?:是|[Yy])$", "true"), ("^(?:否|[Nn])$", "false"))
 
 
 def _on_a_day(form: Format) -> Format:
@@ -91,14 +98,14 @@ def _integer(values: pa.Array, _zone: tzinfo) -> pa.Array | None:
         whole = pc.and_(pc.equal(pc.floor(values), values), pc.less_equal(pc.abs(values), 2.0**53))
         return _where(whole, values).cast(_INT64)
     if _is_text(values.type) or pa.types.is_decimal(values.type):
-        return _parsed(values.cast(_STRING), WHOLE_NUMBER, _INT64)
+        return _parsed(_ungrouped(values.cast(_STRING), WHOLE_NUMBER), WHOLE_NUMBER, _INT64)
     return None
 
 
 def _decimal(values: pa.Array, _zone: tzinfo) -> pa.Array | None:
     kind = values.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or _is_text(kind):
-        return _parsed(values.cast(_STRING), DECIMAL, _STRING)
+        return _parsed(_ungrouped(values.cast(_STRING), DECIMAL), DECIMAL, _STRING)
     return None
 
 
@@ -107,7 +114,12 @@ def _boolean(values: pa.Array, _zone: tzinfo) -> pa.Array | None:
         return values
     if pa.types.is_integer(values.type):
         values = values.cast(_STRING)
-    return _parsed(values, TRUTH, pa.bool_()) if _is_text(values.type) else None
+    if not _is_text(values.type):
+        return None
+    if not TRUTH.holds_for(values):
+        for pattern, truth in _SAID:
+            values = pc.replace_substring_regex(values, pattern, truth)
+    return _parsed(values, TRUTH, pa.bool_())
 
 
 def _date(values: pa.Array, _zone: tzinfo) -> pa.Array | None:
@@ -115,6 +127,7 @@ def _date(values: pa.Array, _zone: tzinfo) -> pa.Array | None:
     if _is_text(kind):
         if not DATE.holds_for(values):
             values = pc.replace_substring_regex(values, _COMPACT_DATE, "\\1-\\2-\\3")
+            values = pc.replace_substring_regex(in_iso(values), _MIDNIGHT, "")
         return _parsed(values, DATE, pa.date32())
     if pa.types.is_timestamp(kind) and kind.tz is None:
         local = values.cast(_LOCAL, safe=False)
@@ -162,6 +175,14 @@ def _fitting(texts: pa.Array, form: Format) -> pa.Array:
     return texts if form.holds_for(texts) else _where(form.matches_all(texts), texts)
 
 
+def _ungrouped(texts: pa.Array, form: Format) -> pa.Array:
+    """``texts`` without the commas between thousands."""
+    if form.holds_for(texts):
+        return texts
+    grouped = pc.fill_null(pc.match_substring_regex(texts, _GROUPED), False)
+    return pc.if_else(grouped, pc.replace_substring(texts, ",", ""), texts)
+
+
 def _parsed(texts: pa.Array, form: Format, wanted: pa.DataType) -> pa.Array:
     fitting = _fitting(texts, form)
     return fitting if wanted == _STRING else fitting.cast(wanted)
@@ -170,6 +191,8 @@ def _parsed(texts: pa.Array, form: Format, wanted: pa.DataType) -> pa.Array:
 def _parsed_times(texts: pa.Array, zone: tzinfo) -> pa.Array:
     if OFFSET_TIME.holds_for(texts):
         return _within(texts.cast(_INSTANT), _INT64, _INSTANTS)
+    if not LOCAL_TIME.holds_for(texts):
+        texts = in_iso(texts)
     known = _within(_fitting(texts, OFFSET_TIME).cast(_INSTANT), _INT64, _INSTANTS)
     return pc.coalesce(known, _from_local(_fitting(texts, LOCAL_TIME).cast(_LOCAL), zone))
 

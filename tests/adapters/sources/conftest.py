@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import sqlalchemy as sa
+import xlsxwriter
 
 from adapters.sources.contract import Source
 from adapters.sources.files import FileSource
@@ -64,14 +66,37 @@ def comma_separated(rows: Rows, folder: Path) -> Source:
     return FileSource({"path": "register.csv", "format": "csv"}, str(folder))
 
 
-@pytest.fixture(
-    scope="module",
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres), "parquet", "csv"],
-)
+def comma_separated_below_a_title(rows: Rows, folder: Path) -> Source:
+    """Read row by row, because the table does not begin at the top."""
+    path = comma_separated(rows, folder)._path  # type: ignore[attr-defined]
+    path.write_text("登记表,\n\n" + path.read_text("utf8"), "utf8")
+    return FileSource({"path": path.name, "format": "csv", "header_row": "3"}, str(folder))
+
+
+def workbook(rows: Rows, folder: Path) -> Source:
+    """Dates as Excel keeps them; nothing in the first column and row, and another sheet before."""
+    formats = {"remove_timezone": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
+    with xlsxwriter.Workbook(folder / "register.xlsx", formats) as book:
+        book.add_worksheet("封面")
+        sheet = book.add_worksheet("名单")
+        for i, row in enumerate([dict(zip(rows[0], rows[0], strict=True)), *rows]):
+            for j, value in enumerate(row.values()):
+                if isinstance(value, date):
+                    sheet.write_datetime(i + 1, j + 1, value)
+                elif value is not None:
+                    sheet.write_string(i + 1, j + 1, value)
+    options = {"path": "register.xlsx", "format": "xlsx", "sheet": "名单", "header_row": "2"}
+    return FileSource(options, str(folder))
+
+
+KINDS = ("sqlite", "parquet", "csv", "csv below a title", "xlsx")
+
+
+@pytest.fixture(scope="module", params=[*KINDS, pytest.param("postgresql", marks=pytest.mark.postgres)])
 def opener(request: pytest.FixtureRequest) -> Opener:
     """Stores rows in one kind of source and opens it, each time anew."""
     if request.param == "postgresql":
         new_url = request.getfixturevalue("new_postgres_url")
         return lambda rows, folder: postgresql(new_url(), rows)
-    openers: dict[str, Opener] = {"sqlite": sqlite, "parquet": parquet, "csv": comma_separated}
-    return openers[request.param]
+    openers: Sequence[Opener] = (sqlite, parquet, comma_separated, comma_separated_below_a_title, workbook)
+    return dict(zip(KINDS, openers, strict=True))[request.param]

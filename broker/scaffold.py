@@ -1,0 +1,135 @@
+"""An embedded broker's folder: development authority, certificates, keys, settings, database.
+
+The demo furnishes one around the sample city, ``sharebroker init`` one around a city of somebody's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.keys.authority import Authority, Issued, write_public_file
+from broker.keys.files import write_private_file
+from broker.keys.keyring import Keyring
+from broker.keys.log_key import create_log_key
+from broker.model import Role
+from broker.receipt.note import VerifierKey
+from broker.settings import load_settings
+from broker.store.schema import migrate
+
+SETTINGS_FILE = "sharebroker.toml"
+WARNING = "DEVELOPMENT ONLY, NOT FOR SERVICE"
+"""Stands in the root certificate: its key lies beside the broker, where a real authority's never does."""
+COUNTER = "counter"
+"""Name of the one system that each department gets a certificate for."""
+
+_SETTINGS = """\
+# {title}
+# Every setting is explained in docs/settings.md.
+[server]
+workers = 1                # one process is enough here; `auto` gives one for every core
+listen = "127.0.0.1:0"      # the system chooses a free port …
+port_file = "broker.port"   # … and the broker writes it here
+
+[policies]
+folder = {policies}
+
+[sources]
+folder = "data"
+
+[log]
+origin = {origin}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A folder with everything that one embedded broker needs."""
+
+    folder: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / SETTINGS_FILE
+
+    @property
+    def trust(self) -> Path:
+        """The log's verifier key."""
+        return self.folder / "log.vkey"
+
+    @property
+    def authority(self) -> Path:
+        """Folder of the development authority."""
+        return self.folder / "pki"
+
+    def identity(self, department: str, role: Role = Role.SYSTEM) -> Path:
+        """Folder with the certificate of a department's system or auditor."""
+        return self.authority / f"{department}-{role}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to furnish a home with. ``policies`` is a path, absolute or from the home."""
+
+    title: str
+    """Chinese and English, one line: the settings file begins with it."""
+    trust_domain: str
+    origin: str
+    """Name of the receipt log."""
+    policies: str
+    departments: Iterable[str]
+    days: int
+    """Validity of the certificates."""
+
+
+def furnish(home: Home, plan: Plan) -> None:
+    """Everything of ``plan`` in ``home``, made where it is missing; certificates are renewed.
+
+    Raises:
+        SetUpError: something cannot be written, or the folder holds something of another kind.
+    """
+    _identities(home, plan)
+    _keys(home, plan.origin)
+    content = _SETTINGS.format(title=plan.title, policies=_toml(plan.policies), origin=_toml(plan.origin))
+    write_public_file(home.settings, content.encode())
+    migrate(load_settings(home.settings).store_url)
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a basic string of TOML
+
+
+def _identities(home: Home, plan: Plan) -> None:
+    pki = home.authority
+    if (pki / "ca.key").exists():
+        authority = Authority.open(pki)
+        authority.crl()
+    else:
+        authority = Authority.create(pki, plan.trust_domain, organisation=WARNING)
+    root = (pki / "ca.pem").read_bytes()
+    issued = authority.issue_broker("embedded", ips=["127.0.0.1"], days=plan.days)
+    _write_identity(pki / "broker", issued, root)
+    for department in plan.departments:
+        for role in (Role.SYSTEM, Role.AUDITOR):
+            name = COUNTER if role is Role.SYSTEM else "audit"
+            issued = authority.issue(department, role, name, days=plan.days)
+            _write_identity(home.identity(department, role), issued, root)
+
+
+def _write_identity(folder: Path, issued: Issued, root: bytes) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private_file(folder / "key.pem", issued.key_pem)
+    write_public_file(folder / "cert.pem", issued.cert_pem)
+    write_public_file(folder / "ca.pem", root)
+
+
+def _keys(home: Home, origin: str) -> None:
+    keys = home.folder / "keys"
+    keys.mkdir(mode=0o700, exist_ok=True)
+    if not (keys / "keyring.json").exists():
+        Keyring.create(keys / "keyring.json")
+    if not (keys / "log.key").exists():
+        verifier = VerifierKey.of(origin, create_log_key(keys / "log.key"))
+        write_public_file(home.trust, f"{verifier}\n".encode())
