@@ -1,0 +1,181 @@
+"""Brokers without a network: several workers on one database, and a publisher beside them."""
+
+import json
+import shutil
+import uuid
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+
+from broker.apply.admission import Request
+from broker.apply.identity import read_credential
+from broker.demo.setup import prepare, shipped_policies
+from broker.epoch import Epochs
+from broker.exchange import Exchange
+from broker.keys.authority import Authority
+from broker.keys.keyring import Keyring
+from broker.model import ReceiptFilter, Role
+from broker.publish import Order
+from broker.receipt.log import ReceiptLog
+from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
+from broker.server.parts import (
+    begin_epoch,
+    ca_of,
+    compiler,
+    operators_of,
+    publisher_of,
+    read_files,
+    sources_of,
+)
+from broker.settings import Store as StoreSettings
+from broker.settings import load_settings
+from broker.store import migrate, open_store
+
+DEPARTMENTS = ("data_authority", "housing_fund", "medical_insurance", "tax")
+
+
+def now():
+    return datetime.now(UTC)
+
+
+class World:
+    """One database, one signer, the sample city's policies; any number of workers and publishers."""
+
+    order = Order("tester", "a test")
+
+    def __init__(self, embedded, url, folder, closing):
+        migrate(url)
+        self.folder = folder
+        self.authority = Authority.open(embedded.folder / "pki")
+        self.policies = shutil.copytree(shipped_policies(), folder / "policies")
+        self.closing = closing
+        self.settings = load_settings(embedded.settings).model_copy(update={"store": StoreSettings(url=url)})
+        keys, self.state = self.settings.keys, folder / "log.checkpoint"
+        signer = start_signer(self.settings.path(keys.log_key), self.state, self.settings.log.origin)
+        closing.callback(signer.close)
+        self.store = self.open_store()
+        self.log = self.open_log(self.store)
+        self.publisher = publisher_of(self.settings, self.store, now)
+        begin_epoch(self.settings, self.store, self.publisher)
+        self.cast = json.loads((embedded.folder / "data" / "city.json").read_text("utf-8"))
+        self.consumer = self.issue("housing_fund")
+
+    def open_store(self):
+        store = open_store(self.settings.store_url)
+        self.closing.callback(store.close)
+        return store
+
+    def open_log(self, store):
+        signer = CheckpointSigner(socket_of(self.state))
+        self.closing.callback(signer.close)
+        log = ReceiptLog(store, signer, self.settings.log.origin, now)
+        self.closing.callback(log.close)
+        return log
+
+    def epochs(self, store=None):
+        sources = sources_of(self.settings)
+        self.closing.callback(sources.close)
+        ca = ca_of(self.settings)
+        return Epochs(store or self.store, compiler(operators_of(self.settings)), sources, ca)
+
+    def worker(self):
+        """One more worker, with connections of its own."""
+        store = self.open_store()
+        return Exchange(
+            epochs=self.epochs(store),
+            operators=operators_of(self.settings),
+            keyring=Keyring.open(self.settings.path(self.settings.keys.keyring)),
+            log=self.open_log(store),
+            ca=ca_of(self.settings),
+            clock=now,
+            max_answer_bytes=2**20,
+            batch_rows=50,
+            chunk_bytes=2048,
+        )
+
+    def issue(self, department, name="test"):
+        """The identity of a new certificate."""
+        issued = self.authority.issue(department, Role.SYSTEM, name)
+        return read_credential(x509.load_pem_x509_certificate(issued.cert_pem)).identity
+
+    def edit(self, file, before, after):
+        """The files of the policies with one text replaced."""
+        path = self.policies / file
+        text = path.read_text("utf-8")
+        assert before in text
+        path.write_text(text.replace(before, after), "utf-8")
+        return read_files(self.policies)
+
+    def revoke(self, identity):
+        """A new list that holds the certificate, published."""
+        self.authority.revoke(f"{identity.serial:x}")
+        return self.publisher.revocations((self.authority.folder / "crl.pem").read_bytes(), self.order)
+
+    def suspend(self, target, name=""):
+        """A suspension, in force."""
+        return self.publisher.suspend(target, name, self.order)[0]
+
+    def statements(self):
+        """Every statement of the log, by leaf."""
+        leaves = self.store.leaves(ReceiptFilter(), None, 2**31)[::-1]
+        return [json.loads(leaf.entry.statement) for leaf in leaves]
+
+    def withdrawal(self, **changes):
+        """The housing fund asks civil affairs about a marriage: permitted."""
+        return Request(
+            **{
+                "request_id": str(uuid.uuid4()),
+                "dataset": "datasets/civil_affairs.marriage",
+                "fields": ("status", "registered_on"),
+                "subjects": (self.cast["withdrawal"]["sound"],),
+                "purpose": "housing_fund_withdrawal",
+                "service_item": "990100-GJJ-0003",
+                "case_no": "GJJ-2026-000001",
+                "legal_basis": "住房公积金管理条例 第二十四条",
+                "operator": "GJJ-0088",
+            }
+            | changes
+        )
+
+    def package(self):
+        """Medical insurance asks public security for the whole register: a permitted stream."""
+        return Request(
+            request_id=str(uuid.uuid4()),
+            dataset="datasets/public_security.household",
+            fields=("resident_id", "name", "household_no", "born_on", "district", "mobile"),
+            subjects=(),
+            purpose="grid_service",
+            service_item="990100-YB-0007",
+            case_no="YB-2026-000001",
+            legal_basis="医疗保障基金使用监督管理条例 第六条",
+            operator="YB-0001",
+            streamed=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory):
+    """A prepared folder: a city of 1,000, its own authority, keys and settings."""
+    return prepare(tmp_path_factory.mktemp("city"), 1_000, 7, shipped_policies(), DEPARTMENTS)
+
+
+@pytest.fixture
+def closing():
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def world(embedded, tmp_path, closing):
+    """A world on SQLite."""
+    return World(embedded, f"sqlite:///{tmp_path}/log.db", tmp_path, closing)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def any_world(request, embedded, tmp_path, closing):
+    """A world on either database."""
+    if request.param == "sqlite":
+        return World(embedded, f"sqlite:///{tmp_path}/log.db", tmp_path, closing)
+    return World(embedded, request.getfixturevalue("new_postgres_url")(), tmp_path, closing)
