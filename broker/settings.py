@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +22,17 @@ from broker.errors import SetUpError
 Positive = Annotated[int, Field(gt=0)]
 
 
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise ValueError("must read host:port, the port from 0 to 65535")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""``host:port``, an IPv6 host in brackets."""
+
+
 class Section(BaseModel):
     """Base of every section: unknown keys are errors."""
 
@@ -31,8 +42,10 @@ class Section(BaseModel):
 class Server(Section):
     """Where and how the broker listens."""
 
-    listen: str = Field("127.0.0.1:7443", description="Address and port; port 0 lets the system choose one.")
-    stream_listen: str = Field(
+    listen: Address = Field(
+        "127.0.0.1:7443", description="Address and port; port 0 lets the system choose one."
+    )
+    stream_listen: Address = Field(
         "127.0.0.1:7444",
         description="Address and port of the stream workers, when there are several workers.",
     )

@@ -34,8 +34,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc ship
             self._status = Answer.NOT_SERVING
             watchers = self._watchers.copy()
         for send in watchers:
-            send(Answer(status=self._status))
-            send(None)
+            self._let_go(send)
 
     def Check(
         self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
@@ -64,11 +63,15 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc ship
             self._watchers.add(send_response_callback)
             draining = self._status != Answer.SERVING
         if draining:
-            send_response_callback(None)
+            self._let_go(send_response_callback)
         if not context.add_callback(lambda: self._forget(send_response_callback)):
             self._forget(send_response_callback)
 
     setattr(Watch, NON_BLOCKING, True)
+
+    def _let_go(self, watcher: Send) -> None:
+        watcher(Answer(status=self._status))
+        watcher(None)
 
     def _forget(self, watcher: Send) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from broker.errors import SetUpError
+from broker.settings import Settings
 
 
 class Kind(StrEnum):
@@ -61,6 +62,24 @@ def reserve(listen: str) -> socket.socket:
 def port_of(held: socket.socket) -> int:
     """The port that is held."""
     return int(held.getsockname()[1])
+
+
+def announce(settings: Settings, port: int) -> None:
+    """Write ``port`` to ``[server] port_file``, if there is to be one.
+
+    Raises:
+        SetUpError: it cannot be written.
+    """
+    if settings.server.port_file is None:
+        return
+    file = settings.path(settings.server.port_file)
+    try:
+        file.write_text(f"{port}\n")
+    except OSError as error:
+        raise SetUpError(
+            f"无法写入 [server] port_file {file}（{error.strerror}）。",
+            f"[server] port_file {file} cannot be written ({error.strerror}).",
+        ) from None
 
 
 def in_use(listen: str) -> SetUpError:

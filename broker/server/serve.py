@@ -18,9 +18,8 @@ from grpc_reflection.v1alpha import reflection
 
 from broker.apply.identity import identify
 from broker.epoch import Epochs
-from broker.errors import NotAuthenticated, SetUpError
+from broker.errors import NotAuthenticated
 from broker.exchange import Exchange
-from broker.keys.files import read_private_file
 from broker.keys.keyring import Keyring
 from broker.model import Identity
 from broker.reasons import Reason
@@ -28,9 +27,10 @@ from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
-from broker.server.listening import Listening, in_use
+from broker.server.listening import Listening, announce, in_use
 from broker.server.parts import begin_epoch, ca_of, compiler, operators_of, publisher_of, sources_of
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
+from broker.server.tls import server_credentials
 from broker.settings import Settings
 from broker.store.store import Store, open_store
 from broker.v1 import (
@@ -127,11 +127,12 @@ def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     broker = start(settings)
-    if settings.server.port_file:
-        settings.path(settings.server.port_file).write_text(f"{broker.port}\n")
-    stop.wait()
-    log.info("draining", seconds=settings.server.drain_seconds)
-    broker.stop(settings.server.drain_seconds)
+    try:
+        announce(settings, broker.port)
+        stop.wait()
+    finally:
+        log.info("draining", seconds=settings.server.drain_seconds)
+        broker.stop(settings.server.drain_seconds)
     log.info("stopped")
 
 
@@ -189,19 +190,7 @@ def _server(settings: Settings, listening: Listening, identify_caller: Identify)
 
 
 def _bind(server: grpc.Server, settings: Settings, address: str) -> int:
-    identity = settings.identity
-    certificate = settings.path(identity.certificate)
-    try:
-        chain = certificate.read_bytes()
-    except OSError:
-        raise SetUpError(
-            f"无法读取证书 {certificate}。", f"The certificate {certificate} cannot be read."
-        ) from None
-    credentials = grpc.ssl_server_credentials(
-        [(read_private_file(settings.path(identity.key)), chain)],
-        root_certificates=settings.path(identity.ca).read_bytes(),
-        require_client_auth=True,
-    )
+    credentials = server_credentials(settings)
     try:
         return int(server.add_secure_port(address, credentials))
     except RuntimeError:

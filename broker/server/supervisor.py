@@ -25,7 +25,7 @@ import structlog
 
 from broker.errors import SetUpError
 from broker.receipt.signer import spawn_signer
-from broker.server.listening import Kind, port_of, reserve
+from broker.server.listening import Kind, announce, port_of, reserve
 from broker.settings import Settings
 
 log = structlog.get_logger("sharebroker.supervisor")
@@ -155,8 +155,7 @@ class Supervisor:
             return
         self._announced = True
         port, stream_port = port_of(self._held), port_of(self._stream_held)
-        if file := self._settings.server.port_file:
-            self._settings.path(file).write_text(f"{port}\n")
+        announce(self._settings, port)
         log.info("serving", port=port, stream_port=stream_port, workers=len(self._slots))
 
     # ── processes ────────────────────────────────────────────────────────────────────────────────

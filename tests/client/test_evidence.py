@@ -60,6 +60,7 @@ def receipt_of(application, verdict=Verdict.PERMIT, digest=DIGEST):
         application,
         Decision(verdict, "00"),
         NOW,
+        epoch=1,
         provider="civil_affairs",
         subject_tags=(),
         masks={},
