@@ -35,7 +35,7 @@ def follows(statements):
 
 
 def test_a_call_decided_under_an_old_epoch_is_decided_again(any_world):
-    """The worker has not looked since the act; the commit tells it, and the caller sees only the new answer."""
+    """The worker has not looked yet; the commit tells it, and the caller sees the new answer only."""
     worker = any_world.worker()
     assert worker.unary(any_world.withdrawal(), any_world.consumer, always).answer is not None
     any_world.suspend(Target.CONSUMER, "housing_fund")
@@ -98,8 +98,8 @@ def test_an_epoch_that_never_rests_ends_the_call_safely(world):
 
 
 def test_no_act_is_overtaken_and_no_call_fails(any_world):
-    """16 callers on two workers while everything is published, suspended, lifted, revoked: the log itself shows
-    that nothing was recorded under an epoch that was over, and nobody saw an error but the revoked one."""
+    """16 callers on two workers while everything is published, suspended, lifted and revoked: the log itself
+    shows that nothing was recorded under an epoch that was over; only the revoked caller saw an error."""
     workers = [any_world.worker() for _ in range(2)]
     bad = any_world.issue("housing_fund", "bad")
     stop, failures, overtaken = threading.Event(), [], []
