@@ -12,13 +12,12 @@ import pyarrow as pa
 
 from broker.client import frames
 from broker.client.answer import Exchanged
-from broker.client.connections import OPTIONS, Connection, Connections
-from broker.client.credentials import Credentials
-from broker.client.questions import Filter, Page, Question, Questions, Terms, UnaryTerms
+from broker.client.caller import Caller
+from broker.client.connections import OPTIONS, Channel, Connection
+from broker.client.questions import Filter, Page, Question, Terms, UnaryTerms
 from broker.client.retry import Tries
 from broker.client.stream import Reception
 from broker.model import Receipt
-from broker.receipt.note import VerifierKey
 from broker.v1 import catalog_pb2, exchange_pb2
 
 if TYPE_CHECKING:
@@ -68,29 +67,16 @@ class AsyncStream(Reception):
         return part
 
 
-class AsyncClient:
+class AsyncClient(Caller):
     """:class:`broker.client.Client` for asyncio: the same arguments, results and errors.
 
     It belongs to the event loop that runs when it is made. Calls return coroutines, lists are iterated with
     ``async for``, and ``stream`` is awaited for the decision and then iterated.
     """
 
-    def __init__(
-        self,
-        address: str,
-        credentials: Credentials,
-        *,
-        trust: VerifierKey | None = None,
-        channels: int = 4,
-        attempts: int | None = None,
-    ) -> None:
+    def _dial(self, address: str, identity: grpc.ChannelCredentials) -> Channel:
         asyncio.get_running_loop()  # raises where there is none; gRPC would take another loop instead
-        identity = credentials.channel_credentials()
-        self._questions = Questions(credentials, trust)
-        self._attempts = attempts
-        self._connections = Connections(
-            address, channels, lambda one: grpc.aio.secure_channel(one, identity, OPTIONS)
-        )
+        return grpc.aio.secure_channel(address, identity, OPTIONS)
 
     async def __aenter__(self) -> Self:
         return self

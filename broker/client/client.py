@@ -10,53 +10,27 @@ from typing import Self, TypeVar, Unpack
 import grpc
 
 from broker.client.answer import Exchanged
-from broker.client.connections import OPTIONS, Connection, Connections
-from broker.client.credentials import Credentials
-from broker.client.questions import Filter, Page, Question, Questions, Terms, UnaryTerms
+from broker.client.caller import Caller
+from broker.client.connections import OPTIONS, Channel, Connection
+from broker.client.questions import Filter, Page, Question, Terms, UnaryTerms
 from broker.client.retry import Tries
 from broker.client.stream import Stream
 from broker.model import Receipt
-from broker.receipt.note import VerifierKey
 from broker.v1 import catalog_pb2
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(Caller):
     """Connections to one broker, or to several that share a log; safe for use by several threads.
-
-    Args:
-        address: ``host:port``, or several of them with commas between.
-        credentials: who calls.
-        trust: the log's verifier key, got from the authority and not from the broker: with it every receipt
-            is verified before an answer is handed over, without it only the digest is.
-        channels: connections to each address; calls take the least busy one, and each reaches one worker of
-            the broker.
-        attempts: how often a call may be sent until it is answered; None for as often as its timeout allows.
 
     Every method takes ``timeout``, the seconds that all its attempts may take together, and raises a
     :class:`~broker.errors.BrokerError` when there is no answer by then; ``error.request_id`` says under which
     id the call can be made again, ``error.attempts`` how often it was sent.
-
-    Raises:
-        SetUpError: the address or the credentials are unusable.
     """
 
-    def __init__(
-        self,
-        address: str,
-        credentials: Credentials,
-        *,
-        trust: VerifierKey | None = None,
-        channels: int = 4,
-        attempts: int | None = None,
-    ) -> None:
-        identity = credentials.channel_credentials()
-        self._questions = Questions(credentials, trust)
-        self._attempts = attempts
-        self._connections = Connections(
-            address, channels, lambda one: grpc.secure_channel(one, identity, OPTIONS)
-        )
+    def _dial(self, address: str, identity: grpc.ChannelCredentials) -> Channel:
+        return grpc.secure_channel(address, identity, OPTIONS)
 
     def __enter__(self) -> Self:
         return self

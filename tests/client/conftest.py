@@ -68,10 +68,10 @@ class Waiting:
         with Client(address, self.credentials, channels=channels, attempts=attempts) as client:
             return client.exchange(**asked)
 
-    def stream(self, address, **asked):
+    def stream(self, address, *, into="table", **asked):
         """The stream at its end, and its table."""
         with Client(address, self.credentials, channels=1) as client, client.stream(**asked) as stream:
-            return stream, stream.table()
+            return stream, getattr(stream, into)()
 
     def datasets(self, address, department):
         with Client(address, self.credentials, channels=1) as client:
@@ -91,11 +91,11 @@ class Awaiting:
 
         return asyncio.run(main())
 
-    def stream(self, address, **asked):
+    def stream(self, address, *, into="table", **asked):
         async def main():
             client = AsyncClient(address, self.credentials, channels=1)
             async with client, await client.stream(**asked) as stream:
-                return stream, await stream.table()
+                return stream, await getattr(stream, into)()
 
         return asyncio.run(main())
 
@@ -163,6 +163,8 @@ SCHEMA = pa.schema([("paid", pa.bool_()), ("paid_on", pa.date32()), ("name", pa.
 ROWS = [(n % 2 == 0, date(2026, 1, 1) + timedelta(n), "某" * (n % 7)) for n in range(40)]
 BATCH = pa.RecordBatch.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in ROWS], SCHEMA)
 
+DENIED = exchange_pb2.Decision(verdict="VERDICT_DENY", reasons=[exchange_pb2.Reason(code="X")])
+
 
 class Steps:
     """Steps, and what they are made of."""
@@ -209,15 +211,12 @@ class Steps:
     @classmethod
     def deny(cls, request, context):
         """A step: refuse."""
-        decision = exchange_pb2.Decision(verdict="VERDICT_DENY", reasons=[exchange_pb2.Reason(code="X")])
-        return exchange_pb2.ExchangeResponse(decision=decision, receipt=cls.receipt(request, "deny"))
+        return exchange_pb2.ExchangeResponse(decision=DENIED, receipt=cls.receipt(request, "deny"))
 
     @classmethod
     def deny_stream(cls, request, context):
         """A step: refuse a stream."""
-        opening = exchange_pb2.StreamOpening(
-            decision=exchange_pb2.Decision(verdict="VERDICT_DENY"), receipt=cls.receipt(request, "deny")
-        )
+        opening = exchange_pb2.StreamOpening(decision=DENIED, receipt=cls.receipt(request, "deny"))
         return [exchange_pb2.StreamExchangeResponse(opening=opening)]
 
     @classmethod
