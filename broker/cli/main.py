@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from broker.cli import city, db, demo, epoch, pki, receipt, serve
+from broker.cli import city, db, demo, epoch, init, maintenance, pki, receipt, serve
 from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
 
 app = typer.Typer(
@@ -24,7 +24,11 @@ app.add_typer(epoch.revocations, name="revocations")
 app.add_typer(epoch.suspend, name="suspend")
 app.add_typer(db.app, name="db")
 app.add_typer(city.app, name="city")
+app.command("init")(init.init)
 app.command("serve")(serve.serve)
+app.command("backup")(maintenance.backup)
+app.command("restore")(maintenance.restore)
+app.command("fsck")(maintenance.fsck)
 app.command("status")(serve.status)
 app.command("demo")(demo.demo)
 

@@ -98,6 +98,16 @@ class SignerMemory:
             ) from None
 
 
+def remembered(state: Path) -> str:
+    """The newest signed checkpoint in a state file, unverified, for those who only compare with it; empty
+    without one. A signer may be using the file.
+
+    Raises:
+        SetUpError: the file cannot be read.
+    """
+    return _read(state)
+
+
 def _lock(state: Path) -> int:
     """Held as long as this process lives: two signers with one memory could sign two histories."""
     try:

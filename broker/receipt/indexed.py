@@ -1,0 +1,79 @@
+"""What the store's columns say of a statement, told from the statement alone: ``fsck`` compares the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from broker.model import EntryKind, Target
+from broker.receipt.statement import FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """The members of a statement that are columns too, as the columns have them; "" for those it lacks."""
+
+    kind: EntryKind
+    recorded_at: datetime
+    consumer: str
+    consumer_uri: str
+    provider: str
+    dataset: str
+    purpose: str
+    verdict: str | None
+    request_id: str
+    answer_digest: bytes
+    """Empty when nothing was released."""
+    content: dict[str, Any]
+    """The whole statement."""
+
+    @property
+    def claims(self) -> bool:
+        """Whether it uses up its request id."""
+        return self.kind is EntryKind.EXCHANGE and bool(self.answer_digest)
+
+
+def indexed(statement: bytes) -> Indexed | None:
+    """What ``statement`` says of itself; None when it is no statement."""
+    try:
+        content = orjson.loads(statement)
+        if content["format"] != FORMAT:
+            return None
+        kind = EntryKind(content["kind"])
+        return Indexed(
+            kind=kind,
+            recorded_at=datetime.fromisoformat(content["recorded_at"]),
+            **(_stopped(content) if kind is EntryKind.EPOCH else _parties(content)),
+            verdict=content["decision"]["verdict"] if "decision" in content else None,
+            request_id=content.get("request_id", ""),
+            answer_digest=bytes.fromhex(content["outcome"]["digest"]) if "outcome" in content else b"",
+            content=content,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _parties(content: dict[str, Any]) -> dict[str, str]:
+    consumer = content.get("consumer", {"department": "", "uri": ""})
+    return {
+        "consumer": consumer["department"],
+        "consumer_uri": consumer["uri"],
+        **{name: content.get(name, "") for name in ("provider", "dataset", "purpose")},
+    }
+
+
+def _stopped(content: dict[str, Any]) -> dict[str, str]:
+    """An act upon the epoch is listed under what it suspends or lifts."""
+    suspension = content.get("suspension", {"target": Target.EVERYTHING, "name": ""})
+    stopped = {suspension["target"]: suspension["name"]}
+    dataset = stopped.get(Target.DATASET, "")
+    return {
+        "consumer": stopped.get(Target.CONSUMER, ""),
+        "consumer_uri": "",
+        "provider": dataset.partition(".")[0],
+        "dataset": dataset,
+        "purpose": stopped.get(Target.PURPOSE, ""),
+    }

@@ -1,0 +1,471 @@
+"""``fsck`` on real databases: a sound log is clean, and whatever is changed in it is named."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, create_engine, text
+from sqlmodel import SQLModel
+
+from broker.errors import VerificationFailed
+from broker.model import Entry, EntryKind, Epoch, Suspension, Target
+from broker.receipt.finding import row_name
+from broker.receipt.fsck import Fsck, open_fsck
+from broker.receipt.leaves import NO_HASH, judge
+from broker.receipt.log import append_alone
+from broker.receipt.memory import remembered
+from broker.receipt.merkle import EMPTY_ROOT, leaf_hash
+from broker.receipt.rebuild import Rebuilt, require_sound
+from broker.receipt.statement import epoch_act
+from broker.receipt.tiles import Tree
+from broker.store import open_store
+from broker.store.snapshot import open_snapshot
+
+LEAVES = 600
+"""Two full tiles of leaves and a part of one, and a tile above them."""
+ERASED = 9
+"""A leaf in a full tile whose statement was erased."""
+RETRIED, SUSPENDED, LIFTED = LEAVES - 4, LEAVES - 2, LEAVES - 1
+
+
+@dataclass
+class World:
+    """A log with a bit of everything, and what belongs to it."""
+
+    log: Any
+    engine: Engine
+
+    def check(self, memory: str | None = None) -> Fsck:
+        state = self.log.state
+        if memory is not None:
+            state = state.with_name("other.checkpoint")
+            state.write_text(memory)
+        with open_fsck(self.log.url, state, self.log.key) as check:
+            check.found = list(check.findings())  # type: ignore[attr-defined]
+            return check
+
+    def found(self) -> set[tuple[str, str, str]]:
+        return {(f.table, f.row, f.column) for f in self.check().found}  # type: ignore[attr-defined]
+
+    def execute(self, sql: str, **values: object) -> Any:
+        with self.engine.begin() as connection:
+            result = connection.execute(text(sql), values)
+            return result.mappings().all() if result.returns_rows else None
+
+    def row(self, table: str, where: str) -> dict[str, Any]:
+        (row,) = self.execute(f"SELECT * FROM {table} WHERE {where}")
+        return dict(row)
+
+    @contextmanager
+    def changed(self, table: str, where: str, column: str, value: object) -> Iterator[None]:
+        """One value of one row is another, for a while."""
+        row = self.row(table, where)
+        self.execute(f"UPDATE {table} SET {column} = :value WHERE {where}", value=value)
+        yield
+        self._put_back(table, where if column not in where else f"{column} = :new", row, new=value)
+
+    @contextmanager
+    def without(self, table: str, where: str) -> Iterator[None]:
+        """One row is not there, for a while."""
+        row = self.row(table, where)
+        self.execute(f"DELETE FROM {table} WHERE {where}")
+        yield
+        names = ", ".join(row)
+        self.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{n}' for n in row)})", **row)
+
+    def _put_back(self, table: str, where: str, row: dict[str, Any], **values: object) -> None:
+        columns = ", ".join(f"{name} = :{name}" for name in row)
+        changed = {name: value for name, value in values.items() if f":{name}" in where}
+        self.execute(f"UPDATE {table} SET {columns} WHERE {where}", **row, **changed)
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, broker_log: Callable[..., Any]
+) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("fsck")
+    url = f"sqlite:///{folder}/log.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("new_postgres_url")()
+    log = broker_log(url, folder)
+    log.fill(LEAVES - 6)
+    retried = log.exchange()
+    with log.running() as running:
+        running.append(retried)
+        running.append(replace(retried, statement=log.exchange().statement))
+        acts(url)
+        running.sign()
+    engine = create_engine(url)
+    world = World(log, engine)
+    world.execute(f"DELETE FROM statement WHERE leaf_index = {ERASED}")
+    yield world
+    engine.dispose()
+
+
+def acts(url: str) -> None:
+    """The epoch begins, something is suspended, and that is lifted."""
+    now = datetime.now(UTC)
+    suspension = Suspension(2, Target.DATASET, "tax.income", "leak", "li", now)
+    crl, bundle = b"-----BEGIN X509 CRL-----", b"share-bundle/v1\n"
+    epoch = Epoch(1, sha256(bundle).hexdigest(), 1, now)
+    with closing(open_store(url)) as store:
+        for number, act in enumerate(("begin", "suspend", "lift"), 1):
+            with store.append_transaction() as transaction:
+                tables = transaction.epochs
+                epoch = replace(epoch, sequence=number)
+                if act == "begin":
+                    tables.keep_bundle(epoch.bundle_hash, bundle)
+                    tables.keep_crl(1, crl)
+                    tables.begin(epoch)
+                else:
+                    tables.move(epoch)
+                    tables.suspend(suspension) if act == "suspend" else tables.lift(2, 3)
+                about = suspension if number > 1 else None
+                digest = sha256(crl).digest()
+                said = epoch_act(act, epoch, crl_digest=digest, actor="li", reason="leak", suspension=about)
+                stopped = {"provider": "tax", "dataset": "tax.income"} if about else {}
+                append_alone(transaction, store, Entry(EntryKind.EPOCH, said, now, **stopped))
+
+
+def test_a_sound_log_is_clean(world: World) -> None:
+    """Permits, refusals, a redelivery, acts, an erased statement: nothing of what a broker does is wrong."""
+    check = world.check()
+    assert check.found == []  # type: ignore[attr-defined]
+    assert (check.size, check.erased, check.signed) == (LEAVES, 1, LEAVES)
+    with closing(open_store(world.log.url)) as store:
+        assert check.root == Tree(LEAVES, store.tile).root()
+        kinds = [store.leaf(index).entry.kind for index in (0, RETRIED, SUSPENDED, LIFTED)]  # type: ignore[union-attr]
+    assert kinds == [EntryKind.GENESIS, EntryKind.REDELIVERED, EntryKind.EPOCH, EntryKind.EPOCH]
+
+
+# ── a changed value ──────────────────────────────────────────────────────────────────────────────
+
+PERMIT = 3
+"""A leaf whose statement claims its request id; its neighbour below is a refusal."""
+WHERE = {
+    "head": "id = 1",
+    "leaf": f"leaf_index = {PERMIT}",
+    "statement": f"leaf_index = {PERMIT}",
+    "tile": "level = 0 AND tile_index = 1",
+    "request": f"leaf_index = {PERMIT}",
+    "quota": "used > 0",
+    "epoch": "id = 1",
+    "bundle": "content IS NOT NULL",
+    "crl": "pem IS NOT NULL",
+    "suspension": "number = 2",
+}
+CANNOT_BE_CHECKED = {
+    ("head", "id"),  # the database allows no other value
+    ("epoch", "id"),
+    ("request", "request_mac"),  # stand in no other place
+    ("quota", "counter"),
+    ("quota", "used"),
+}
+COLUMNS = [(table.name, column.name) for table in SQLModel.metadata.sorted_tables for column in table.columns]
+
+
+def flip(value: object) -> object:
+    """The value with one bit, or one digit, changed."""
+    if isinstance(value, bytes):
+        middle = len(value) // 2
+        return value[:middle] + bytes([value[middle] ^ 4]) + value[middle + 1 :]
+    if isinstance(value, int):
+        return value ^ (1 << 40) if value > 1 << 40 else value ^ (1 << 20)
+    assert isinstance(value, str)
+    return value[:-1] + chr(ord(value[-1]) ^ 1)
+
+
+def key_name(table: str, row: dict[str, Any]) -> str:
+    return row_name({column.name: row[column.name] for column in SQLModel.metadata.tables[table].primary_key})
+
+
+@pytest.mark.parametrize(("table", "column"), sorted(set(COLUMNS) - CANNOT_BE_CHECKED))
+def test_a_flipped_bit_is_named_by_table_and_row(world: World, table: str, column: str) -> None:
+    """Whatever column of whatever table it hits; a flipped key makes one row too many, or one missing."""
+    where = WHERE[table]
+    before = world.row(table, where)
+    value = flip(before[column])
+    if (table, column) == ("tile", "level"):
+        value = 7
+    with world.changed(table, where, column, value):
+        found = world.found()
+        names = {key_name(table, before), key_name(table, {**before, column: value})}
+    assert {row for named, row, _ in found if named == table} & names, found
+    keys = {key.name for key in SQLModel.metadata.tables[table].primary_key}
+    if column not in keys:
+        assert {(t, r) for t, r, _ in found} <= {(table, key_name(table, before))} | {("", "")}, found
+    assert world.found() == set()
+
+
+def test_every_column_is_flipped() -> None:
+    """A new table or column is covered here, or said to be beyond checking."""
+    assert set(COLUMNS) >= CANNOT_BE_CHECKED
+    assert {table for table, _ in COLUMNS} == set(WHERE)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("leaf", "log_entry"), ("leaf", "kind"), ("leaf", "recorded_at"), ("tile", "hashes")],
+)
+def test_erasure_does_not_hide_what_is_changed(world: World, table: str, column: str) -> None:
+    """Without the statement, the tile above says whether leaf or tile is to be believed."""
+    if table == "leaf":
+        where = f"leaf_index = {ERASED}"
+        changed = world.changed(table, where, column, flip(world.row(table, where)[column]))
+        expected = ("leaf", f"leaf_index={ERASED}", column)
+    else:
+        hashes = bytearray(world.row("tile", "level = 0 AND tile_index = 0")["hashes"])
+        hashes[32 * ERASED] ^= 1
+        changed = world.changed("tile", "level = 0 AND tile_index = 0", "hashes", bytes(hashes))
+        expected = ("tile", "level=0 tile_index=0", "hashes")
+    with changed:
+        found = world.found()
+    # Of a tile that contradicts an erased leaf and the tile above it, nothing is left that could tell.
+    blamed = {expected} | ({("leaf", f"leaf_index={ERASED}", "log_entry")} if table == "tile" else set())
+    assert found == blamed
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "named"),
+    [
+        ("leaf", f"leaf_index = {PERMIT}", ("leaf", f"leaf_index={PERMIT}", "")),
+        ("leaf", f"leaf_index = {LIFTED}", ("leaf", f"leaf_index={LIFTED}", "")),
+        ("tile", "level = 0 AND tile_index = 0", ("tile", "level=0 tile_index=0", "hashes")),
+        ("tile", "level = 0 AND tile_index = 2", ("tile", "level=0 tile_index=2", "hashes")),
+        ("tile", "level = 1 AND tile_index = 0", ("tile", "level=1 tile_index=0", "hashes")),
+        ("head", "id = 1", ("head", "id=1", "size")),
+        ("statement", "leaf_index = 0", ("statement", "leaf_index=0", "content")),
+        ("epoch", "id = 1", ("epoch", "id=1", "")),
+        ("suspension", "number = 2", ("suspension", "number=2", "")),
+        ("crl", "number = '1'", ("crl", "number=1", "")),
+    ],
+)
+def test_a_missing_row_is_named(world: World, table: str, where: str, named: tuple[str, str, str]) -> None:
+    """A gap among the leaves, a lost tile, a lost head: what is left says what is gone."""
+    with world.without(table, where):
+        assert named in world.found()
+    assert world.found() == set()
+
+
+def test_a_used_request_id_that_is_forgotten_is_named(world: World) -> None:
+    """Without the row a retry would be released, and charged, as a first attempt."""
+    row = world.row("request", f"leaf_index = {PERMIT}")
+    with world.without("request", f"leaf_index = {PERMIT}"):
+        found = world.found()
+    name = row_name({"request_id": row["request_id"], "consumer_uri": row["consumer_uri"]})
+    assert found == {("request", name, "")}
+
+
+def test_damage_in_two_places_is_named_in_both(world: World) -> None:
+    """One finding does not end the search."""
+    first, second = (f"leaf_index = {index}" for index in (PERMIT, RETRIED))
+    with (
+        world.changed("statement", first, "content", b"{}"),
+        world.changed("leaf", second, "purpose", "other"),
+    ):
+        found = world.found()
+    assert found == {
+        ("statement", f"leaf_index={PERMIT}", "content"),
+        ("leaf", f"leaf_index={RETRIED}", "purpose"),
+    }
+
+
+def test_a_history_rewritten_with_all_its_hashes_contradicts_what_was_signed(world: World) -> None:
+    """Whoever changes statement, leaf and tiles alike is left with the signature over the old root."""
+    where = f"leaf_index = {LEAVES - 1}"
+    forged = world.row("statement", where)["content"].replace(b'"li"', b'"wu"')
+    entry = b"\x01" + sha256(forged).digest()
+    tile = world.row("tile", "level = 0 AND tile_index = 2")["hashes"]
+    with (
+        world.changed("statement", where, "content", forged),
+        world.changed("leaf", where, "log_entry", entry),
+        world.changed("tile", "level = 0 AND tile_index = 2", "hashes", tile[:-32] + leaf_hash(entry)),
+    ):
+        assert world.found() == {("", "", "")}
+
+
+def test_the_signers_memory_is_compared_and_must_be_the_logs(world: World, tmp_path: Path) -> None:
+    """A memory ahead of the database, or not signed by the trusted key, is wrong; none is not compared."""
+    check = world.check(memory="")
+    assert (check.found, check.signed) == ([], None)  # type: ignore[attr-defined]
+    memory = remembered(world.log.state)
+    (found,) = world.check(memory.replace("=\n\n", "A\n\n")).found  # type: ignore[attr-defined]
+    assert "cannot be trusted" in found.en
+    with world.changed("head", "id = 1", "size", LEAVES - 1):
+        assert ("head", "id=1", "size") in world.found()
+
+
+def test_runs_beside_a_log_that_grows(world: World) -> None:
+    """One snapshot: what is appended meanwhile is neither seen nor wrong."""
+    stop = threading.Event()
+    with world.log.running() as running:
+        size = running.size()
+
+        def append() -> None:
+            while not stop.is_set():
+                running.append(world.log.exchange())
+
+        threads = [threading.Thread(target=append) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            checks = [world.check() for _ in range(3)]
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    assert [check.found for check in checks] == [[], [], []]  # type: ignore[attr-defined]
+    assert size <= checks[0].size <= checks[2].size
+    assert checks[0].size < checks[2].size
+
+
+# ── SQLite's own ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory, broker_log: Callable[..., Any]) -> World:
+    folder = tmp_path_factory.mktemp("file")
+    log = broker_log(f"sqlite:///{folder}/log.db", folder)
+    log.fill(60)
+    with closing(sqlite3.connect(folder / "log.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return World(log, create_engine(log.url))
+
+
+@contextmanager
+def flipped(file: World, sought: bytes, bit: int = 1) -> Iterator[None]:
+    """One bit flipped in the file itself, where these bytes stand."""
+    path = Path(str(file.engine.url.database))
+    data = path.read_bytes()
+    place = data.index(sought)
+    path.write_bytes(data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :])
+    yield
+    path.write_bytes(data)
+
+
+def test_a_bit_flipped_on_disk_is_named(file: World) -> None:
+    """Not through SQL but in the file: the statement, the leaf's entry, and text that is then no UTF-8."""
+    statement = file.row("statement", "leaf_index = 5")["content"]
+    with flipped(file, statement[40:]):
+        assert ("statement", "leaf_index=5", "content") in file.found()
+    with flipped(file, file.row("leaf", "leaf_index = 5")["log_entry"]):
+        assert ("leaf", "leaf_index=5", "log_entry") in file.found()
+    with flipped(file, b"low_income_checkpermit", 0x80):
+        assert any(table == "leaf" and column == "purpose" for table, _, column in file.found())
+    assert file.found() == set()
+
+
+def test_an_index_that_contradicts_its_table_is_found(file: World) -> None:
+    """Receipts are listed by indexes; one that lies hides them, though every table is right."""
+    path = Path(str(file.engine.url.database))
+    with closing(sqlite3.connect(path)) as connection:
+        sql = "SELECT pageno FROM dbstat WHERE name = 'leaf_dataset' AND pagetype = 'leaf'"
+        try:
+            page = connection.execute(sql).fetchone()[0]
+        except sqlite3.OperationalError:
+            pytest.skip("this SQLite has no dbstat")
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    data = path.read_bytes()
+    place = data.index(b"civil_affairs.marriage", (page - 1) * size)
+    path.write_bytes(data[:place] + b"d" + data[place + 1 :])
+    try:
+        found = {(f.table, f.en.partition(":")[0]) for f in file.check().found}  # type: ignore[attr-defined]
+    finally:
+        path.write_bytes(data)
+    assert found == {("", "the SQLite file is damaged")}
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_wrong(file: World) -> None:
+    """A page of rubbish ends one check and not the others; what the driver says holds no value."""
+    path = Path(str(file.engine.url.database))
+    data = path.read_bytes()
+    place = data.index(file.row("statement", "leaf_index = 5")["content"]) // 4096 * 4096
+    path.write_bytes(data[:place] + os.urandom(4096) + data[place + 4096 :])
+    try:
+        found = file.check().found  # type: ignore[attr-defined]
+    finally:
+        path.write_bytes(data)
+    assert found
+    assert "990101" not in str(found)
+
+
+# ── the parts alone ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_three_witnesses_two_are_believed() -> None:
+    """Every way in which statement, entry and tile can agree or not, the tile believed or not."""
+    a, b = b"a" * 32, b"b" * 32
+    for told, own, stored, believed in product((a, b, None), (a, b), (a, b, None), (True, False)):
+        value, wrong = judge({"statement": told, "leaf": own, "tile": stored}, lambda: believed)  # noqa: B023
+        present = [hash_ for hash_ in (told, own, stored) if hash_]
+        most = {hash_ for hash_ in present if present.count(hash_) * 2 > len(present)}
+        if most:
+            assert {value} == most
+        elif stored and believed:
+            assert value == stored
+        else:
+            assert wrong == {"leaf", "tile" if stored else "statement"}
+        assert bool(wrong) == (len(set(present)) > 1)
+    assert judge({"statement": None, "leaf": None, "tile": None}, lambda: True) == (NO_HASH, set())
+    assert judge({"statement": None, "leaf": b"", "tile": a}, lambda: False) == (a, {"leaf"})
+
+
+@given(st.lists(st.integers(0, 700), max_size=4), st.lists(st.integers(0, 700), max_size=4))
+def test_a_rebuilt_tree_is_the_tree(chunks: list[int], sizes: list[int]) -> None:
+    """In whatever portions the leaves come: same root, same tiles, same roots on the way."""
+    hashes = [leaf_hash(number.to_bytes(2, "big")) for number in range(sum(chunks))]
+    rebuilt, tiles, start = Rebuilt(sizes), {}, 0
+    for chunk in chunks:
+        tiles.update(rebuilt.add(hashes[start : start + chunk]))
+        start += chunk
+    tiles.update(rebuilt.edge())
+    tree, expected = Tree(0, lambda level, index: b"").append(hashes)
+    assert tiles == expected
+    assert rebuilt.root() == tree.root()
+    assert {size for size in sizes if size <= len(hashes)} - {0} <= rebuilt.roots.keys()
+    for size, root in rebuilt.roots.items():
+        wanted, _ = Tree(0, lambda level, index: b"").append(hashes[:size])
+        assert root == (wanted.root() if size else EMPTY_ROOT)
+
+
+@pytest.mark.parametrize("table", ["leaf", "tile", "head"])
+def test_what_contradicts_itself_is_not_sound(world: World, table: str) -> None:
+    """Backup and restore stop at the first contradiction of the tree, and name its table."""
+    column = {"leaf": "log_entry", "tile": "hashes", "head": "size"}[table]
+    where = WHERE[table]
+    with (
+        world.changed(table, where, column, flip(world.row(table, where)[column])),
+        open_snapshot(world.log.url) as snapshot,
+        pytest.raises(VerificationFailed, match=r"table (leaf|tile) contradicts"),
+    ):
+        require_sound(snapshot)
+
+
+def test_a_sound_log_has_size_and_root(world: World) -> None:
+    """And every smaller signed size is compared on the way."""
+    with open_snapshot(world.log.url) as snapshot:
+        size, root = require_sound(snapshot)
+        with closing(open_store(world.log.url)) as store:
+            assert root == Tree(size, store.tile).root()
+
+
+def test_times_out_of_order_are_named_even_where_statements_are_gone(world: World) -> None:
+    """An erased leaf's time has no statement to be compared with, but it has neighbours."""
+    hour = timedelta(hours=1) // timedelta(microseconds=1)
+    time = world.row("leaf", f"leaf_index = {ERASED}")["recorded_at"]
+    for wrong in (time - hour, time + hour):
+        with world.changed("leaf", f"leaf_index = {ERASED}", "recorded_at", wrong):
+            assert world.found() == {("leaf", f"leaf_index={ERASED}", "recorded_at")}
