@@ -220,11 +220,13 @@ SENTENCES: dict[Reason, Sentence] = {
         "The broker's clock is behind its last receipt, so nothing is released; the administrator must set the clock.",
     ),
     Reason.SERVED_ELSEWHERE: Sentence(
-        "流式接口在同一服务的 {about} 端口，请改连该端口。", "Streams are served on port {about} of this broker; connect there."
+        "流式接口在同一服务的 {about} 端口，请改连该端口。",
+        "Streams are served on port {about} of this broker; connect there.",
     ),
     Reason.OVERLOADED: Sentence("服务繁忙，请稍后重试。", "The broker is busy; retry later."),
     Reason.DEADLINE_PASSED: Sentence(
-        "已超过调用方的时限，未返回任何数据。", "The caller's deadline passed, so nothing was released."
+        "时限内没有收到答复，可能已有存证，请用同一 request_id 重试。",
+        "No answer came within the deadline, though a receipt may exist; retry with the same request_id.",
     ),
     Reason.SHUTTING_DOWN: Sentence("服务正在重启，请重试。", "The broker is restarting; retry."),
     Reason.BROKER_UNREACHABLE: Sentence(
