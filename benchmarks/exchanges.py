@@ -66,7 +66,7 @@ def _compare(embedded: Embedded, workers: int) -> None:
             "p99 ms",
         ),
         rows,
-        "uvloop, pinned: bare grpc.aio and pinned synchronous echoes with as many processes, in the same run; "
+        "uvloop, pinned: bare grpc.aio and pinned synchronous echoes, as many processes, in the same run; "
         "the callers share the machine; p50 and p99 are the exchange's",
     )
 
