@@ -190,7 +190,9 @@ class Steps:
 
     @staticmethod
     def retry_in(seconds):
-        return error_details_pb2.RetryInfo(retry_delay=Duration(nanos=int(seconds * 1e9)))
+        return error_details_pb2.RetryInfo(
+            retry_delay=Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))
+        )
 
     @staticmethod
     def receipt(request, verdict, **more):

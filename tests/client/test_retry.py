@@ -93,11 +93,11 @@ def test_broker_that_names_a_wait_is_given_it(script, steps, caller, terms):
 
 def test_wait_beyond_the_deadline_is_not_waited(script, steps, caller, terms):
     """Who would be too late is told at once."""
-    broker = script(steps.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, steps.retry_in(0.9)))
+    broker = script(steps.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, steps.retry_in(30)))
     began = time.monotonic()
     with pytest.raises(Exhausted):
-        caller.exchange(broker.address, timeout=0.8, **terms)
-    assert time.monotonic() - began < 0.8
+        caller.exchange(broker.address, timeout=20, **terms)
+    assert time.monotonic() - began < 10
     assert len(broker.requests) == 1
 
 
@@ -107,7 +107,7 @@ def test_deadline_is_that_of_all_attempts(script, steps, caller, terms):
     began = time.monotonic()
     with pytest.raises(Unavailable) as failed:
         caller.exchange(broker.address, timeout=0.5, **terms)
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 5
     assert failed.value.reason is Reason.LOG_UNAVAILABLE
     assert failed.value.attempts == len(broker.requests) > 1
 
@@ -120,7 +120,7 @@ def test_silence_ends_at_the_deadline(script, steps, caller, terms):
     with pytest.raises(DeadlinePassed) as failed:
         caller.exchange(broker.address, timeout=0.5, **terms)
     end.set()
-    assert 0.4 < time.monotonic() - began < 1.5
+    assert 0.4 < time.monotonic() - began < 5
     assert failed.value.reason is Reason.DEADLINE_PASSED
     assert failed.value.attempts == 2
 
