@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.errors import SetUpError, VerificationFailed
 from broker.keys.authority import Authority
@@ -11,6 +12,7 @@ from broker.publish import MAX_TEXT, Order
 from broker.receipt.note import parse_checkpoint, verify_note
 from broker.receipt.statement import instant
 from broker.server.parts import begin_epoch, read_files
+from broker.settings import Policies
 from broker.store import migrate, open_store
 
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"
@@ -117,6 +119,24 @@ def test_newer_list_in_the_file_is_published_at_start_and_an_older_one_is_not(wo
         begin_epoch(world.settings, world.store, world.publisher)
         assert in_force(world).sequence == before.sequence + 1
     file.write_bytes(new)
+
+
+def test_draft_in_the_folder_is_told_of_and_not_published(world):
+    """Somebody may believe that what stands in the folder is in force; both languages say that it is not."""
+    before = in_force(world)
+    with capture_logs() as quiet:
+        begin_epoch(world.settings, world.store, world.publisher)
+    assert quiet == []
+    world.edit(MARRIAGE, LIMITS, "limits: {rows_per_call: 9}")
+    drafted = world.settings.model_copy(update={"policies": Policies(folder=world.policies)})
+    with capture_logs() as logs:
+        begin_epoch(drafted, world.store, world.publisher)
+    (warning,) = logs
+    assert warning["event"] == "draft_not_published"
+    assert "草稿" in warning["zh"]
+    assert "draft" in warning["en"]
+    assert warning["draft"] != warning["in_force"] == before.bundle_hash
+    assert in_force(world) == before
 
 
 @pytest.mark.parametrize(
