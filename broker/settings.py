@@ -6,6 +6,8 @@ folder of the settings file. An unknown setting is an error.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,11 +16,13 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from broker.errors import SetUpError
 
+PREFIX = "SHAREBROKER_"
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -156,7 +160,7 @@ class Settings(BaseSettings):
     """All settings of ``sharebroker serve``."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SHAREBROKER_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
     server: Server = Server()
@@ -186,10 +190,15 @@ def load_settings(file: Path) -> Settings:
     """Settings from ``file`` and the environment; the environment wins.
 
     Raises:
-        SetUpError: the file is missing, is no TOML, or holds a setting that is unknown or out of bounds.
+        SetUpError: the file is missing, is no TOML, or it or the environment holds a setting that is unknown
+            or out of bounds.
     """
     if not file.is_file():
         raise SetUpError(f"找不到配置文件 {file}。", f"Settings file {file} is missing.")
+    if unknown := ", ".join(_unknown_variables()):
+        raise SetUpError(
+            f"环境变量 {unknown} 不是配置项。", f"No such setting in the environment: {unknown}."
+        )
 
     class FromFile(Settings):
         @classmethod
@@ -212,7 +221,17 @@ def load_settings(file: Path) -> Settings:
         raise SetUpError(
             f"配置文件 {file} 有误：{wrong}", f"Settings file {file} is wrong: {wrong}"
         ) from None
+    except SettingsError as error:
+        raise SetUpError(f"环境变量有误：{error}", f"The environment is wrong: {error}") from None
     except ValueError as error:
         raise SetUpError(
             f"配置文件 {file} 不是有效的 TOML：{error}", f"Settings file {file} is no TOML: {error}"
         ) from None
+
+
+def _unknown_variables() -> Iterator[str]:
+    """Variables of the form ``SHAREBROKER_SECTION__SETTING`` whose section there is not."""
+    for name in os.environ:
+        section = name.upper().removeprefix(PREFIX).partition("__")[0].lower()
+        if name.upper().startswith(PREFIX) and "__" in name and section not in Settings.model_fields:
+            yield name

@@ -89,6 +89,8 @@ def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> 
         )
     if request.grant and not request.grant.startswith("grants/"):
         yield Violation("grant", "须形如 grants/名称", "must read grants/{grant}")
+    else:
+        yield from _text_violations("grant", request.grant)
     if request.purpose not in catalog.purposes:
         yield Violation(
             "application.purpose", "须为目录中的使用场景编号", "must be the id of a purpose in the catalog"
@@ -118,13 +120,18 @@ def _is_canonical_uuid(text: str) -> bool:
 def _text_violations(path: str, text: str) -> Iterator[Violation]:
     if len(text) > MAX_TEXT:
         yield Violation(path, f"不得超过 {MAX_TEXT} 个字符", f"must not exceed {MAX_TEXT} characters")
-    # "C" is every control, format, surrogate and unassigned character: invisible in a receipt, so refused.
-    elif text != text.strip() or any(unicodedata.category(c)[0] == "C" for c in text):
+    elif text != text.strip() or any(map(_is_invisible, text)):
         yield Violation(
             path,
             "不得含首尾空白或不可见字符",
             "must not begin or end with spaces or hold invisible characters",
         )
+
+
+def _is_invisible(character: str) -> bool:
+    """A control, format, private or unassigned character or a line separator: not to be seen in a receipt."""
+    category = unicodedata.category(character)
+    return category[0] == "C" or category in ("Zl", "Zp")
 
 
 def _list_violations(path: str, values: tuple[str, ...], most: int) -> Iterator[Violation]:

@@ -16,7 +16,7 @@ Address = Annotated[
 Folder = Annotated[
     Path,
     typer.Option(
-        "--identity", envvar="SHAREBROKER_IDENTITY", help="证书目录 / folder that `pki issue` wrote"
+        "--identity", envvar="SHAREBROKER_CREDENTIALS", help="证书目录 / folder that `pki issue` wrote"
     ),
 ]
 Trust = Annotated[
