@@ -27,7 +27,9 @@ Json = Annotated[bool, typer.Option("--json", help="机器可读输出 / print f
 
 def connect(address: str, folder: Path, trust: Path | None = None) -> Client:
     """A client under the identity in ``folder``."""
-    return Client(address, Credentials.load(folder), trust=read_trust(trust) if trust else None)
+    key = read_trust(trust) if trust else None
+    # A person at a terminal would rather be told at once than wait for retries.
+    return Client(address, Credentials.load(folder), trust=key, attempts=1)
 
 
 def read_trust(path: Path) -> VerifierKey:
