@@ -107,7 +107,7 @@ class CatalogServiceServicer:
     def ListDatasets(self, request, context):
         """Lists datasets with their fields, ordered by name.
 
-        Errors: INVALID_ARGUMENT for a page token that this method did not give.
+        Errors: INVALID_ARGUMENT for a malformed filter or a page token that this list did not give.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
