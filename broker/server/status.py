@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
@@ -25,6 +27,10 @@ CODES: dict[type[errors.BrokerError], grpc.StatusCode] = {
     errors.Failed: grpc.StatusCode.INTERNAL,
 }
 
+MOST_VIOLATION_BYTES = 4096
+"""gRPC clients take 8 KiB of metadata, in which these go as base64 beside the message and its reason; of more
+they report another error."""
+
 
 def code_of(error: errors.BrokerError) -> grpc.StatusCode:
     """The status code of ``error``."""
@@ -44,16 +50,21 @@ def to_status(error: errors.BrokerError) -> grpc.Status:
         ),
     )
     if isinstance(error, errors.MalformedRequest):
-        _add(
-            status,
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=f"{v.zh} / {v.en}")
-                    for v in error.violations
-                ]
-            ),
-        )
+        _add(status, _bad_request(error.violations))
     return rpc_status.to_status(status)
+
+
+def _bad_request(violations: Sequence[errors.Violation]) -> error_details_pb2.BadRequest:
+    """As many violations as a caller can receive, and how many more there are."""
+    bad, left = error_details_pb2.BadRequest(), MOST_VIOLATION_BYTES
+    for told, violation in enumerate(violations):
+        left -= len(f"{violation.field}{violation.zh}{violation.en}".encode()) + 16
+        if left < 0:
+            rest = len(violations) - told
+            bad.field_violations.add(description=f"另有 {rest} 处 / and {rest} more")
+            break
+        bad.field_violations.add(field=violation.field, description=f"{violation.zh} / {violation.en}")
+    return bad
 
 
 def unexpected() -> errors.Failed:
