@@ -97,6 +97,16 @@ class FileSource:
                 snapshot.newest[column] = _newest(snapshot.dataset, column)
             return snapshot.newest[column]
 
+    def columns(self) -> list[str]:
+        """The file's columns, the ``modified_column`` not among them.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        with self._failures():
+            names: list[str] = self._snapshot().dataset.schema.names
+            return [name for name in names if name != self._modified_column]
+
     def close(self) -> None:
         self._latest = None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -75,6 +75,16 @@ class SqlSource:
         )
         return newest_of(row[0] for row in self._all(statement, {}))
 
+    def columns(self) -> dict[str, str]:
+        """The table's columns, each with the comment that the database holds of it, or ``""``.
+
+        Raises:
+            SourceError: the table is not there, or cannot be read.
+        """
+        with self._failures():
+            found = sa.inspect(self._engine).get_columns(self._table.name, self._table.schema)
+            return {column["name"]: column.get("comment") or "" for column in found}
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -125,6 +135,18 @@ class SqlSource:
             return
         # Not chained: the driver's message may quote values.
         raise SourceError(f"{self._name}: {type(cause).__name__}") from None
+
+
+def table_names(options: Mapping[str, str], base: str) -> list[str]:
+    """The tables and views of a database. ``options`` are those of :class:`SqlSource` without ``table``.
+
+    Raises:
+        SourceError: it cannot be reached.
+    """
+    with closing(SqlSource({**options, "table": "-"}, base)) as database, database._failures():
+        inspector = sa.inspect(database._engine)
+        schema = options.get("schema")
+        return sorted([*inspector.get_table_names(schema), *inspector.get_view_names(schema)])
 
 
 def _select(table: sa.TableClause, query: Query, dialect: str) -> Statement:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from broker.cli import city, db, demo, epoch, init, maintenance, pki, receipt, serve
+from broker.cli import catalog, city, db, demo, epoch, init, maintenance, pki, receipt, serve
 from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(epoch.revocations, name="revocations")
 app.add_typer(epoch.suspend, name="suspend")
 app.add_typer(db.app, name="db")
 app.add_typer(city.app, name="city")
+app.add_typer(catalog.app, name="catalog")
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("backup")(maintenance.backup)
