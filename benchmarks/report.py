@@ -15,7 +15,9 @@ def show(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], not
         table.add_column(heading, justify="left" if number == 0 else "right")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    console.width = max(console.width, 110)  # a figure cut short is no figure
+    console.print(table)
 
 
 def percentile(times: Sequence[float], share: float) -> float:
