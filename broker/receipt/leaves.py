@@ -194,6 +194,9 @@ def wrong_in_claim(row: Row, said: Indexed) -> Iterator[str]:
 def judge(witnesses: Witnesses, tile_believed: Callable[[], bool]) -> tuple[bytes, set[str]]:
     """The leaf's hash as most witnesses have it, and those who have another. None is a witness that is not
     there, and empty one that is damaged. Undecided, all of them are wrong, unless the tile is believed."""
+    own = witnesses[ENTRY]
+    if own and own == witnesses[TILE] and witnesses[STATEMENT] in (own, None):
+        return own, set()
     present = {name: value for name, value in witnesses.items() if value is not None}
     values = [value for value in present.values() if value]
     agreed = next((value for value in values if values.count(value) > 1), b"")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from broker.errors import VerificationFailed
 from broker.receipt.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash
 from broker.receipt.note import Checkpoint
-from broker.receipt.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileKey, Tree
+from broker.receipt.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileCache, TileKey, Tree
 from broker.store.snapshot import Progress, Snapshot, no_progress
 
 
@@ -22,7 +22,7 @@ class Rebuilt:
         self.roots: dict[int, bytes] = {0: EMPTY_ROOT}
         """Size → root, of the sizes wanted that were reached and of the last one asked for."""
         self._wanted = sorted(sizes, reverse=True)
-        self._tree = Tree(0, _nothing_stored)
+        self._tree = Tree(0, _nothing_stored, TileCache(capacity=1))  # growing looks at the right edge only
         self._edge: dict[TileKey, bytes] = {}
 
     @property
