@@ -118,8 +118,8 @@ def revoke(
     revoked = Authority.open(folder).revoke(which, reason)
     for record in revoked:
         typer.echo(f"已吊销 / revoked  {record.serial_hex}  {record.spiffe_id}")
-    typer.echo(f"新吊销 {len(revoked)} 张；请把 {folder / CRL} 复制到各 broker。")
-    typer.echo(f"{len(revoked)} newly revoked; copy {folder / CRL} to every broker.")
+    typer.echo(f"新吊销 {len(revoked)} 张；运行 sharebroker revocations publish {folder / CRL} 后生效。")
+    typer.echo(f"{len(revoked)} newly revoked; `sharebroker revocations publish {folder / CRL}` enforces it.")
 
 
 @app.command("list")
@@ -145,8 +145,8 @@ def crl(
     pem = Authority.open(folder).crl(days)
     if out is not None:
         write_public_file(out, pem)
-    typer.echo(f"已发布吊销列表 {out or folder / CRL}，{days} 天内有效；过期后 broker 将停止放行。")
-    typer.echo(f"Published {out or folder / CRL}, good for {days} days; after that brokers release nothing.")
+    typer.echo(f"已生成吊销列表 {out or folder / CRL}，{days} 天内有效；revocations publish 后生效。")
+    typer.echo(f"Made {out or folder / CRL}, good for {days} days; put it in force by `revocations publish`.")
 
 
 _TITLES = {

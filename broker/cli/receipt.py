@@ -145,10 +145,12 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             ("类别", "kind", statement["kind"]),
             ("时间", "recorded", statement["recorded_at"]),
             ("日志", "origin", statement.get("origin", "")),
+            *_act(statement),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
     masks = statement["obligations"]["masks"]
+    said = [*decision["reasons"], *decision["missing"], *outcome.get("reasons", [])]
     counted = f"读 read {rows['read']}，坏 bad {rows['bad']}，放 released {rows['released']}" if rows else ""
     return [
         ("类别", "kind", statement["kind"]),
@@ -164,13 +166,30 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("经办人", "operator", statement["operator"]),
         ("结论", "verdict", VERDICT_TITLES[decision["verdict"]] if zh else decision["verdict"]),
         ("规则", "rules", ", ".join(decision["rules"])),
-        ("理由", "reasons", _reasons(decision["reasons"] + decision["missing"], zh)),
+        ("理由", "reasons", _reasons(said, zh)),
         ("脱敏", "masks", ", ".join(f"{name}: {m['operator']}@{m['version']}" for name, m in masks.items())),
         ("状态", "status", _status(outcome, zh)),
         ("数据时点", "as of", outcome.get("as_of") or ""),
         ("行数", "rows", counted),
         ("请求号", "request id", statement["request_id"]),
         ("策略包", "bundle", decision["bundle"]),
+        ("生效序号", "epoch", str(decision.get("epoch", ""))),
+    ]
+
+
+def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What moved the epoch; nothing for other statements."""
+    if "act" not in statement:
+        return []
+    suspension = statement.get("suspension", {})
+    return [
+        ("行为", "act", statement["act"]),
+        ("生效序号", "epoch", str(statement["epoch"])),
+        ("策略包", "bundle", statement["bundle"]),
+        ("吊销列表", "revocation list", statement["crl"]["number"]),
+        ("暂停", "suspension", " ".join(str(value) for value in suspension.values())),
+        ("决定者", "actor", statement["actor"]),
+        ("原因", "reason", statement["reason"]),
     ]
 
 

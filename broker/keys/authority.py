@@ -5,7 +5,7 @@
     ca.pem         root certificate; every broker and client gets a copy
     ca.key         its private key, mode 0600
     journal.jsonl  one line per certificate issued, certificate revoked and list published; only appended
-    crl.pem        the current revocation list; brokers get a copy whenever it changes
+    crl.pem        the current revocation list; published to the brokers whenever it changes
 """
 
 from __future__ import annotations
@@ -182,8 +182,8 @@ class Authority:
     def crl(self, days: int = DEFAULT_DAYS) -> bytes:
         """Publish a revocation list (PEM) under the next number, good for ``days``, as ``crl.pem``.
 
-        To be done again, and copied to the brokers, before the days are over: a broker without a current
-        list releases nothing.
+        To be done again, and put in force (``sharebroker revocations publish``), before the days are over:
+        brokers without a current list release nothing.
 
         Raises:
             SetUpError: ``days`` is out of bounds, or the folder cannot be written.

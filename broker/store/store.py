@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection, Executable, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Executable, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,7 +25,7 @@ from broker.store.tables import EPOCH, HEAD, LEAF, QUOTA, REQUEST, STATEMENT, TI
 log = structlog.get_logger("sharebroker.store")
 
 # Built once: SQLAlchemy then finds each compiled in its cache, and the drivers keep them prepared.
-_READ_HEAD = select(HEAD.c.size, HEAD.c.recorded_at, func.coalesce(EPOCH.c.sequence, 0)).join_from(
+_READ_HEAD = select(HEAD.c.size, HEAD.c.recorded_at, EPOCH.c.sequence).join_from(
     HEAD, EPOCH, HEAD.c.id == EPOCH.c.id, isouter=True
 )
 _READ_TILE = select(TILE.c.hashes).where(
@@ -181,7 +181,7 @@ class StoreTransaction:
 
 def _head(connection: Connection) -> Head:
     size, recorded_at, epoch = connection.execute(_READ_HEAD).one()
-    return Head(size, rows.instant(recorded_at), epoch)
+    return Head(size, rows.instant(recorded_at), epoch or 0)
 
 
 @contextmanager
