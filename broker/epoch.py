@@ -81,6 +81,8 @@ class Epochs:
         self._ca = ca
         self._lock = threading.Lock()
         self._known: InForce | None = None
+        """The last epoch that could be used; kept when a later one cannot: nothing may go back behind it."""
+        self._unusable = False
         self._looked = float("-inf")
         """When the last successful look began, by the monotonic clock."""
         self._tried = float("-inf")
@@ -100,7 +102,9 @@ class Epochs:
         if self._age() >= LOOK_EVERY:
             self._look()
         known = self._known
-        if known is None or self._age() > LONGEST_BLIND:
+        if known is None or self._unusable:
+            raise Unavailable(Reason.POLICY_UNUSABLE)
+        if self._age() > LONGEST_BLIND:
             raise Unavailable(Reason.LOG_UNAVAILABLE)
         return known
 
@@ -135,7 +139,7 @@ class Epochs:
         try:
             self._follow()
         except (SetUpError, VerificationFailed) as error:
-            self._known = None  # it is out of force, and there is nothing to put in its place
+            self._unusable = True  # what is known is out of force, and there is nothing to put in its place
             log.critical("policy_unusable", error=str(error))
             raise Unavailable(Reason.POLICY_UNUSABLE) from None
         finally:
@@ -147,7 +151,7 @@ class Epochs:
             began = time.monotonic()
             found = self._read()
             if self._known is not None and found.epoch == self._known.epoch:
-                self._looked = began
+                self._looked, self._unusable = began, False
                 return
             self._known = self._compiled(found)
             log.info("in_force", epoch=found.epoch.sequence, bundle=found.epoch.bundle_hash)
