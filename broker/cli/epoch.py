@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.errors import SetUpError, Unavailable
+from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.model import Epoch, Suspension, Target
 from broker.receipt.head import SignedHead
 from broker.receipt.signer import CheckpointSigner, socket_of
@@ -175,6 +175,11 @@ def _sign(settings: Settings, store: Store) -> None:
         try:
             head = SignedHead(store, signer)
             head.sign(head.tree(store.head().size))
+        except VerificationFailed as error:
+            # The act is in force all the same, which whoever stops something must not be left in doubt about.
+            typer.echo(
+                f"已生效，但日志头无法签名 / in force, but the head cannot be signed: {error}", err=True
+            )
         finally:
             signer.close()
 
