@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.log_key import load_log_key
@@ -236,6 +237,11 @@ class SignerServer(socketserver.ThreadingUnixStreamServer):
         os.umask(0o177)
         with _short(path) as address:
             super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A worker that died in mid-conversation is no news here; its supervisor sees to it."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def answer(self, question: bytes) -> bytes:
         """One line for one line.

@@ -130,7 +130,7 @@ def epoch_act(
 ) -> bytes:
     """The statement of an act that moved the epoch: what is in force from here on, who did it, and why.
 
-    ``act`` is ``begin``, ``policy``, ``revocations``, ``suspend`` or ``lift``; the last two name the suspension.
+    ``act`` is ``begin``, ``policy``, ``revocations``, ``suspend`` or ``lift``; the last two name it.
     """
     content: dict[str, object] = {
         "format": FORMAT,

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +30,7 @@ from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use
 from broker.server.parts import begin_epoch, ca_of, compiler, operators_of, publisher_of, sources_of
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
+from broker.server.signing import KeptSigner
 from broker.server.tls import server_credentials
 from broker.settings import Settings
 from broker.store.store import Store, open_store
@@ -43,6 +44,9 @@ from broker.v1 import (
 )
 
 log = structlog.get_logger("sharebroker.server")
+
+SIGNER_CHECK_SECONDS = 0.5
+"""How often a broker in one process looks whether its signer lives."""
 
 SERVICES = tuple(
     module.DESCRIPTOR.services_by_name[name].full_name
@@ -126,13 +130,16 @@ def serve(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    broker = start(settings)
-    try:
-        announce(settings, broker.port)
-        stop.wait()
-    finally:
-        log.info("draining", seconds=settings.server.drain_seconds)
-        broker.stop(settings.server.drain_seconds)
+    with closing(KeptSigner(settings)) as signer:
+        state = settings.path(settings.keys.signer_state)
+        broker = start(settings, Listening(settings.server.listen, signer_state=state))
+        try:
+            announce(settings, broker.port)
+            while not stop.wait(SIGNER_CHECK_SECONDS):
+                signer.revive()
+        finally:
+            log.info("draining", seconds=settings.server.drain_seconds)
+            broker.stop(settings.server.drain_seconds)
     log.info("stopped")
 
 

@@ -24,8 +24,8 @@ from typing import IO, Any, cast
 import structlog
 
 from broker.errors import SetUpError
-from broker.receipt.signer import spawn_signer
 from broker.server.listening import Kind, announce, port_of, reserve
+from broker.server.signing import KeptSigner
 from broker.settings import Settings
 
 log = structlog.get_logger("sharebroker.supervisor")
@@ -77,7 +77,6 @@ class Supervisor:
         """The worker that is to take over in the first of them."""
         self._stopping = False
         self._announced = False
-        self._signer: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -89,8 +88,8 @@ class Supervisor:
             server = self._settings.server
             self._held = closing.enter_context(reserve(server.listen))
             self._stream_held = closing.enter_context(reserve(server.stream_listen))
-            self._start_signer()
-            closing.callback(self._stop_signer)
+            self._signer = KeptSigner(self._settings)
+            closing.callback(self._signer.close)  # after the workers, who need signatures while they drain
             closing.enter_context(self._signals())
             closing.enter_context(self._status_socket())
             closing.callback(self._kill_workers)
@@ -120,9 +119,7 @@ class Supervisor:
                 slot.workers.remove(worker)
                 if not (worker.leaving or worker is self._successor or self._stopping):
                     self._mourn(slot, worker)
-        if self._signer is not None and self._signer.poll() is not None and not self._stopping:
-            log.error("signer died", code=self._signer.returncode)
-            self._start_signer()
+        self._signer.revive()
 
     def _mourn(self, slot: Slot, worker: Worker) -> None:
         lived = time.monotonic() - worker.started
@@ -190,17 +187,6 @@ class Supervisor:
             worker.ready = "port" in answer
 
         self._selector.register(output, selectors.EVENT_READ, hear)
-
-    def _start_signer(self) -> None:
-        keys, origin = self._settings.keys, self._settings.log.origin
-        path = self._settings.path
-        self._signer = spawn_signer(path(keys.log_key), path(keys.signer_state), origin)
-
-    def _stop_signer(self) -> None:
-        """After the workers, who still need signatures while they drain."""
-        if self._signer is not None and self._signer.stdin is not None:
-            self._signer.stdin.close()
-            self._signer.wait()
 
     def _stop_workers(self) -> None:
         self._stopping = True
@@ -276,7 +262,7 @@ class Supervisor:
             "pid": os.getpid(),
             "port": port_of(self._held),
             "stream_port": port_of(self._stream_held),
-            "signer": self._signer.pid if self._signer else None,
+            "signer": self._signer.pid,
             "workers": [
                 {
                     "pid": worker.process.pid,
