@@ -22,6 +22,13 @@ from broker.store.schema import migrate
 SETTINGS_FILE = "sharebroker.toml"
 WARNING = "DEVELOPMENT ONLY, NOT FOR SERVICE"
 """Stands in the root certificate: its key lies beside the broker, where a real authority's never does."""
+_NOTICE = """\
+仅供开发。此目录存有证书管理机构的私钥（ca.key）：谁拿到它，就能冒充任何部门。
+正式使用前，请在单独保管的机器上执行 sharebroker pki init，此处只留 ca.pem 和 crl.pem。
+
+DEVELOPMENT ONLY. The authority's private key (ca.key) lies here: whoever has it can pass as any department.
+Before real service run `sharebroker pki init` on a machine kept apart, and keep only ca.pem and crl.pem here.
+"""
 COUNTER = "counter"
 """Name of the one system that each department gets a certificate for."""
 
@@ -108,6 +115,7 @@ def _identities(home: Home, plan: Plan) -> None:
         authority.crl()
     else:
         authority = Authority.create(pki, plan.trust_domain, organisation=WARNING)
+        write_public_file(pki / "DEVELOPMENT-ONLY.txt", _NOTICE.encode())
     root = (pki / "ca.pem").read_bytes()
     issued = authority.issue_broker("embedded", ips=["127.0.0.1"], days=plan.days)
     _write_identity(pki / "broker", issued, root)

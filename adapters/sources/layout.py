@@ -42,8 +42,10 @@ _APOSTROPHES = "'’‘`＇"
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _OF_DATES = dict.fromkeys(map(ord, "年月日时分秒"))
 _PROTECTED = re.compile(r'="([^"]*)"')
-UNTIDY = f'^[{_STRAY}{_APOSTROPHES}]|[{_STRAY}]$|[\uff01-\uff5e\u3000]|^="'
+_SPECIAL = '[\uff01-\uff5e\u3000]|="'
+UNTIDY = f"^[{_STRAY}{_APOSTROPHES}]|[{_STRAY}]$|{_SPECIAL}"
 """RE2: texts that :func:`tidied` may change."""
+_LEADING = f"^[{_APOSTROPHES}][{_STRAY}]*"
 _TOTAL = re.compile(
     r"(?:本页|本月|本年|全市|全县|全区)?(?:合|总|小|共|累)计[:：]?(?:.{0,20}(?:人|户|条|元))?"
 )
@@ -193,11 +195,15 @@ def _tidied(part: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _tidy(column: pa.Array) -> pa.Array:
+    """:func:`tidied` for each cell: all at once where only blanks and an apostrophe go, else one by one."""
     untidy = pc.fill_null(pc.match_substring_regex(column, UNTIDY), False)
     if not untidy.true_count:
         return column
-    texts = [tidied(text) for text in column.filter(untidy).to_pylist()]
-    return pc.replace_with_mask(column, untidy, pa.array(texts, pa.string()))
+    trimmed = pc.replace_substring_regex(pc.utf8_trim(column, _STRAY), _LEADING, "")
+    tidy = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+    special = pc.fill_null(pc.match_substring_regex(column, _SPECIAL), False)
+    texts = [tidied(text) for text in column.filter(special).to_pylist()]
+    return pc.replace_with_mask(tidy, special, pa.array(texts, pa.string()))
 
 
 def _without_footer(table: pa.Table) -> pa.Table:

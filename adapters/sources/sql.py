@@ -133,8 +133,9 @@ class SqlSource:
             cause = error  # the driver cannot send a subject: a NUL, a lone surrogate
         else:
             return
-        # Not chained: the driver's message may quote values.
-        raise SourceError(f"{self._name}: {type(cause).__name__}") from None
+        # Not chained: the driver's message may quote values. MySQL's begins with a number that explains it.
+        code = next((f" {argument}" for argument in cause.args[:1] if isinstance(argument, int)), "")
+        raise SourceError(f"{self._name}: {type(cause).__name__}{code}") from None
 
 
 def table_names(options: Mapping[str, str], base: str) -> list[str]:
@@ -143,7 +144,7 @@ def table_names(options: Mapping[str, str], base: str) -> list[str]:
     Raises:
         SourceError: it cannot be reached.
     """
-    with closing(SqlSource({**options, "table": "-"}, base)) as database, database._failures():
+    with closing(SqlSource({**options, "table": "database"}, base)) as database, database._failures():
         inspector = sa.inspect(database._engine)
         schema = options.get("schema")
         return sorted([*inspector.get_table_names(schema), *inspector.get_view_names(schema)])

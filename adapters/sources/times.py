@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 CANDIDATES = 16
 """How many of the greatest values to look at: a garbled one sorts last but must not hide the true newest."""
 
-_SPELLED = r"^([0-9]{4}) ?[-/.年] ?([0-9]{1,2}) ?[-/.月] ?([0-9]{1,2})(?:日|号)?(?:[ T]?$|[ T] ?(.+)$)"
+_SPELLED = (
+    r"^([0-9]{4}) ?[-/.年] ?([0-9]{1,2}) ?[-/.月] ?([0-9]{1,2})(?: ?[日号])?(?:[ T]?$|[ T] ?([0-9].*)$)"
+)
 _SPELLED_HOUR = r"^(.{10} )([0-9]:)"
 
 

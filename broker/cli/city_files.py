@@ -74,7 +74,7 @@ fields to be opened.
 
 ```yaml
 format: share-policy/v1
-id: {department}-001          # 策略编号，全市不重复 · unique
+id: {policy}-001          # 策略编号，全市不重复 · unique
 owner: {department}           # 只能是提供数据的部门 · the provider
 rules:
   - id: eligibility-check
@@ -108,7 +108,9 @@ def city_files(city: str, title: str, region: str, departments: Mapping[str, str
             for number, name in enumerate(others, 1)
         ),
         "catalog/README.md": _CATALOG_README.format(department=first),
-        "sharing/README.md": _SHARING_README.format(department=first, consumer=last),
+        "sharing/README.md": _SHARING_README.format(
+            department=first, policy=first.replace("_", "-"), consumer=last
+        ),
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.importing.survey import Column, Roles
-from broker.importing.vocabulary import MASKS, Care
+from broker.importing.vocabulary import MASKS, YAML_WORDS, Care
 from broker.model import FieldType
 
 _PLAIN = re.compile(r"[A-Za-z_\u4e00-\u9fff][A-Za-z0-9_\u4e00-\u9fff]*")
@@ -23,7 +23,6 @@ _MASKS_OF: Mapping[str, tuple[FieldType, ...]] = {
     "year": (FieldType.DATE, FieldType.TIMESTAMP),
     "predicate": (FieldType.INTEGER, FieldType.DECIMAL),
 }
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "all"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def dataset_text(
 
 def scalar(text: str) -> str:
     """``text`` as it is written in YAML, also inside braces."""
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
+    plain = _PLAIN.fullmatch(text) and text.lower() not in YAML_WORDS
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 

@@ -165,7 +165,7 @@ def _identifying(columns: Sequence[Column]) -> list[Column]:
 
 def _dates_rows(column: Column) -> bool:
     is_time = column.guess.type in (FieldType.DATE, FieldType.TIMESTAMP)
-    return is_time and column.word.field == "updated_at" and column.count.empty * 2 < column.count.values
+    return is_time and column.word.field == "updated_at" and column.count.empty * 2 <= column.count.values
 
 
 def _named(columns: Sequence[Column], name: str) -> Column:

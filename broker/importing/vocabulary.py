@@ -21,10 +21,15 @@ class Care(IntEnum):
     SENSITIVE = 3
 
     def level(self, levels: Collection[str]) -> str:
-        """The corresponding one of ``levels``, which ascend: the two highest are for persons."""
+        """The corresponding one of ``levels``, which ascend.
+
+        Persons get the two highest of three and more, or the higher of two.
+        """
         ordered = tuple(levels)
-        at = {Care.PUBLIC: 0, Care.INTERNAL: 1, Care.PERSONAL: len(ordered) - 2}.get(self, len(ordered) - 1)
-        return ordered[max(0, min(at, len(ordered) - 1))]
+        highest = len(ordered) - 1
+        personal = highest - 1 if highest > 1 else highest
+        internal = min(1, personal) if highest > 1 else 0
+        return ordered[(0, internal, personal, highest)[self]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ _WORDS: tuple[tuple[str, Word], ...] = (
         Word("updated_at", Care.PUBLIC, "", DATE),
     ),
     ("序号|行号|^xh$|^seq|^row", Word("row_no", Care.PUBLIC)),
-    ("^是否|^有无|^sf(?!z)|^is_|^has_|flag$", Word("flag", Care.PERSONAL, "", TRUTH)),
+    ("^是否|^有无|^sf(?!z(?:h|j|$))|^is_|^has_|flag$", Word("flag", Care.PERSONAL, "", TRUTH)),
     (
         "疾病|病种|病历|诊断|残疾|健康|血型|体检|遗传|传染|disease|diagnos|disab|health",
         Word("health", Care.SENSITIVE, "{redact: {}}"),
@@ -124,6 +129,8 @@ MASKS = {word.format: word.mask for _, word in reversed(_WORDS) if word.format a
 """The usual mask by what the values are."""
 _COMPILED = tuple((re.compile(pattern), word) for pattern, word in _WORDS)
 UNKNOWN = Word("", Care.PERSONAL)
+YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+"""Texts that some reader of YAML takes for something else."""
 
 _PARTIES = (
     ("男方|丈夫|^nan_", "husband"),
@@ -161,6 +168,8 @@ def field_id(column: str, number: int, word: Word, taken: Collection[str]) -> st
     else:
         party = next((party for pattern, party in _WHOSE if pattern.search(column)), "")
         base = "_".join(part for part in (party, word.field) if part) if word.field else f"field_{number}"
+    if base in YAML_WORDS:
+        base = f"field_{base}"
     free, repeat = base, 1
     while free in taken:
         repeat += 1

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -134,3 +134,61 @@ def test_options_are_strict(tmp_path: Path, options: dict[str, str]) -> None:
     (tmp_path / "there.csv").write_text("id\n")
     with pytest.raises(SourceError):
         FileSource(options, str(tmp_path))
+
+
+ID = "990101189901010015"
+
+
+def test_an_untidy_file_is_read_by_its_options(tmp_path: Path) -> None:
+    """Header in the third row, full-width digits, a blank row and a total: found by the plain id."""
+    wide = ID.translate({ord(c): ord(c) + 0xFEE0 for c in "0123456789"})
+    content = f"登记表,\n\nid,v\n{wide},甲\n,\n'1,乙\n合计,2\n".encode("gb18030")
+    options = {"encoding": "gb18030", "header_row": "3", "tidy": "true", "skip_totals": "true"}
+    source = csv_source(tmp_path, content, **options)
+    assert source.columns() == ["id", "v"]
+    assert read(source, ALL) == [{"id": ID, "v": "甲"}, {"id": "1", "v": "乙"}]
+    assert read(source, Query({"v": "v"}, ("id",), (ID,))) == [{"v": "甲"}]
+
+
+def test_a_row_that_does_not_fit_its_header(tmp_path: Path) -> None:
+    """More cells than names: an error without a word of the file, instead of values in the wrong columns."""
+    source = csv_source(tmp_path, "id,v\n1,2\n1,secret,3\n", header_row="1")
+    with pytest.raises(SourceError, match=r"^register\.csv: row 3 has more cells than the header has names$"):
+        read(source, ALL)
+
+
+def test_rounded_ids_are_found_by_whoever_they_may_be(tmp_path: Path) -> None:
+    """The row comes as it is, so the answer about that person is doubtful and not "none"."""
+    source = csv_source(tmp_path, f"id,v\n{ID},1\n9.90101E+17,2\n9.90101E+17,3\n")
+    assert [row["id"] for row in read(source, Query({"id": "id"}, ("id",), (ID,)))] == [ID, "9.90101E+17"]
+    other = Query({"id": "id"}, ("id",), ("990101200001010013",))
+    assert [row["id"] for row in read(source, other)] == ["9.90101E+17"]  # one is enough to doubt
+    assert read(source, Query({"id": "id"}, ("id",), ("990201200001010013", "99010118990101004X"))) == []
+
+
+@pytest.mark.parametrize("resident", [files.MOST_RESIDENT_BYTES, 0], ids=["kept", "scanned"])
+def test_the_files_own_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resident: int) -> None:
+    """``modified_column`` dates every row, kept or scanned, ordered or not, and a replaced file anew."""
+    monkeypatch.setattr(files, "MOST_RESIDENT_BYTES", resident)
+    source = csv_source(tmp_path, "id,v\n1,a\n2,b\n", modified_column="t")
+    assert source.columns() == ["id", "v"]
+    for moment in (1_767_225_600, 1_767_312_000):
+        os.utime(tmp_path / "register.csv", (moment, moment))
+        expected = datetime.fromtimestamp(moment, UTC)
+        for query in (
+            Query({"t": "t", "v": "v"}, ("id",), ("2",)),
+            Query({"t": "t", "v": "v"}, ("id",), ("2",), order_by=("v",)),
+            Query({"t": "t", "v": "v"}, (), (), (("id", "2"),)),
+        ):
+            assert read(source, query) == [{"t": expected, "v": "b"}]
+        assert source.newest("t") == expected
+    taken = csv_source(tmp_path, "id,v\n1,a\n", modified_column="v")
+    if resident:
+        with pytest.raises(SourceError, match="is a column of the file already"):
+            read(taken, ALL)
+
+
+def test_the_newest_of_dates_as_people_write_them(tmp_path: Path) -> None:
+    """Neither a missing zero nor another spelling hides the newest."""
+    source = csv_source(tmp_path, "id,v\n1,2026/9/30\n2,2026年10月1日\n3,2026-2-28 8:00\n4,26/12/31\n")
+    assert source.newest("v") == datetime(2026, 10, 1)

@@ -84,6 +84,8 @@ def test_tidying_looks_at_every_cell_that_it_would_change(text: str) -> None:
     once = tidied(text)
     looked_at = bool(pc.match_substring_regex(pa.array([text]), UNTIDY)[0].as_py())
     assert looked_at or once == (text or None)
+    (column,) = table_of([["a", "b"], [text or None, "x"]], Layout(tidy=True), "f").select(["a"]).columns
+    assert column.to_pylist() == [once]
     assert once is None or re.match(r"['’‘`＇=]", once) or tidied(once) == once
 
 
