@@ -215,7 +215,7 @@ class _Snapshot:
 class _Index:
     """Row numbers in the order of one column's text; finding one is a binary search, 8 bytes a row.
 
-    Where a spreadsheet has rounded a number (``1.10101199001011E+17``) its row is found by every number that
+    Where a spreadsheet has rounded a number (``9.90101199001011E+17``) its row is found by every number that
     it may have been: without that row the answer would be that there is none.
     """
 

@@ -2,7 +2,7 @@
 
 What a cell shows is not what it holds. A cell is taken for what it holds, in the plainest writing: dates in
 ISO 8601, truths as ``true`` and ``false``, numbers with the 15 significant digits that Excel keeps. A longer
-number has lost its last digits, so it stays in exponent form, ``1.10101199001011e+17``: written out it would
+number has lost its last digits, so it stays in exponent form, ``9.90101199001011e+17``: written out it would
 look like somebody's number and be another's.
 """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -79,33 +81,55 @@ def run(embedded: Embedded, bundle: Bundle) -> Report:
 
 @contextmanager
 def broker_process(embedded: Embedded) -> Iterator[str]:
-    """A broker in a process of its own, for as long as the block runs; gives its address.
+    """A broker in a process of its own, for as long as the block runs and this process lives; gives its address.
 
     Raises:
-        SetUpError: it did not start; its own message says why.
+        SetUpError: it did not start, with what it said itself; or another demo uses the folder.
     """
-    port_file = embedded.folder / "broker.port"
-    port_file.unlink(missing_ok=True)
-    with (embedded.folder / "broker.log").open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "broker.cli", "serve", "--config", str(embedded.settings)], stderr=output
-        )
+    port_file, log = embedded.folder / "broker.port", embedded.folder / "broker.log"
+    serve = [sys.executable, "-m", "broker.cli", "serve", "--config", str(embedded.settings)]
+    with _alone_in(embedded.folder):
+        before = _written(port_file)  # never removed: it may be that of a broker which is running
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "broker.demo.leash", *serve], stdin=subprocess.PIPE, stderr=output
+            )
+        try:
+            yield f"127.0.0.1:{_port(process, port_file, before, log)}"
+        finally:
+            process.communicate()  # the end of its input is what it stops at
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    held = os.open(folder, os.O_RDONLY)
     try:
-        yield f"127.0.0.1:{_port(process, port_file, embedded.folder / 'broker.log')}"
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise SetUpError(
+            f"另一个演示正在使用 {folder}，请等它结束，或用 --folder 另选目录。",
+            f"Another demo is using {folder}; wait for it, or choose another --folder.",
+        ) from None
     finally:
-        process.terminate()
-        process.wait()
+        os.close(held)
 
 
-def _port(process: subprocess.Popen[bytes], port_file: Path, log: Path) -> int:
+def _written(file: Path) -> int | None:
+    return file.stat().st_mtime_ns if file.exists() else None
+
+
+def _port(process: subprocess.Popen[bytes], port_file: Path, before: int | None, log: Path) -> int:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        if port_file.exists() and (text := port_file.read_text().strip()):
+        if _written(port_file) != before and (text := port_file.read_text().strip()):
             return int(text)
         time.sleep(0.02)
-    raise SetUpError(
-        f"服务未能启动，原因见 {log} 末尾。", f"The broker did not start; the end of {log} says why."
-    )
+    said = [line for line in log.read_text("utf-8", errors="replace").splitlines() if line]
+    zh, en = (
+        said[-2:] if process.poll() == 2 else ("", "")
+    )  # two lines, as of every command that cannot start
+    raise SetUpError(f"服务未能启动，日志在 {log}。{zh}", f"The broker did not start; its log is {log}. {en}")
 
 
 def _scenario(embedded: Embedded, bundle: Bundle, address: str, scenario: Scenario) -> Iterator[Told]:

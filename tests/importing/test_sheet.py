@@ -52,7 +52,7 @@ def test_headers(head: list[Row], rows: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [[], [[]], [[ID, "1"]], [["1", "2"], ["3", "4"]], [["2026/1/3", "13800138000"]], [["是", "男"]]],
+    [[], [[]], [[ID, "1"]], [["1", "2"], ["3", "4"]], [["2026/1/3", "15400000001"]], [["是", "男"]]],
     ids=str,
 )
 def test_no_header(head: list[Row]) -> None:
