@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 ##@ Run
 demo: .venv/run.stamp ## Set everything up, run both scenarios, verify the receipts
-	$(BIN)/sharebroker demo $(ARGS)
+	@$(BIN)/sharebroker demo $(ARGS)
 
 ##@ Develop
 test: .venv/dev.stamp ## Run all tests, on SQLite and on a real PostgreSQL
