@@ -81,7 +81,7 @@ def run(embedded: Embedded, bundle: Bundle) -> Report:
 
 @contextmanager
 def broker_process(embedded: Embedded) -> Iterator[str]:
-    """A broker in a process of its own, for as long as the block runs and this process lives; gives its address.
+    """A broker in a process of its own, while the block runs and this process lives; gives its address.
 
     Raises:
         SetUpError: it did not start, with what it said itself; or another demo uses the folder.
