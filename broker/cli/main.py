@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import NoReturn
 
@@ -42,6 +43,9 @@ def main() -> NoReturn:
     Exit codes: 0 done, 1 the broker refused or could not be reached, 2 something must be set up or given
     differently, 3 a proof or signature does not hold.
     """
+    for stream in (sys.stdout, sys.stderr):  # in a terminal of GBK or ASCII: a question mark, not a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except SetUpError as error:
@@ -56,6 +60,9 @@ def main() -> NoReturn:
     except BrokerError as error:
         said = error.sentence
         _fail(EXIT_REFUSED, said.zh, f"{said.en} ({error.reason})")
+    except OSError as error:
+        about = f"{error.filename or ''}（{error.strerror}）", f"{error.filename or ''} ({error.strerror})"
+        _fail(EXIT_SET_UP, f"文件或目录无法使用：{about[0]}", f"A file or folder cannot be used: {about[1]}")
     except KeyboardInterrupt:
         _fail(130, "已中断。", "Interrupted.")
     sys.exit(0)

@@ -12,10 +12,11 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from broker.cli.connection import Address, Folder, Json, Trust, connect, read_trust
 from broker.client import export_receipt, parse_receipt, verify_receipt
-from broker.errors import SetUpError
+from broker.errors import SetUpError, VerificationFailed
 from broker.model import Receipt, Verdict
 from broker.reasons import Reason, sentence
 
@@ -25,7 +26,12 @@ app = typer.Typer(
 
 Lang = StrEnum("Lang", ["zh", "en"])
 Language = Annotated[Lang, typer.Option("--lang", help="语言 / language")]
-VERDICT_TITLES = {"permit": "同意", "deny": "不同意", "review": "转审核", "needs_supplement": "待补正"}
+VERDICT_TITLES = {"permit": "同意", "deny": "不同意", "review": "转人工审核", "needs_supplement": "待补正"}
+_ROWS_ZH, _ROWS_EN = (
+    "读出 {read}，不合格 {bad}，提供 {released}",
+    "read {read}, bad {bad}, released {released}",
+)
+_NO_STATEMENT = VerificationFailed("存证内容格式不符 / statement: not of the documented form")
 STATUS_TITLES = {"found": "有", "none": "无", "doubtful": "存疑", "stale": "过期"}
 
 
@@ -67,7 +73,7 @@ def list_receipts(
             if as_json:
                 _print_json({"leaf_index": receipt.leaf_index, "statement": statement})
             else:
-                table.add_row(str(receipt.leaf_index), *_row(statement))
+                table.add_row(str(receipt.leaf_index), *map(Text, _row(statement)))
     if not as_json:
         Console().print(table)
 
@@ -80,13 +86,17 @@ def show(
 ) -> None:
     """显示一份导出的回执（不验证） / show an exported receipt, unverified."""
     receipt = _read(file)
-    statement = orjson.loads(receipt.statement)
+    statement = _statement(receipt)
     if as_json:
         _print_json(
             {"leaf_index": receipt.leaf_index, "tree_size": receipt.tree_size, "statement": statement}
         )
         return
-    Console().print(describe(receipt.leaf_index, statement, lang))
+    try:
+        described = describe(receipt.leaf_index, statement, lang)
+    except (AttributeError, KeyError, TypeError, ValueError):  # nobody has verified what is in the file
+        raise _NO_STATEMENT from None
+    Console().print(described)
 
 
 @app.command()
@@ -133,9 +143,11 @@ def describe(leaf_index: int, statement: dict[str, Any], lang: Lang) -> Table:
     """A statement as a table of two columns for people."""
     zh = lang is Lang.zh
     table = Table(title=f"存证回执 {leaf_index}" if zh else f"Receipt {leaf_index}", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # a hash cut short is no hash
     for label_zh, label_en, value in _lines(statement, zh):
         if value:
-            table.add_row(label_zh if zh else label_en, value)
+            table.add_row(label_zh if zh else label_en, Text(value))  # text, whatever brackets it holds
     return table
 
 
@@ -151,7 +163,7 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
     rows = outcome.get("rows", {})
     masks = statement["obligations"]["masks"]
     said = [*decision["reasons"], *decision["missing"], *outcome.get("reasons", [])]
-    counted = f"读 read {rows['read']}，坏 bad {rows['bad']}，放 released {rows['released']}" if rows else ""
+    counted = (_ROWS_ZH if zh else _ROWS_EN).format_map(rows) if rows else ""
     return [
         ("类别", "kind", statement["kind"]),
         ("时间", "recorded", statement["recorded_at"]),
@@ -222,6 +234,16 @@ def _read(file: Path) -> Receipt:
         return parse_receipt(file.read_bytes().removesuffix(b"\n"))
     except OSError:
         raise SetUpError(f"无法读取回执文件 {file}。", f"The receipt {file} cannot be read.") from None
+
+
+def _statement(receipt: Receipt) -> dict[str, Any]:
+    try:
+        statement = orjson.loads(receipt.statement)
+    except orjson.JSONDecodeError:
+        raise _NO_STATEMENT from None
+    if not isinstance(statement, dict):
+        raise _NO_STATEMENT
+    return statement
 
 
 def _print_json(value: object) -> None:

@@ -1,0 +1,96 @@
+"""``sharebroker receipt show`` on whatever a file holds; and no traceback about files and terminals."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from broker.cli.receipt import app
+from broker.client import export_receipt
+from broker.errors import VerificationFailed
+from broker.model import Receipt
+
+STATEMENT = {
+    "kind": "exchange",
+    "recorded_at": "2026-01-31T08:00:00.000000Z",
+    "consumer": {"department": "tax", "uri": "spiffe://xinghe/department/tax/system/counter"},
+    "provider": "civil_affairs",
+    "dataset": "civil_affairs.marriage",
+    "fields": ["status"],
+    "purpose": "housing_fund_audit",
+    "legal_basis": "",
+    "service_item": "",
+    "case_no": "GJJ-1",
+    "operator": "GJJ-0001",
+    "obligations": {"masks": {}},
+    "decision": {"verdict": "review", "rules": [], "reasons": [], "missing": [], "bundle": "ab" * 32},
+    "outcome": {"status": "found", "rows": {"read": 3, "bad": 1, "released": 2}},
+    "request_id": "1",
+}
+
+
+@pytest.fixture
+def receipt_file(tmp_path):
+    """Writes a receipt with that text for a statement; gives the file."""
+
+    def write(statement):
+        exported = export_receipt(Receipt(statement.encode(), 7, 8, (), "a\n8\nb\n\n— a b\n"))
+        (tmp_path / "receipt.json").write_bytes(exported)
+        return tmp_path / "receipt.json"
+
+    return write
+
+
+def show(file, *options):
+    return CliRunner().invoke(app, ["show", str(file), *options], terminal_width=80)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["", "x", "null", "[]", "{}", '{"decision": 1}', json.dumps(STATEMENT).replace("review", "maybe")],
+)
+def test_statement_of_another_form(receipt_file, statement):
+    """Whatever stands in place of a statement, it is a receipt that does not hold, not a traceback."""
+    assert isinstance(show(receipt_file(statement)).exception, VerificationFailed)
+
+
+def test_brackets_are_text(receipt_file):
+    """A case number may look like the terminal library's markup; it is shown as it is."""
+    file = receipt_file(json.dumps(STATEMENT | {"case_no": "[/x] [red]1"}))
+    assert "[/x] [red]1" in show(file).output
+
+
+def test_one_language_at_a_time(receipt_file):
+    """In the words of the glossary, Chinese or English and not both, and no hash is cut short."""
+    file = receipt_file(json.dumps(STATEMENT))
+    zh, en = show(file).output, show(file, "--lang", "en").output
+    assert "读出 3，不合格 1，提供 2" in zh
+    assert "转人工审核" in zh
+    assert "read 3, bad 1, released 2" in en
+    assert "读" not in en
+    assert "…" not in zh + en
+
+
+def sharebroker(*arguments, **environment):
+    command = [sys.executable, "-m", "broker.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, env=environment or None)
+
+
+def test_unusable_folder(tmp_path):
+    """A file where a folder should be is said in two lines, exit code 2."""
+    (tmp_path / "file").write_text("")
+    done = sharebroker("demo", "--folder", tmp_path / "file", "--json")
+    zh, en = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert "文件或目录无法使用" in zh
+    assert f"{tmp_path / 'file'} (File exists)" in en
+
+
+def test_terminal_without_the_character(receipt_file):
+    """A terminal of GBK or ASCII shows a question mark where it has no character."""
+    file = receipt_file(json.dumps(STATEMENT | {"case_no": "✔"}))
+    done = sharebroker("receipt", "show", file, PYTHONIOENCODING="gbk")
+    assert done.returncode == 0
+    assert "办件编号" in done.stdout.decode("gbk")
