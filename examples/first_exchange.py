@@ -28,7 +28,7 @@ with Client(address, identity, trust=trust) as broker:
         sign=True,  # our own signature over the application, held in the receipt
     )
 
-print("decision:", exchanged.verdict, "by", *exchanged.rules)
+print("decision:", exchanged.verdict, *exchanged.rules)
 if not exchanged.permitted:
     for reason in exchanged.reasons:
         print(" ", reason.code, reason.zh, "/", reason.en)

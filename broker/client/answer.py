@@ -91,13 +91,14 @@ def exchanged_of(
     """
     decision, answer = response.decision, response.answer
     answered = response.HasField("answer")
+    places = {column.field: place for place, column in enumerate(answer.columns)}
     exchanged = Exchanged(
         request_id=request.request_id,
         verdict=verdict_of(decision.verdict),
         rules=tuple(decision.rules),
         reasons=(*decision.reasons, *decision.missing),
         receipt=checked_receipt(response.receipt, trust),
-        records=[{name: _value(value) for name, value in r.values.items()} for r in answer.records],
+        records=[_record(record, places) for record in answer.records],
         record_subjects=[tuple(record.subjects) for record in answer.records],
         status=_status(answer.status) if answered else None,
         subject_statuses=tuple(_status(subject.status) for subject in answer.subjects),
@@ -156,6 +157,12 @@ def _named(kind: type[Named], wire: Any, prefix: str, value: int) -> Named:
         raise VerificationFailed(
             "答复含未知的决定或状态 / the answer holds an unknown verdict or status"
         ) from None
+
+
+def _record(record: exchange_pb2.Record, places: dict[str, int]) -> Record:
+    """In the order of the columns: a map on the wire has none. What is no column stays, for the digest."""
+    names = sorted(record.values, key=lambda name: places.get(name, len(places)))
+    return {name: _value(record.values[name]) for name in names}
 
 
 def _value(value: exchange_pb2.Value) -> Value:

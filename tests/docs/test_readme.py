@@ -40,7 +40,7 @@ def test_example_gives_a_verified_permit(demo, tmp_path):
         [sys.executable, "example.py", str(folder)], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     decision, status, record, receipt = done.stdout.splitlines()
-    assert decision.startswith("decision: permit by ")
+    assert decision.startswith("decision: permit civil-affairs-marriage-001/")
     assert status.startswith("status: found as of ")
     assert record.startswith("record: ")
     assert receipt.endswith("written to receipt.json")

@@ -338,6 +338,14 @@ def test_twins_get_the_same_answer(twins, withdrawal):
         assert first.table() == second.table()
 
 
+def test_records_are_in_the_order_asked(twins, withdrawal):
+    """A map on the wire has no order; a record has that of the fields asked, every time."""
+    with twins("housing_fund") as (client, _):
+        for fields in (["status", "registered_on"], ["registered_on", "status"]) * 5:
+            (record,) = client.exchange(**withdrawal | {"fields": fields}).records
+            assert list(record) == fields
+
+
 def test_twins_get_the_same_refusals_and_errors(twins, withdrawal):
     """What is refused to the one is refused to the other, for the same reasons and in the same words."""
     asked = [
