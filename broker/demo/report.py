@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
+from shutil import which
 from typing import Any
 
 from rich.console import Console, Group
@@ -16,7 +20,7 @@ WORKING_DAYS_TODAY = 15
 VERDICTS = {
     "permit": ("同意", "permit", "green"),
     "deny": ("不同意", "deny", "red"),
-    "review": ("转审核", "review", "yellow"),
+    "review": ("转人工审核", "review", "yellow"),
     "needs_supplement": ("待补正", "needs supplement", "yellow"),
 }
 STATUSES = {"found": "有", "none": "无", "doubtful": "存疑", "stale": "过期"}
@@ -61,16 +65,15 @@ def print_report(report: Report, bundle: Bundle, lang: str, console: Console) ->
             console.rule(f"[bold]{'场景：' if zh else 'Scenario: '}{title}[/bold]")
         console.print(_panel(number, told, bundle, zh))
     console.print(_clocks(report, zh))
-    folder, trust = report.receipts, report.trust
+    command = "sharebroker" if which("sharebroker") else str(Path(sys.executable).with_name("sharebroker"))
+    verify = [command, "receipt", "verify", str(report.receipts / "1.json"), "--trust", str(report.trust)]
     if zh:
         console.print(f"✔ 服务已停止，{report.verified} 份回执全部离线验证通过。可自行复验：")
     else:
         console.print(
             f"✔ With the broker stopped, all {report.verified} receipts verified offline. Try it yourself:"
         )
-    console.print(
-        f"  sharebroker receipt verify {folder}/1.json --trust {trust}", soft_wrap=True, highlight=False
-    )
+    console.print(Text(f"  {shlex.join(verify)}"), soft_wrap=True)
 
 
 def _panel(number: int, told: Told, bundle: Bundle, zh: bool) -> Panel:
