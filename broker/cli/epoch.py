@@ -120,7 +120,7 @@ def add_suspension(
 ) -> None:
     """立即暂停共享，返回时已生效 / stop sharing at once; in force on return."""
     target, name = _target(consumer, dataset, purpose, everything)
-    order = _order(by, reason)
+    order = _order(by, _stated(reason))
     suspension, moved = _act(config, lambda publisher: publisher.suspend(target, name, order))
     typer.echo(f"已暂停：{_what(suspension)}，编号 {suspension.number}，生效序号 {moved.after.sequence}。")
     typer.echo(f"Suspended, number {suspension.number}, epoch {moved.after.sequence}.")
@@ -134,7 +134,7 @@ def lift_suspension(
     by: By = "",
 ) -> None:
     """解除一项暂停 / lift a suspension."""
-    order = _order(by, reason)
+    order = _order(by, _stated(reason))
     suspension, moved = _act(config, lambda publisher: publisher.lift(number, order))
     typer.echo(f"已解除：{_what(suspension)}，生效序号 {moved.after.sequence}。")
     typer.echo(f"Lifted, epoch {moved.after.sequence}.")
@@ -202,6 +202,17 @@ def _in_force(config: Path) -> Epoch:
             "No policy is in force in the database yet: start the broker once.",
         )
     return epoch
+
+
+def _stated(reason: str) -> str:
+    """A reason that says something: who is kept from data, or let at them again, may ask why.
+
+    Raises:
+        SetUpError: it is blank.
+    """
+    if not reason.strip():
+        raise SetUpError("请写明原因：--reason 不得为空。", "State why: --reason must not be empty.")
+    return reason
 
 
 def _order(by: str, reason: str) -> Order:

@@ -58,7 +58,8 @@ class ExchangeServiceServicer:
         on-the-spot case. A refusal is an answer with reasons and a receipt, not an error.
 
         Idempotent by `request_id`: a retry with the same request gives the same answer and receipt.
-        Errors: INVALID_ARGUMENT (REQUEST_MALFORMED, with every field violation; SIGNED_APPLICATION_INVALID);
+        Errors: INVALID_ARGUMENT (REQUEST_MALFORMED, with all field violations
+        that fit into an error, and how many more there are; SIGNED_APPLICATION_INVALID);
         NOT_FOUND (DATASET_UNKNOWN); ALREADY_EXISTS (REQUEST_ID_REUSED) for another request under the same id;
         ABORTED (DATA_CHANGED) when a retry finds other data; UNAVAILABLE (SOURCE_UNAVAILABLE, LOG_UNAVAILABLE,
         CLOCK_BEHIND_LOG, OVERLOADED): nothing was released; FAILED_PRECONDITION (ANSWER_TOO_LARGE): use
