@@ -487,8 +487,9 @@ def torture(house, folder, rounds, chance):
                 how(house, address, chance)
         last = load.calls()
         assert {call.failure for call in last} <= {"", "UNAVAILABLE", "CANCELLED"}
-        assert any(call.parts for call in last) or armed
         calls += last
+    # Not of each round: on a busy machine one may be killed before anybody had an answer.
+    assert any(call.parts for call in calls)
     address = house.start()
     judge(house, address, last, claims)
     everything = Judge(house, address)
