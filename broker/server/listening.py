@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from broker.errors import SetUpError
 from broker.settings import Settings
@@ -30,8 +29,6 @@ class Listening:
     """Streams are served there, not here; None: here."""
     most_calls: int | None = None
     """Calls at once, and threads for them; None: as the settings say."""
-    signer_state: Path | None = None
-    """State file of a signer that runs already; None: this process starts its own."""
 
 
 def reserve(listen: str) -> socket.socket:

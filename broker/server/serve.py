@@ -24,7 +24,7 @@ from broker.keys.keyring import Keyring
 from broker.model import Identity
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
-from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
+from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use
@@ -78,21 +78,18 @@ class Broker:
         self.closing.close()
 
 
-def start(
-    settings: Settings, listening: Listening | None = None, clock: Callable[[], datetime] = utc_now
-) -> Broker:
-    """A broker that serves: the whole of one, or with ``listening`` one worker of several.
+def start(settings: Settings, listening: Listening, clock: Callable[[], datetime] = utc_now) -> Broker:
+    """A broker that serves: the whole of one or one worker of several. Its signer runs already.
 
     Raises:
         SetUpError: something in the settings, files, keys or database must be put right first.
     """
-    listening = listening or Listening(settings.server.listen)
     with ExitStack() as closing:
         operators, ca = operators_of(settings), ca_of(settings)
         keyring = Keyring.open(settings.path(settings.keys.keyring))
         store = open_store(settings.store_url)
         closing.callback(store.close)
-        receipts = _receipt_log(settings, listening, store, clock, closing)
+        receipts = _receipt_log(settings, store, clock, closing)
         begin_epoch(settings, store, publisher_of(settings, store, clock))
         receipts.sign()
         sources = sources_of(settings)
@@ -131,8 +128,7 @@ def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(KeptSigner(settings)) as signer:
-        state = settings.path(settings.keys.signer_state)
-        broker = start(settings, Listening(settings.server.listen, signer_state=state))
+        broker = start(settings, Listening(settings.server.listen))
         try:
             announce(settings, broker.port)
             while not stop.wait(SIGNER_CHECK_SECONDS):
@@ -144,16 +140,9 @@ def serve(settings: Settings) -> None:
 
 
 def _receipt_log(
-    settings: Settings, listening: Listening, store: Store, clock: Callable[[], datetime], closing: ExitStack
+    settings: Settings, store: Store, clock: Callable[[], datetime], closing: ExitStack
 ) -> ReceiptLog:
-    if listening.signer_state:
-        signer = CheckpointSigner(socket_of(listening.signer_state))
-    else:
-        signer = start_signer(
-            key=settings.path(settings.keys.log_key),
-            state=settings.path(settings.keys.signer_state),
-            origin=settings.log.origin,
-        )
+    signer = CheckpointSigner(socket_of(settings.path(settings.keys.signer_state)))
     closing.callback(signer.close)
     receipts = ReceiptLog(
         store, signer, settings.log.origin, clock, tolerance_seconds=settings.log.clock_tolerance_seconds

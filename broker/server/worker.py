@@ -41,7 +41,6 @@ def main(arguments: list[str]) -> int:
             shared=True,
             stream_port=options.stream_port if options.kind is Kind.UNARY else None,
             most_calls=settings.server.max_streams if options.kind is Kind.STREAM else None,
-            signer_state=settings.path(settings.keys.signer_state),
         )
         broker = start(settings, listening)
     except SetUpError as error:
