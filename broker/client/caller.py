@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import grpc
 
 from broker.client.connections import Channel, Connections
@@ -10,7 +12,7 @@ from broker.client.questions import Questions
 from broker.receipt.note import VerifierKey
 
 
-class Caller:
+class Caller(ABC):
     """A client, before it is known how it waits.
 
     Args:
@@ -40,5 +42,6 @@ class Caller:
         self._attempts = attempts
         self._connections = Connections(address, channels, lambda one: self._dial(one, identity))
 
+    @abstractmethod
     def _dial(self, address: str, identity: grpc.ChannelCredentials) -> Channel:
-        raise NotImplementedError
+        """A channel to one address."""
