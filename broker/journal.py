@@ -74,6 +74,10 @@ class AppendTransaction(Protocol):
         """The head that this transaction extends."""
         ...
 
+    def tile(self, level: int, index: int) -> bytes:
+        """As :meth:`Journal.tile`; to be asked before :meth:`put`."""
+        ...
+
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
         """Those of the request ids that were used before."""
         ...

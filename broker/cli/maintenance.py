@@ -45,7 +45,7 @@ def backup(
     """备份数据库，服务可继续运行 / back up the database; the broker may go on."""
     settings = load_settings(config)
     with _progress() as report:
-        manifest = backups.backup(*_places(settings, file), _key(settings, trust), report)
+        manifest = backups.backup(*_places(settings, file), own_key(settings, trust), report)
     log, size = manifest.log, file.stat().st_size
     if as_json:
         _print_json({"file": str(file), "bytes": size, "leaves": log.size, "root": log.root})
@@ -66,7 +66,7 @@ def restore(
     """恢复到空数据库；落后于已签名的日志时退出码为 3 / restore into an empty database; exit 3: behind."""
     settings = load_settings(config)
     with _progress() as report:
-        restored = backups.restore(*_places(settings, file), _key(settings, trust), report)
+        restored = backups.restore(*_places(settings, file), own_key(settings, trust), report)
     log, missing = restored.manifest.log, restored.missing
     if as_json:
         _print_json(
@@ -85,7 +85,7 @@ def restore(
 def fsck(config: Config = Path("sharebroker.toml"), trust: OwnTrust = None, as_json: Json = False) -> None:
     """重新推导全部存证，指出不符之处，退出码为 3 / derive everything again, name what is wrong; exit 3."""
     settings = load_settings(config)
-    state, key = settings.path(settings.keys.signer_state), _key(settings, trust)
+    state, key = settings.path(settings.keys.signer_state), own_key(settings, trust)
     with _progress() as report, open_fsck(settings.store_url, state, key, report) as check:
         findings = check.findings()
         listed = list(islice(findings, MOST_FINDINGS))
@@ -111,7 +111,7 @@ def _places(settings: Settings, file: Path) -> tuple[str, Path, Path]:
     return settings.store_url, file, settings.path(settings.keys.signer_state)
 
 
-def _key(settings: Settings, trust: Path | None) -> VerifierKey:
+def own_key(settings: Settings, trust: Path | None = None) -> VerifierKey:
     """The log's key: given, or that of the broker itself."""
     if trust is not None:
         return read_trust(trust)

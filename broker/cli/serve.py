@@ -69,6 +69,8 @@ def status(
 
 def _log_status(settings: Settings) -> dict[str, int]:
     """Leaves in the database, leaves under the last signed head, and the difference."""
+    from broker.cli.maintenance import own_key
+    from broker.receipt.memory import remembered
     from broker.receipt.note import parse_checkpoint
     from broker.store import open_store
 
@@ -78,9 +80,9 @@ def _log_status(settings: Settings) -> dict[str, int]:
     finally:
         store.close()
     try:
-        note = settings.path(settings.keys.signer_state).read_text("utf-8")
+        note = remembered(settings.path(settings.keys.signer_state), own_key(settings))
         signed = parse_checkpoint(note.partition("\n\n")[0] + "\n").size
-    except (OSError, VerificationFailed):
+    except VerificationFailed:
         signed = 0
     return {"leaves": leaves, "signed": signed, "backlog": leaves - signed}
 

@@ -43,7 +43,7 @@ def backup(url: str, file: Path, state: Path, key: VerifierKey, progress: Progre
         SetUpError: there is a file of that name, it cannot be written, or the database cannot be read.
         VerificationFailed: the log contradicts itself or what was signed. Nothing was written.
     """
-    note = remembered(state)  # before the snapshot, which then holds all that it signs
+    note = remembered(state, key)  # before the snapshot, which then holds all that it signs
     signed = [_verified(note, key)] if note else []
     with open_snapshot(url, older=True) as snapshot:
         size, root = require_sound(snapshot, signed, progress)
@@ -66,7 +66,7 @@ def restore(
         VerificationFailed: the backup is damaged or altered, or contradicts what was signed.
     """
     archive = open_archive(file)
-    log, note = archive.manifest.log, remembered(state)
+    log, note = archive.manifest.log, remembered(state, key)
     signed = [_verified(text, key) for text in (log.checkpoint, note) if text]
     with loading(url, archive, progress) as snapshot:
         if log.size:

@@ -33,7 +33,7 @@ def open_fsck(url: str, state: Path, key: VerifierKey, progress: Progress = no_p
         SetUpError: the URL is wrong, the database has another schema or cannot be reached, or the signer's
             memory cannot be read.
     """
-    memory = remembered(state)  # before the snapshot, which then holds all that it signs
+    memory = remembered(state, key)  # before the snapshot, which then holds all that it signs
     with open_snapshot(url) as snapshot:
         yield Fsck(snapshot, key, memory, progress)
 

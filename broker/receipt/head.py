@@ -55,15 +55,17 @@ class SignedHead:
 
     def refresh(self) -> SignedTree:
         """The newest signed tree, whichever worker had it signed."""
+        newest = self._newest  # before the signer's word, which then is no older
         signed = self._signer.latest()
-        if signed is None or signed.note == self._newest.note:
-            return self._newest
-        return self._adopt(signed, self.tree(signed.checkpoint.size))
+        if signed is None or signed.note == newest.note:
+            return newest
+        return self._adopt(signed, newest.tree)
 
-    def _adopt(self, signed: SignedCheckpoint, tree: Tree) -> SignedTree:
+    def _adopt(self, signed: SignedCheckpoint, known: Tree) -> SignedTree:
+        """``known`` is a tree that the signed one has grown from, or is."""
         checkpoint = signed.checkpoint
-        if checkpoint.size != tree.size:
-            tree = self.tree(checkpoint.size)
+        grew = checkpoint.size > known.size
+        tree = known.grown(checkpoint.size, self._journal.tile) if grew else known
         _require_same(tree, checkpoint)
         adopted = SignedTree(tree, signed.note)
         with self._lock:
@@ -90,7 +92,7 @@ class SignedHead:
 
 
 def _require_same(tree: Tree, checkpoint: Checkpoint) -> None:
-    if tree.root() != checkpoint.root:
+    if tree.size != checkpoint.size or tree.root() != checkpoint.root:
         raise VerificationFailed("数据库与已签名的日志头不符 / log: the database is not what was signed")
 
 

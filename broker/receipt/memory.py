@@ -1,8 +1,8 @@
 """What the signer remembers: the last log head it signed, on disk before anyone sees the signature.
 
-The state file *is* that signed checkpoint. It lives outside the database, so a database restored from a
-backup, or replaced, no longer fits it. If the file is lost, the newest published checkpoint of the log takes
-its place.
+The state file holds that signed checkpoint, and the one before it (:mod:`broker.receipt.slots`). It lives
+outside the database, so a database restored from a backup, or replaced, no longer fits it. If the file is
+lost, the newest published checkpoint of the log takes its place.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from broker.errors import SetUpError, VerificationFailed
 from broker.receipt.merkle import verify_consistency
 from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, sign_note, verify_note
+from broker.receipt.slots import Slots, read_slots
+
+MAX_ORIGIN = 1024
+"""Bytes of a log's name, so that a note fits where it is remembered."""
 
 
 class SignerMemory:
@@ -28,7 +33,6 @@ class SignerMemory:
     """
 
     def __init__(self, state: Path, key: Ed25519PrivateKey, origin: str) -> None:
-        self._state = state
         self._key = key
         try:
             self.verifier_key = VerifierKey.of(origin, key)
@@ -37,9 +41,17 @@ class SignerMemory:
                 "日志名称 [log] origin 不得为空，不得含空格或加号。",
                 "The log's name [log] origin must not be empty, nor have spaces or plus signs.",
             ) from None
+        if len(origin.encode()) > MAX_ORIGIN:
+            raise SetUpError(
+                f"日志名称 [log] origin 不得超过 {MAX_ORIGIN} 字节。",
+                f"The log's name [log] origin must not be longer than {MAX_ORIGIN} bytes.",
+            )
         self._lock = _lock(state)
-        self.note = _read(state)
-        self._last = self._parse() if self.note else None
+        texts = _read(state)
+        self._slot, self.note, self._last = _newest(texts, self.verifier_key)
+        if self._last is None and any(texts):
+            raise _foreign(state)
+        self._slots = _open(state, texts)
         self._forked = False
 
     def extend(self, size: int, root: bytes, first_size: int, proof: Sequence[bytes]) -> str:
@@ -66,6 +78,7 @@ class SignerMemory:
 
     def close(self) -> None:
         """Let another signer use the state."""
+        self._slots.close()
         os.close(self._lock)
 
     def _extends(self, size: int, root: bytes, first_size: int, proof: Sequence[bytes]) -> bool:
@@ -83,29 +96,33 @@ class SignerMemory:
 
     def _remember(self, checkpoint: Checkpoint) -> None:
         note = sign_note(checkpoint.text(), self.verifier_key.name, self._key)
-        _write_durably(self._state, note.encode())
-        self.note, self._last = note, checkpoint
-
-    def _parse(self) -> Checkpoint:
-        try:
-            return parse_checkpoint(verify_note(self.note, self.verifier_key))
-        except VerificationFailed:
-            raise SetUpError(
-                f"签名状态文件 {self._state} 不是由本日志密钥签发；请核对 [keys] 与 [log] origin，"
-                "或以最近公布的日志头替换该文件。",
-                f"Signer state {self._state} was not signed by this log's key; check [keys] and [log] "
-                "origin, or put the newest published checkpoint in its place.",
-            ) from None
+        slot = 1 - self._slot
+        self._slots.write(slot, note)
+        self._slot, self.note, self._last = slot, note, checkpoint
 
 
-def remembered(state: Path) -> str:
-    """The newest signed checkpoint in a state file, unverified, for those who only compare with it; empty
-    without one. A signer may be using the file.
+def remembered(state: Path, key: VerifierKey) -> str:
+    """The newest signed checkpoint in a state file; empty without one. When ``key`` signed nothing
+    of what is in it, something that does not verify. A signer may be using the file.
 
     Raises:
         SetUpError: the file cannot be read.
     """
-    return _read(state)
+    texts = _read(state)
+    _, note, _ = _newest(texts, key)
+    return note or next(filter(None, texts), "")
+
+
+def _newest(texts: Sequence[str], key: VerifierKey) -> tuple[int, str, Checkpoint | None]:
+    """Slot, note and checkpoint of the largest one that ``key`` has signed; slot 1, so that 0 is written
+    next, when there is none. A slot that does not verify was being written when the power failed."""
+    found: tuple[int, str, Checkpoint | None] = (1, "", None)
+    for slot, note in enumerate(texts):
+        with suppress(VerificationFailed):
+            checkpoint = parse_checkpoint(verify_note(note, key))
+            if found[2] is None or checkpoint.size > found[2].size:
+                found = slot, note, checkpoint
+    return found
 
 
 def _lock(state: Path) -> int:
@@ -123,34 +140,31 @@ def _lock(state: Path) -> int:
     return lock
 
 
-def _read(state: Path) -> str:
+def _read(state: Path) -> list[str]:
     try:
-        return state.read_text("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
+        return read_slots(state)
     except OSError as error:
         raise _unusable(state, error) from None
 
 
-def _write_durably(path: Path, data: bytes) -> None:
-    """All of the old content or all of the new survives a power failure, and once this returns, the new."""
-    temporary = f"{path}.new"
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _open(state: Path, texts: Sequence[str]) -> Slots:
     try:
-        os.write(file, data)
-        os.fsync(file)
-    finally:
-        os.close(file)
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return Slots(state, texts)
+    except (OSError, ValueError) as error:
+        raise _unusable(state, error) from None
 
 
-def _unusable(state: Path, error: OSError) -> SetUpError:
+def _foreign(state: Path) -> SetUpError:
     return SetUpError(
-        f"无法使用签名状态文件 {state}（{error.strerror}）。",
-        f"Signer state {state} cannot be used ({error.strerror}).",
+        f"签名状态文件 {state} 不是由本日志密钥签发；请核对 [keys] 与 [log] origin，"
+        "或以最近公布的日志头替换该文件。",
+        f"Signer state {state} was not signed by this log's key; check [keys] and [log] "
+        "origin, or put the newest published checkpoint in its place.",
+    )
+
+
+def _unusable(state: Path, error: OSError | ValueError) -> SetUpError:
+    said = getattr(error, "strerror", None) or error
+    return SetUpError(
+        f"无法使用签名状态文件 {state}（{said}）。", f"Signer state {state} cannot be used ({said})."
     )

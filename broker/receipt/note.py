@@ -14,6 +14,7 @@ second spelling of a number, of base64 or of a key passes.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -182,10 +183,12 @@ def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
     return name, content[:KEY_ID_SIZE], content[KEY_ID_SIZE:]
 
 
+_NO_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
+
+
 def _is_text(text: str) -> bool:
     """UTF-8, and no control character but newline (signed-note, Format)."""
-    encodable = not any("\ud800" <= char <= "\udfff" for char in text)
-    return encodable and not any(char < " " and char != "\n" for char in text)
+    return _NO_TEXT.search(text) is None
 
 
 def _is_name(name: str) -> bool:

@@ -81,6 +81,8 @@ class Tree:
         self._cache = cache if cache is not None else TileCache()
         self._own: dict[TileKey, Rows] = {}
         """Partial tiles read, and tiles appended that may not be stored yet."""
+        self._earlier: dict[TileKey, Rows] = {}
+        """Partial tiles of a smaller tree of the same log: what was hashed for it need not be again."""
         self._suffixes: dict[int, bytes] = {}
 
     def root(self) -> bytes:
@@ -173,6 +175,30 @@ class Tree:
                 tree._own[key] = rows
         return tree
 
+    def grown(self, size: int, read_tile: ReadTile) -> Tree:
+        """The tree of a larger size that the log has reached meanwhile, through other writers.
+
+        Its right edge is read at once by ``read_tile``, which may belong to a transaction that ends soon.
+
+        Raises:
+            ValueError: the size is smaller than this tree's.
+        """
+        if size < self.size:
+            raise ValueError("a tree does not shrink")
+        tree = Tree(size, read_tile, self._cache)
+        tree._earlier = self._own
+        tree._read_edge()
+        tree._read_tile, tree._earlier = self._read_tile, {}
+        return tree
+
+    def _read_edge(self) -> None:
+        """Loads the partial tile of every level that has one."""
+        level, hashes = 0, self.size
+        while hashes:
+            if hashes % TILE_WIDTH:
+                self._tile(level, hashes // TILE_WIDTH)
+            level, hashes = level + 1, hashes // TILE_WIDTH
+
     def _extend_level(self, level: int, hashes: bytes, changed: dict[TileKey, Rows]) -> bytes:
         """Puts ``hashes`` at the end of a level; gives the roots of the tiles this filled."""
         roots = []
@@ -218,11 +244,14 @@ class Tree:
             raise CorruptLog(
                 f"日志瓦片 {level}/{index} 缺失或损坏 / log tile {level}/{index} is missing or corrupt"
             )
+        earlier = self._earlier.get(key, _NO_ROWS)
+        if not content.startswith(earlier[0]):
+            raise CorruptLog(f"日志瓦片 {level}/{index} 被改写 / log tile {level}/{index} was rewritten")
         if len(content) == TILE_BYTES:
-            rows = _grow(_NO_ROWS, content)
+            rows = _grow(earlier, content[len(earlier[0]) :])
             self._cache.put(key, rows)
         else:
-            rows = self._own[key] = _grow(_NO_ROWS, content[: needed * HASH_SIZE])
+            rows = self._own[key] = _grow(earlier, content[len(earlier[0]) : needed * HASH_SIZE])
         return rows
 
 

@@ -19,7 +19,7 @@ import structlog
 
 from broker import failpoints
 from broker.errors import BrokerError, NotFound, Unavailable, VerificationFailed
-from broker.journal import AppendTransaction, EpochMoved, Head, Journal, QuotaExceeded
+from broker.journal import AppendTransaction, EpochMoved, Journal, QuotaExceeded
 from broker.model import Entry, Receipt
 from broker.reasons import Reason
 from broker.receipt.batch import Admitted, Batch, request_key
@@ -149,7 +149,7 @@ class Writer:
             outcomes = [_judge(batch, submission) for submission in wanted]
             if not batch.leaves:
                 return outcomes
-            tree, tiles = self._base(transaction.head).append([leaf_hash(x.log_entry) for x in batch.leaves])
+            tree, tiles = self._base(transaction).append([leaf_hash(x.log_entry) for x in batch.leaves])
             transaction.put(batch.leaves, tiles, batch.used, batch.now)
             failpoints.hit("before_commit")
         failpoints.hit("after_commit")
@@ -168,15 +168,16 @@ class Writer:
         at = max(now, head.recorded_at)
         return Batch(head.size, head.epoch, at, transaction.claims(keys), transaction.used(counters))
 
-    def _base(self, head: Head) -> Tree:
-        """The tree to append to: our last one, unless another worker has appended since."""
-        if head.size == self._tree.size:
-            return self._tree
-        if head.size < self._signed.tree.size:
+    def _base(self, transaction: AppendTransaction) -> Tree:
+        """The tree to append to: our last one, and what other workers have appended since."""
+        size = transaction.head.size
+        if size < self._signed.tree.size:
             raise VerificationFailed(
                 "数据库回退到已签名的日志头之前 / log: the database went back behind its head"
             )
-        return self._head.tree(head.size)
+        if size < self._tree.size:  # a commit of ours that was never signed is gone, and nobody relied on it
+            return self._head.tree(size)
+        return self._tree if size == self._tree.size else self._tree.grown(size, transaction.tile)
 
     def _answer(self, entry: Entry, outcome: Admitted | Exception) -> Appended | Exception:
         if isinstance(outcome, Exception):

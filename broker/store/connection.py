@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -62,6 +63,11 @@ class SqliteDatabase:
     def exists(self) -> bool:
         """Whether there is a file to open; opening would create one."""
         return self.path.exists()
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """What the driver raises where it is used without SQLAlchemy."""
+        return sqlite3.Error
 
     @contextmanager
     def exclusive(self) -> Iterator[Connection]:
@@ -142,6 +148,11 @@ class PostgresDatabase:
     def exists(self) -> bool:
         """Always, as far as can be known without connecting."""
         return True
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """What the driver raises where it is used without SQLAlchemy."""
+        return psycopg.Error
 
     @contextmanager
     def exclusive(self) -> Iterator[Connection]:

@@ -69,9 +69,9 @@ def leaf(row: RowMapping) -> Leaf:
     return Leaf(row["leaf_index"], row["log_entry"], entry)
 
 
-def claim(row: RowMapping) -> Claim:
-    """The claim of a row of ``request``."""
-    return Claim(row["leaf_index"], row["request_mac"], row["answer_digest"], _verdict(row["verdict"]))
+def claim(leaf_index: int, request_mac: bytes, answer_digest: bytes, verdict: str | None) -> Claim:
+    """The claim of these columns of ``request``."""
+    return Claim(leaf_index, request_mac, answer_digest, _verdict(verdict))
 
 
 def conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:

@@ -302,7 +302,7 @@ def test_the_signers_memory_is_compared_and_must_be_the_logs(world: World, tmp_p
     """A memory ahead of the database, or not signed by the trusted key, is wrong; none is not compared."""
     check = world.check(memory="")
     assert (check.found, check.signed) == ([], None)  # type: ignore[attr-defined]
-    memory = remembered(world.log.state)
+    memory = remembered(world.log.state, world.log.key)
     (found,) = world.check(memory.replace("=\n\n", "A\n\n")).found  # type: ignore[attr-defined]
     assert "cannot be trusted" in found.en
     with world.changed("head", "id = 1", "size", LEAVES - 1):

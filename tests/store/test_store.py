@@ -116,8 +116,8 @@ def test_the_fence_stops_a_writer_whose_head_was_moved(store: Store) -> None:
     """Even if a lock were lost, a batch on an old head does not commit."""
     put(store, leaf(0))
     with pytest.raises(Unavailable), store.append_transaction() as transaction:  # noqa: PT012
-        stale = type(transaction)(transaction.connection, Head(0, NOW))
-        stale.put([leaf(7)], {}, {}, NOW)
+        transaction.head = Head(0, NOW)
+        transaction.put([leaf(7)], {}, {}, NOW)
     assert store.leaf(7) is None
 
 
