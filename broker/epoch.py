@@ -70,11 +70,23 @@ class Epochs:
     It believes the database no more than it must: a bundle is what its hash names, a revocation list is
     signed by ``ca``, and neither the epoch's sequence nor the list's number ever goes back.
 
+    Args:
+        monotonic: the clock by which looks are due and grow old, in seconds.
+
     Raises:
         SetUpError: what is in force cannot be read or used here.
     """
 
-    def __init__(self, store: Store, compile_bundle: Compile, sources: Sources, ca: x509.Certificate) -> None:
+    def __init__(
+        self,
+        store: Store,
+        compile_bundle: Compile,
+        sources: Sources,
+        ca: x509.Certificate,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
         self._store = store
         self._compile = compile_bundle
         self._sources = sources
@@ -84,7 +96,7 @@ class Epochs:
         """The last epoch that could be used; kept when a later one cannot: nothing may go back behind it."""
         self._unusable = False
         self._looked = float("-inf")
-        """When the last successful look began, by the monotonic clock."""
+        """When the last successful look began."""
         self._tried = float("-inf")
         """When the last look ended, successful or not."""
         try:
@@ -119,14 +131,14 @@ class Epochs:
                 self._catch_up()
 
     def _age(self) -> float:
-        return time.monotonic() - self._looked
+        return self._monotonic() - self._looked
 
     def _look(self) -> None:
         """One thread looks; the others wait for it only when what is known is too old to go by."""
         if not self._lock.acquire(blocking=self._age() > LONGEST_BLIND):
             return
         try:
-            if time.monotonic() - self._tried >= LOOK_EVERY:  # else another thread has just looked
+            if self._monotonic() - self._tried >= LOOK_EVERY:  # else another thread has just looked
                 self._catch_up()
         except Unavailable as error:
             # A database that does not answer just now may be forgiven for as long as LONGEST_BLIND.
@@ -143,12 +155,12 @@ class Epochs:
             log.critical("policy_unusable", error=str(error))
             raise Unavailable(Reason.POLICY_UNUSABLE) from None
         finally:
-            self._tried = time.monotonic()
+            self._tried = self._monotonic()
 
     def _follow(self) -> None:
         """Until what is compiled is what is in force: to compile may take longer than a look stays true."""
         while True:
-            began = time.monotonic()
+            began = self._monotonic()
             found = self._read()
             if self._known is not None and found.epoch == self._known.epoch:
                 self._looked, self._unusable = began, False

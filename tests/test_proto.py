@@ -19,7 +19,7 @@ def generated(tmp_path_factory):
     outputs = [f"--{kind}_out={folder}" for kind in ("python", "pyi", "grpc_python")]
     sources = [str(PROTO / source) for source in SOURCES]
     subprocess.run(
-        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *outputs, *sources], check=True, timeout=60
+        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *outputs, *sources], check=True, timeout=600
     )
     return folder
 

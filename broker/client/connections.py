@@ -105,6 +105,7 @@ class Connections:
         self._all = [Connection(broker, dial) for broker in brokers for _ in range(max(1, each))]
         # Else all clients that make one call at a time would call the broker named first.
         _chance.shuffle(self._all)
+        self._choosing = threading.Lock()
         self._closed = False
 
     def close(self) -> list[Channel]:
@@ -122,8 +123,9 @@ class Connections:
             BrokerError: it is not, or time or attempts are used up.
             RuntimeError: the client has been closed.
         """
-        connection = self._least_busy()
-        connection.enter()
+        with self._choosing:  # else calls that come at once would all take the same one
+            connection = self._least_busy()
+            connection.enter()
         tries.number += 1
         try:
             yield connection

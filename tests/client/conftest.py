@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import grpc
 import pyarrow as pa
@@ -23,6 +24,21 @@ from broker.transmit.chunks import IpcChunks
 from broker.v1 import catalog_pb2, catalog_pb2_grpc, exchange_pb2, exchange_pb2_grpc
 
 NONCE = bytes(range(32))
+
+
+class Clock:
+    """Stands still but for the pauses of clients, which cost nothing then, and for what a test lets pass."""
+
+    seconds = 0.0
+
+    def monotonic(self):
+        return self.seconds
+
+    def sleep(self, seconds):
+        self.seconds += seconds
+
+    async def asleep(self, seconds):
+        self.sleep(seconds)
 
 
 @dataclass
@@ -150,6 +166,24 @@ def script(server_credentials):
     yield start
     for server in servers:
         server.stop(0).wait()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock by which both clients reckon deadlines and pauses; a single attempt's deadline stays real."""
+    clock = Clock()
+    monkeypatch.setattr("broker.client.retry.time", SimpleNamespace(monotonic=clock.monotonic))
+    monkeypatch.setattr("broker.client.client.time", SimpleNamespace(sleep=clock.sleep))
+    monkeypatch.setattr(
+        "broker.client.aio.asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": clock.asleep})
+    )
+    return clock
+
+
+@pytest.fixture
+def long_rest(monkeypatch):
+    """A connection that has failed rests for longer than any test takes."""
+    monkeypatch.setattr("broker.client.connections.REST_SECONDS", 3600.0)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ batches = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batches, st.lists(st.integers(0, 2**16), max_size=20), st.sampled_from([None, "lz4", "zstd"]))
 def test_any_cut_gives_the_batches(batches, places, compression):
     """However a stream is cut, its batches and its schema come out whole and in order."""
@@ -101,7 +101,7 @@ def test_bytes_after_the_end():
         read([data + data])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
 def test_damage_is_no_crash(place, damage):
     """Whatever is written over whichever bytes, there are sound batches or VerificationFailed."""

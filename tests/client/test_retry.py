@@ -1,7 +1,6 @@
 """What is tried again, under which request id, for how long, and what is told at the end."""
 
 import threading
-import time
 
 import grpc
 import pytest
@@ -82,45 +81,49 @@ def test_other_statuses_are_answers(script, steps, caller, terms, code, error):
     assert failed.value.request_id == broker.requests[0].request_id
 
 
-def test_broker_that_names_a_wait_is_given_it(script, steps, caller, terms):
+def test_broker_that_names_a_wait_is_given_it(script, steps, caller, terms, clock):
     """RESOURCE_EXHAUSTED with RetryInfo is tried again, and not before the time named."""
-    busy = steps.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, steps.told("OVERLOADED"), steps.retry_in(0.3))
+    busy = steps.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, steps.told("OVERLOADED"), steps.retry_in(30))
     broker = script(busy, steps.deny)
-    began = time.monotonic()
-    assert caller.exchange(broker.address, **terms).attempts == 2
-    assert time.monotonic() - began >= 0.3
+    assert caller.exchange(broker.address, timeout=100, **terms).attempts == 2
+    assert clock.seconds >= 30
 
 
-def test_wait_beyond_the_deadline_is_not_waited(script, steps, caller, terms):
+def test_wait_beyond_the_deadline_is_not_waited(script, steps, caller, terms, clock):
     """Who would be too late is told at once."""
-    broker = script(steps.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, steps.retry_in(30)))
-    began = time.monotonic()
+    broker = script(steps.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, steps.retry_in(110)))
     with pytest.raises(Exhausted):
-        caller.exchange(broker.address, timeout=20, **terms)
-    assert time.monotonic() - began < 10
+        caller.exchange(broker.address, timeout=100, **terms)
+    assert clock.seconds == 0
     assert len(broker.requests) == 1
 
 
-def test_deadline_is_that_of_all_attempts(script, steps, caller, terms):
+def test_deadline_is_that_of_all_attempts(script, steps, caller, terms, clock):
     """A broker that never comes back costs no more than the timeout, and the last failure is told."""
-    broker = script(steps.fail(grpc.StatusCode.UNAVAILABLE, steps.told("LOG_UNAVAILABLE")))
-    began = time.monotonic()
+
+    def fail(request, context):
+        clock.sleep(120)
+        steps.fail(grpc.StatusCode.UNAVAILABLE, steps.told("LOG_UNAVAILABLE"))(request, context)
+
+    broker = script(fail)
     with pytest.raises(Unavailable) as failed:
-        caller.exchange(broker.address, timeout=0.5, **terms)
-    assert time.monotonic() - began < 5
+        caller.exchange(broker.address, timeout=200, **terms)
     assert failed.value.reason is Reason.LOG_UNAVAILABLE
-    assert failed.value.attempts == len(broker.requests) > 1
+    assert failed.value.attempts == len(broker.requests) == 2
 
 
-def test_silence_ends_at_the_deadline(script, steps, caller, terms):
+def test_silence_ends_at_the_deadline(script, steps, caller, terms, clock):
     """No answer within the timeout, over whatever attempts, is DeadlinePassed."""
     end = threading.Event()
-    broker = script(steps.fail(grpc.StatusCode.UNAVAILABLE), lambda *_: end.wait(20))
-    began = time.monotonic()
+
+    def fail(request, context):
+        clock.sleep(99.5)
+        steps.fail(grpc.StatusCode.UNAVAILABLE)(request, context)
+
+    broker = script(fail, lambda *_: end.wait(60))
     with pytest.raises(DeadlinePassed) as failed:
-        caller.exchange(broker.address, timeout=0.5, **terms)
+        caller.exchange(broker.address, timeout=100, **terms)
     end.set()
-    assert 0.4 < time.monotonic() - began < 5
     assert failed.value.reason is Reason.DEADLINE_PASSED
     assert failed.value.attempts == 2
 

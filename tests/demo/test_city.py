@@ -115,7 +115,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 # ── people ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32),
     residents=st.integers(100, 1_500),

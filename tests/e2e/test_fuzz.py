@@ -375,7 +375,6 @@ def test_every_request_gets_a_proper_answer(city):
         phases=[Phase.generate],
         derandomize=True,
         database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(st.lists(requests(subject), min_size=BATCH, max_size=BATCH))

@@ -324,7 +324,7 @@ MESSAGES = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(MESSAGES)
 def test_no_request_fails_inside(channel, message):
     """Whatever a caller sends, the answer is an answer or its own mistake, never INTERNAL or UNKNOWN."""

@@ -27,9 +27,9 @@ GENERATED = (
 from broker.v1 import exchange_pb2, exchange_pb2_grpc, receipt_pb2, receipt_pb2_grpc
 
 request = exchange_pb2.ExchangeRequest(**asked["request"])
-response = exchange_pb2_grpc.ExchangeServiceStub(channel).Exchange(request, timeout=10)
+response = exchange_pb2_grpc.ExchangeServiceStub(channel).Exchange(request, timeout=60)
 receipts = receipt_pb2_grpc.ReceiptServiceStub(channel)
-head = receipts.GetCheckpoint(receipt_pb2.GetCheckpointRequest(), timeout=10)
+head = receipts.GetCheckpoint(receipt_pb2.GetCheckpointRequest(), timeout=60)
 """
 )
 
@@ -54,7 +54,7 @@ def call(service, method, request):
     stub = channel.unary_unary(
         f"/{service}/{method}", lambda message: message.SerializeToString(), answer.FromString
     )
-    return stub(given, timeout=10)
+    return stub(given, timeout=60)
 
 response = call("broker.v1.ExchangeService", "Exchange", asked["request"])
 head = call("broker.v1.ReceiptService", "GetCheckpoint", {})
@@ -83,7 +83,7 @@ def elsewhere(tmp_path_factory):
     outputs = [f"--{kind}_out={folder}" for kind in ("python", "grpc_python")]
     sources = [str(file) for file in PROTO.glob("broker/v1/*.proto")]
     subprocess.run(
-        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *outputs, *sources], check=True, timeout=60
+        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *outputs, *sources], check=True, timeout=600
     )
     for package in ("broker", "broker/v1"):  # without these the broker installed beside it would win
         (folder / package / "__init__.py").touch()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 import uuid
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from cryptography import x509
 from broker.apply.admission import Request
 from broker.apply.identity import read_credential
 from broker.demo.setup import prepare, shipped_policies
-from broker.epoch import Epochs
+from broker.epoch import LOOK_EVERY, Epochs
 from broker.exchange import Exchange
 from broker.keys.authority import Authority
 from broker.keys.keyring import Keyring
@@ -40,12 +41,26 @@ def now():
     return datetime.now(UTC)
 
 
+class Clock:
+    """A monotonic clock that stands still until it is moved, so that no machine is too slow for a look."""
+
+    seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+    def pass_by(self, seconds):
+        """So much time passes."""
+        self.seconds += seconds
+
+
 class World:
     """One database, one signer, the sample city's policies; any number of workers and publishers."""
 
     order = Order("tester", "a test")
 
     def __init__(self, embedded, url, folder, closing):
+        self.clock = Clock()
         migrate(url)
         self.folder = folder
         self.authority = Authority.open(embedded.folder / "pki")
@@ -78,7 +93,8 @@ class World:
         sources = sources_of(self.settings)
         self.closing.callback(sources.close)
         ca = ca_of(self.settings)
-        return Epochs(store or self.store, compiler(operators_of(self.settings)), sources, ca)
+        compile_bundle = compiler(operators_of(self.settings))
+        return Epochs(store or self.store, compile_bundle, sources, ca, monotonic=self.clock)
 
     def worker(self):
         """One more worker, with connections of its own."""
@@ -99,6 +115,15 @@ class World:
         """The identity of a new certificate."""
         issued = self.authority.issue(department, Role.SYSTEM, name)
         return read_credential(x509.load_pem_x509_certificate(issued.cert_pem)).identity
+
+    def let_it_look(self):
+        """So much time passes that each worker's next call looks at the database."""
+        self.clock.pass_by(1.25 * LOOK_EVERY)
+
+    def in_real_time(self, monkeypatch):
+        """From now on looks come by themselves, and a machine that is too busy for them stops nothing."""
+        self.clock = time.monotonic
+        monkeypatch.setattr("broker.epoch.LONGEST_BLIND", 3600.0)
 
     def edit(self, file, before, after):
         """The files of the policies with one text replaced."""

@@ -1,12 +1,12 @@
 """A worker follows the epoch, and believes the database no more than it must."""
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
 
-from broker.epoch import LONGEST_BLIND, LOOK_EVERY
+from broker.epoch import LONGEST_BLIND
 from broker.errors import SetUpError, Unavailable
 from broker.keys.authority import Authority
 from broker.model import Target
@@ -43,17 +43,6 @@ def tamper(world, statement, **values):
         connection.execute(text(statement), values)
 
 
-def let_it_look():
-    time.sleep(LOOK_EVERY + 0.02)
-
-
-@pytest.fixture
-def unhurried(monkeypatch):
-    """No look is due while the test runs, however slow the machine."""
-    monkeypatch.setattr("broker.epoch.LOOK_EVERY", 3600.0)
-    monkeypatch.setattr("broker.epoch.LONGEST_BLIND", 7200.0)
-
-
 def test_a_moved_epoch_is_noticed_within_a_fifth_of_a_second(any_world):
     """Policy, list and suspension come together, under one sequence."""
     epochs = any_world.epochs()
@@ -63,7 +52,7 @@ def test_a_moved_epoch_is_noticed_within_a_fifth_of_a_second(any_world):
     bad = any_world.issue("tax", "bad")
     any_world.revoke(bad)
     suspension = any_world.suspend(Target.PURPOSE, "grid_service")
-    let_it_look()
+    any_world.let_it_look()
     after = epochs.current()
     assert after.sequence == before.sequence + 3
     assert after.bundle.hash != before.bundle.hash
@@ -77,7 +66,7 @@ def test_what_has_not_changed_is_not_compiled_again(world):
     epochs = world.epochs()
     before = epochs.current()
     world.suspend(Target.CONSUMER, "tax")
-    let_it_look()
+    world.let_it_look()
     after = epochs.current()
     assert after.sequence > before.sequence
     assert after.bundle is before.bundle
@@ -85,13 +74,12 @@ def test_what_has_not_changed_is_not_compiled_again(world):
     assert after.revocations is before.revocations
     files = world.edit(MARRIAGE, LIMITS, "limits: {rows_per_call: 9}")
     world.publisher.policy(files, world.order)
-    let_it_look()
+    world.let_it_look()
     third = epochs.current()
     assert third.bundle is not after.bundle
     assert all(third.reader._sources[dataset] is source for dataset, source in after.reader._sources.items())
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_the_log_may_know_of_an_epoch_first(world):
     """What the lock has shown is loaded at once, without waiting for the next look."""
     epochs = world.epochs()
@@ -102,7 +90,6 @@ def test_the_log_may_know_of_an_epoch_first(world):
     assert epochs.current().sequence == sequence
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_within_the_interval_the_database_is_left_alone(world, deaf):
     """Calls come by the thousand, looks five times a second."""
     epochs = world.epochs(deaf)
@@ -116,15 +103,15 @@ def test_a_database_that_is_silent_for_a_second_stops_everything(world, deaf):
     """A short silence is forgiven, a longer one is not, and the end of it heals."""
     epochs = world.epochs(deaf)
     deaf.cut = True
-    let_it_look()
+    world.clock.pass_by(LONGEST_BLIND)
     assert epochs.current()
-    time.sleep(LONGEST_BLIND)
+    world.clock.pass_by(0.001)
     for _ in range(2):
         with pytest.raises(Unavailable) as caught:
             epochs.current()
         assert caught.value.reason is Reason.LOG_UNAVAILABLE
     deaf.cut = False
-    let_it_look()
+    world.let_it_look()
     assert epochs.current()
 
 
@@ -160,7 +147,7 @@ def test_a_tampered_database_stops_everything(world, tmp_path, how):
     else:
         tamper(world, "DELETE FROM epoch")
     for _ in range(2):
-        let_it_look()
+        world.let_it_look()
         for _ in range(2):  # on each call, not only on the one that looks
             with pytest.raises(Unavailable) as caught:
                 epochs.current()
@@ -171,53 +158,42 @@ def test_damage_does_not_make_a_worker_forget(world):
     """After an epoch that it could not use it still refuses to go back, and goes on when that is mended."""
     epochs = world.epochs()
     world.suspend(Target.CONSUMER, "tax")
-    let_it_look()
+    world.let_it_look()
     assert epochs.current().sequence == 2
     hash_ = epochs.current().bundle.hash
     tamper(world, "UPDATE epoch SET sequence = 3, bundle_hash = 'f00d'")
-    let_it_look()
+    world.let_it_look()
     with pytest.raises(Unavailable):
         epochs.current()
     tamper(world, "UPDATE epoch SET sequence = 1, bundle_hash = :hash", hash=hash_)
-    let_it_look()
+    world.let_it_look()
     with pytest.raises(Unavailable):
         epochs.current()
     tamper(world, "UPDATE epoch SET sequence = 3, bundle_hash = :hash", hash=hash_)
-    let_it_look()
+    world.let_it_look()
     assert epochs.current().sequence == 3
 
 
-def test_many_threads_follow_without_a_gap(world):
+def test_many_threads_follow_without_a_gap(world, monkeypatch):
     """While epochs move under load nobody fails, and nobody sees one go back."""
+    world.in_real_time(monkeypatch)
     epochs = world.epochs()
-    stop, wrong = threading.Event(), []
 
-    def ask():
-        last = 0
-        while not stop.is_set():
-            try:
-                sequence = epochs.current().sequence
-            except Unavailable as error:
-                wrong.append(error)
-                return
-            if sequence < last:
-                wrong.append((last, sequence))
-            last = sequence
+    def follow(_):
+        seen = [epochs.current().sequence]
+        while seen[-1] < 4:
+            seen.append(epochs.current().sequence)
             time.sleep(0.001)
+        return seen
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for limit in (9, 8, 7):
-        before = f"limits: {{rows_per_call: {limit + 1}, subjects_per_call: 4}}"
-        files = world.edit(MARRIAGE, before, before.replace(str(limit + 1), str(limit)))
-        world.publisher.policy(files, world.order)
-        let_it_look()
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
-    assert epochs.current().sequence == 4
+    with ThreadPoolExecutor(4) as pool:
+        following = pool.map(follow, range(4))
+        for limit in (9, 8, 7):
+            before = f"limits: {{rows_per_call: {limit + 1}, subjects_per_call: 4}}"
+            files = world.edit(MARRIAGE, before, before.replace(str(limit + 1), str(limit)))
+            world.publisher.policy(files, world.order)
+        for seen in following:
+            assert seen == sorted(seen)
 
 
 def test_sources_that_no_bundle_names_any_more_are_closed(world):
@@ -228,7 +204,7 @@ def test_sources_that_no_bundle_names_any_more_are_closed(world):
     before.close = lambda: closed.append(before)
     files = world.edit("catalog/civil_affairs.yaml", "table: hydj", "table: hydj_new")
     world.publisher.policy(files, world.order)
-    let_it_look()
+    world.let_it_look()
     assert epochs.current().reader._sources["civil_affairs.marriage"] is not before
     assert closed == [before]
 

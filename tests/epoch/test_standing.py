@@ -1,10 +1,7 @@
 """A stream under way: every chunk, and the outcome itself, stand under what is in force."""
 
-import time
-
 import pytest
 
-from broker.epoch import LOOK_EVERY
 from broker.errors import Changed, NotAuthenticated
 from broker.exchange import Closing, Opening
 from broker.model import Target, Verdict, Why
@@ -27,10 +24,6 @@ def under_way(any_world):
     assert isinstance(opening, Opening)
     assert isinstance(next(parts), bytes)
     return parts, consumer, opening
-
-
-def let_it_look():
-    time.sleep(LOOK_EVERY + 0.02)
 
 
 def all_but_the_end(parts):
@@ -77,7 +70,7 @@ def test_a_stream_that_may_not_go_on_is_stopped_within_a_look(any_world, under_w
     """No further chunk, an outcome that says why and how far it came, under the decision it ran by."""
     parts, consumer, opening = under_way
     end(how, any_world, consumer)
-    let_it_look()
+    any_world.let_it_look()
     error, why = ENDINGS[how]
     with pytest.raises(error) as stopped:
         next(parts)
@@ -112,7 +105,7 @@ def test_a_stream_that_may_go_on_ends_in_the_epoch_it_is_recorded_in(any_world, 
     any_world.revoke(any_world.issue("medical_insurance", "another"))
     files = any_world.edit(HOUSEHOLD, "retain_days: 30", "retain_days: 29")  # another rule's
     moved = any_world.publisher.policy(files, any_world.order)
-    let_it_look()
+    any_world.let_it_look()
     *_, closing = parts
     assert isinstance(closing, Closing)
     assert not closing.outcome.interrupted

@@ -101,7 +101,7 @@ def test_consistency_between_any_two_small_sizes() -> None:
             verify_consistency(first, second, mth(0, first), tree.root(), tree.consistency_proof(first))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_random_sizes_to_70000(large: Store, data: st.DataObject) -> None:
     """Trees of any two sizes, read from one store of wider tiles, prove inclusion and consistency."""
@@ -114,7 +114,7 @@ def test_random_sizes_to_70000(large: Store, data: st.DataObject) -> None:
     verify_consistency(first, second, mth(0, first), mth(0, second), tree.consistency_proof(first))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 700), max_size=6), st.booleans())
 def test_batches_do_not_show(sizes: list[int], settle: bool) -> None:
     """However leaves are batched, stored or held back, tiles and root are those of one append."""
@@ -124,7 +124,7 @@ def test_batches_do_not_show(sizes: list[int], settle: bool) -> None:
     assert tree.root() == at_once.root() == Tree(sum(sizes), store.read).root()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 70_000), st.integers(0, 600))
 def test_appending_to_stored_tiles(large: Store, size: int, more: int) -> None:
     """A tree opened on a store that has since grown appends as if it had not."""
@@ -263,7 +263,7 @@ def read_all(tree: Tree) -> None:
     tree.append(LEAVES[:1])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 699), st.integers(0, 255))
 def test_any_altered_stored_hash_shows_in_leaf_and_proofs(m: int, bit: int) -> None:
     """No stored bit can change unseen: the leaf and its neighbour's path are no longer what was signed."""

@@ -310,7 +310,7 @@ def test_another_logs_backup_is_refused(
     assert schema_state(url) is SchemaState.EMPTY
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_never_restored_as_something_else(
     log: Any, archived: Path, new_url: Callable[[str], str], place: float, bit: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime
@@ -208,18 +207,19 @@ def test_sessions_cannot_write(url: str) -> None:
 
 def test_a_statement_that_takes_too_long_is_ended(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server ends it, and the next one works."""
-    monkeypatch.setattr(sql, "STATEMENT_SECONDS", 0.2)
     run(
         url,
         "CREATE TABLE register (id INT)",
         "INSERT INTO register VALUES (1)",
-        "CREATE VIEW slow AS SELECT id + SLEEP(3) AS id FROM register",
+        "CREATE VIEW slow AS SELECT id + SLEEP(600) AS id FROM register",
     )
-    with closing(opened(url, "slow")) as source:
-        begun = time.monotonic()
-        with pytest.raises(SourceError, match=r"^slow: OperationalError 1969$"):
+    with monkeypatch.context() as patch:
+        patch.setattr(sql, "STATEMENT_SECONDS", 0.2)
+        with (
+            closing(opened(url, "slow")) as source,
+            pytest.raises(SourceError, match=r"^slow: OperationalError 1969$"),
+        ):
             read(source, Query({"id": "id"}, (), (), limit=1))
-        assert time.monotonic() - begun < 2.5
     with closing(opened(url)) as source:
         assert read(source, Query({"id": "id"}, (), (), limit=1)) == [{"id": 1}]
 
@@ -247,14 +247,12 @@ def test_a_stream_is_fetched_as_it_is_read(long_table: SqlSource) -> None:
 
 
 def test_an_abandoned_stream_is_not_read_to_its_end(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Of 4 GB the rest stays where it is; the connection is given up, others are limited as before."""
-    run(url, "CREATE VIEW register AS SELECT seq AS id, REPEAT('x', 200) AS text FROM seq_1_to_20000000")
+    """Of 4 TB the rest stays where it is; the connection is given up, others are limited as before."""
+    run(url, "CREATE VIEW register AS SELECT seq AS id, REPEAT('x', 200) AS text FROM seq_1_to_20000000000")
     with closing(opened(url)) as source:
         batches = source.read(Query({"id": "id", "text": "text"}, (), ()), 10)
         next(batches)
-        begun = time.monotonic()
         batches.close()  # type: ignore[attr-defined]
-        assert time.monotonic() - begun < 5
         assert not caplog.records
         with source._engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT @@max_statement_time").scalar() == sql.STATEMENT_SECONDS
