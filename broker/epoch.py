@@ -35,6 +35,9 @@ nothing (reading the catalog, a stream's next chunk)."""
 LONGEST_BLIND = 1.0
 """Seconds without a successful look after which nothing goes."""
 
+MOST_LOOKS = 3
+"""Looks in a row, when each took so long that what it saw is too old to go by."""
+
 Compile = Callable[[Files], Bundle]
 """The bundle of these files; raises SetUpError for one that this program cannot use."""
 
@@ -149,7 +152,10 @@ class Epochs:
 
     def _catch_up(self) -> None:
         try:
-            self._follow()
+            for _ in range(MOST_LOOKS):
+                self._follow()
+                if self._age() <= LONGEST_BLIND:
+                    break
         except (SetUpError, VerificationFailed) as error:
             self._unusable = True  # what is known is out of force, and there is nothing to put in its place
             log.critical("policy_unusable", error=str(error))

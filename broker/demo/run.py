@@ -23,7 +23,8 @@ from broker.demo.scenarios import SCENARIOS, WITHDRAWAL, WITHDRAWAL_ITEMS, Ask, 
 from broker.demo.setup import Embedded
 from broker.errors import SetUpError
 
-START_SECONDS = 30
+START_SECONDS = 120
+"""Longest wait for a broker that neither serves nor gives up; on a slow machine it has much to load."""
 
 
 @dataclass(frozen=True, slots=True)

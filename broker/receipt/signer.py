@@ -40,7 +40,8 @@ from broker.receipt.tiles import Tree
 MAX_LINE = 64 * 1024
 """Bytes of a question or an answer; a consistency proof has at most some 126 hashes."""
 
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = 30
+"""Longest wait for the signer, whose answer may wait for a slow disk."""
 ATTEMPTS = 20
 """Other workers may have the log signed further between two questions of ours, but not for ever."""
 

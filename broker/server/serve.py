@@ -118,7 +118,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
         server.start()
-        log.info("serving", port=port, epoch=epochs.current().sequence, log_size=receipts.size())
+        log.info("serving", port=port)
         return Broker(port, server, health_service, closing.pop_all())
 
 

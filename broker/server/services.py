@@ -71,7 +71,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
 
     def __init__(self, epochs: Epochs) -> None:
         self._epochs = epochs
-        self._shown = _Shown.of(epochs.current().bundle)
+        self._shown: _Shown | None = None
 
     def GetDepartment(
         self, request: catalog_pb2.GetDepartmentRequest, call: Call
@@ -127,7 +127,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def _catalog(self) -> _Shown:
         """What is in force, made into messages once for each bundle."""
         bundle, shown = self._epochs.current().bundle, self._shown
-        if bundle.hash != shown.hash:
+        if shown is None or bundle.hash != shown.hash:
             shown = self._shown = _Shown.of(bundle)
         return shown
 

@@ -35,6 +35,8 @@ SETTLED_SECONDS = 5.0
 LONGEST_PAUSE = 5.0
 """Longest pause before a worker that keeps dying is started again, in seconds."""
 STATUS_SOCKET = "sharebroker.sock"
+STATUS_SECONDS = 30.0
+"""Longest wait for the answer of a supervisor that is there: while it starts a signer it answers nobody."""
 
 
 @dataclass(slots=True)
@@ -281,7 +283,7 @@ class Supervisor:
 def ask_status(settings: Settings) -> dict[str, Any] | None:
     """What the running supervisor says of itself (:meth:`Supervisor.status`); None when none answers."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(5)
+        connection.settimeout(STATUS_SECONDS)
         try:
             connection.connect(str(settings.path(Path(STATUS_SOCKET))))
             with connection.makefile("rb") as answer:

@@ -23,9 +23,13 @@ class Deaf(Store):
 
     cut = False
     looks = 0
+    slow = ()
+    """Seconds that each of the next looks takes, by the world's clock."""
 
     def epochs(self):
         self.looks += 1
+        seconds, *self.slow = self.slow or (0,)
+        self.clock.pass_by(seconds)
         if self.cut:
             raise Unavailable(Reason.LOG_UNAVAILABLE)
         return super().epochs()
@@ -34,7 +38,9 @@ class Deaf(Store):
 @pytest.fixture
 def deaf(world):
     store = world.open_store()
-    return Deaf(store._database)
+    deaf = Deaf(store._database)
+    deaf.clock = world.clock
+    return deaf
 
 
 def tamper(world, statement, **values):
@@ -113,6 +119,19 @@ def test_a_database_that_is_silent_for_a_second_stops_everything(world, deaf):
     deaf.cut = False
     world.let_it_look()
     assert epochs.current()
+
+
+def test_one_slow_look_stops_nothing_and_many_do(world, deaf):
+    """What was seen too long ago is no answer, so it is looked again, but not for ever."""
+    epochs = world.epochs(deaf)
+    world.let_it_look()
+    deaf.slow = (LONGEST_BLIND + 1, LONGEST_BLIND + 1)
+    assert epochs.current()
+    world.let_it_look()
+    deaf.slow = (LONGEST_BLIND + 1,) * 3
+    with pytest.raises(Unavailable) as caught:
+        epochs.current()
+    assert caught.value.reason is Reason.LOG_UNAVAILABLE
 
 
 def test_a_start_without_a_usable_epoch_is_refused(world):
