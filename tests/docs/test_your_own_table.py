@@ -67,8 +67,9 @@ class Serving:
             self.process = subprocess.Popen(
                 SERVE.split(), cwd=reader.folder, env=reader.environment, stderr=log
             )
-        end = time.monotonic() + 30
-        while not (reader.folder / "broker.port").exists():
+        end = time.monotonic() + 300
+        port_file = reader.folder / "broker.port"
+        while not (port_file.exists() and port_file.read_text().strip()):
             assert self.process.poll() is None, (reader.folder / "log").read_text()
             assert time.monotonic() < end
             time.sleep(0.05)
@@ -80,7 +81,7 @@ def serving() -> Iterator[Serving]:
     yield broker
     if broker.process is not None:
         broker.process.terminate()
-        broker.process.wait(30)
+        broker.process.wait(300)
 
 
 def commands(block: str) -> Iterator[tuple[str, list[str]]]:

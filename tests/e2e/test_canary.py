@@ -299,7 +299,7 @@ class Wire:
         self.channel = grpc.secure_channel(address, credentials.channel_credentials(), options)
         self.frames, self.chunks, self.metadata, self.codes = [], [], [], []
 
-    def unary(self, method, request, timeout=30):
+    def unary(self, method, request, timeout=120):
         try:
             frame, call = self.channel.unary_unary(method).with_call(
                 request.SerializeToString(), timeout=timeout
@@ -310,7 +310,7 @@ class Wire:
         self._end(call)
 
     def stream(self, request, most=None):
-        call = self.channel.unary_stream(STREAM)(request.SerializeToString(), timeout=30)
+        call = self.channel.unary_stream(STREAM)(request.SerializeToString(), timeout=120)
         try:
             for number, frame in enumerate(call, 1):
                 self.frames.append(frame)
@@ -425,6 +425,7 @@ def sign(address, identity, subject):
     """A signed application, which names its subject once more."""
     with Client(address, Credentials.load(identity)) as client:
         signed = client.exchange(
+            timeout=120,
             sign=True,
             dataset="provider.sql",
             fields=PERMITTED,

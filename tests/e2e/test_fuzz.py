@@ -266,10 +266,10 @@ class Caller:
 
     def _start(self, request):
         if request.method == REFLECT:
-            return self.channel.stream_stream(REFLECT)(iter([request.data]), timeout=60)
+            return self.channel.stream_stream(REFLECT)(iter([request.data]), timeout=300)
         if request.method in (STREAM, WATCH):
-            return self.channel.unary_stream(request.method)(request.data, timeout=60)
-        return self.channel.unary_unary(request.method).future(request.data, timeout=60)
+            return self.channel.unary_stream(request.method)(request.data, timeout=300)
+        return self.channel.unary_unary(request.method).future(request.data, timeout=300)
 
     def _judge(self, request, call):
         failure = self._failure(request.method, call)
@@ -353,6 +353,7 @@ def test_violations_beyond_what_an_error_can_carry_are_counted(city):
     client = Client(address, Credentials.load(embedded.identity("housing_fund")))
     with client, pytest.raises(MalformedRequest) as refused:
         client.exchange(
+            timeout=300,
             dataset=terms.dataset.removeprefix("datasets/"),
             fields=list(terms.fields),
             subjects=[f"nobody {number}" for number in range(1000)],
@@ -392,7 +393,7 @@ def test_every_request_gets_a_proper_answer(city):
     assert {method for method, code in seen if code == "OK"} == set(METHODS)
     request = valid(exchange_pb2.ExchangeRequest, subject)
     request.request_id = str(uuid.uuid4())
-    answer = system.channel.unary_unary(UNARY)(request.SerializeToString(), timeout=60)
+    answer = system.channel.unary_unary(UNARY)(request.SerializeToString(), timeout=300)
     assert exchange_pb2.ExchangeResponse.FromString(answer).answer.records
     lines = [json.loads(line) for line in (embedded.folder / "broker.log").read_bytes().splitlines()]
     assert [line for line in lines if "defect" in line or line["level"] in ("error", "critical")] == []

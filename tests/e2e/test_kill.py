@@ -18,7 +18,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -47,8 +47,17 @@ CLIENTS = 4
 """The last one streams."""
 RETRIES = 8
 """Answered calls of a round that are asked once more in the next, beside all unanswered ones."""
-WAIT_SECONDS = 60
+WAIT_SECONDS = 600
 """Longest wait for what must happen; how long it takes is not asserted."""
+
+
+def wait_for(condition):
+    """What ``condition`` gives once it is true."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return found
 
 
 # ── the broker ───────────────────────────────────────────────────────────────────────────────────
@@ -61,6 +70,7 @@ class House:
     embedded: Embedded
     store_url: str
     environment: dict[str, str]
+    patient: type[Client]
     process: subprocess.Popen | None = None
     kills: int = 0
 
@@ -77,12 +87,13 @@ class House:
     def start(self, failpoints=""):
         """Start the broker; gives its address once it serves."""
         self.launch(failpoints)
-        port_file, end = self.embedded.folder / "broker.port", time.monotonic() + WAIT_SECONDS
-        while not (port_file.exists() and port_file.read_text().strip()):
+        port_file = self.embedded.folder / "broker.port"
+
+        def port():
             assert self.process.poll() is None, (self.embedded.folder / "broker.log").read_text()[-2000:]
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        return f"127.0.0.1:{port_file.read_text().strip()}"
+            return port_file.exists() and port_file.read_text().strip()
+
+        return f"127.0.0.1:{wait_for(port)}"
 
     def end(self):
         """SIGTERM; gives the exit code."""
@@ -95,8 +106,9 @@ class House:
         self.die()
 
     def die(self):
-        """Wait until the broker was killed."""
+        """Wait until the broker was killed and its signer has noticed: the next one needs its place."""
         assert self.process.wait(WAIT_SECONDS) == -signal.SIGKILL
+        wait_for(lambda: not self._processes())
         self.kills += 1
 
     def kill_signer(self):
@@ -105,6 +117,15 @@ class House:
         assert b"broker.receipt.signer" in Path(f"/proc/{child}/cmdline").read_bytes()
         os.kill(int(child), signal.SIGKILL)
         self.kills += 1
+
+    def _processes(self):
+        """Those that were started for this folder."""
+        found = []
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has ended meanwhile
+                if str(self.embedded.folder).encode() in file.read_bytes():
+                    found.append(file)
+        return found
 
     def leaves(self):
         """Every leaf of the log, read where it is stored, while nothing is appended."""
@@ -125,7 +146,7 @@ class House:
         return Credentials.load(self.embedded.identity(department, role))
 
     def auditor(self, address):
-        return Client(address, self.credentials("data_authority", Role.AUDITOR), trust=self.trust)
+        return self.patient(address, self.credentials("data_authority", Role.AUDITOR), trust=self.trust)
 
     @property
     def trust(self):
@@ -143,7 +164,7 @@ def compiled(tmp_path_factory):
 
 
 @pytest.fixture
-def build(tmp_path, compiled):
+def build(tmp_path, compiled, patient):
     """Makes a house with a small city; no process of it outlives the test."""
     houses = []
 
@@ -153,7 +174,8 @@ def build(tmp_path, compiled):
         if url is not None:
             migrate(url)
         elsewhere = {} if url is None else {"SHAREBROKER_STORE__URL": url}
-        house = House(embedded, url or load_settings(embedded.settings).store_url, compiled | elsewhere)
+        store_url = url or load_settings(embedded.settings).store_url
+        house = House(embedded, store_url, compiled | elsewhere, patient)
         houses.append(house)
         return house
 
@@ -238,12 +260,14 @@ class Load:
         self._subjects, self._stop = subjects_of(house), threading.Event()
         self._ledgers = [Ledger(folder / f"{number}.jsonl") for number in range(CLIENTS)]
         self._threads = []
-        for number, ledger in enumerate(self._ledgers):
+        self.answered = [0] * CLIENTS
+        """By client: calls answered to the end, those apart that were made before."""
+        for number in range(CLIENTS):
             streams = number == CLIENTS - 1
             credentials = house.credentials("medical_insurance" if streams else "housing_fund")
             retries = [] if streams else backlog[number :: CLIENTS - 1]
             make = stream if streams else self._withdrawal
-            arguments = (address, credentials, ledger, retries, make, random.Random(f"{seed} {number}"))
+            arguments = (number, address, credentials, retries, make, random.Random(f"{seed} {number}"))
             self._threads.append(threading.Thread(target=self._run, args=arguments, daemon=True))
 
     def __enter__(self):
@@ -261,12 +285,15 @@ class Load:
         """All calls that the ledgers tell."""
         return [call for ledger in self._ledgers for call in ledger.calls()]
 
-    def _run(self, address, credentials, ledger, retries, make, chance):
+    def _run(self, number, address, credentials, retries, make, chance):
+        ledger = self._ledgers[number]
         with closing(ledger), channel_to(address, credentials) as channel:
             for call in retries:
                 ask(channel, ledger, call.method, call.request, retried=True)
             while not self._stop.is_set():
-                if not ask(channel, ledger, *make(chance)):
+                if ask(channel, ledger, *make(chance)):
+                    self.answered[number] += 1
+                else:
                     self._stop.wait(0.05)
 
     def _withdrawal(self, chance):
@@ -484,7 +511,7 @@ def torture(house, folder, rounds, chance):
             if armed:
                 house.die()
             else:
-                how(house, address, chance)
+                how(house, address, chance, load)
         last = load.calls()
         assert {call.failure for call in last} <= {"", "UNAVAILABLE", "CANCELLED"}
         calls += last
@@ -500,35 +527,39 @@ def torture(house, folder, rounds, chance):
     return calls
 
 
-def at_random(house, _address, chance):
+def at_random(house, _address, chance, _load):
     """Kill the broker at some moment."""
     time.sleep(chance.uniform(0.05, 0.8))
     house.kill()
 
 
-def while_starting(house, _address, chance):
+def while_starting(house, address, chance, load):
     """Kill the broker, and once more while it starts."""
-    at_random(house, _address, chance)
+    at_random(house, address, chance, load)
     house.launch()
     time.sleep(chance.uniform(0.1, 1.2))
     house.kill()
 
 
-def finish(house, _address, _chance):
-    """Let the clients work for a while, then end the broker in order."""
-    time.sleep(0.5)
+def finish(house, _address, _chance, load):
+    """Let every client work for a while, then end the broker in order."""
+    wait_for(lambda: min(load.answered) >= 5)
     assert house.end() == 0
 
 
-def without_signer(house, address, chance):
+def without_signer(house, address, chance, _load):
     """Kill the signer alone: nothing is released until there is a new one; then kill the broker."""
     time.sleep(chance.uniform(0.1, 0.3))
     house.kill_signer()
-    end = time.monotonic() + WAIT_SECONDS
-    while (answer := once(house, address, withdrawal(subjects_of(house)[0]))) == Reason.LOG_UNAVAILABLE:
-        assert time.monotonic() < end
-    assert isinstance(answer, pb.ExchangeResponse)
+    assert isinstance(answer_to(house, address, withdrawal(subjects_of(house)[0])), pb.ExchangeResponse)
     house.kill()
+
+
+def answer_to(house, address, request):
+    """The answer to a call that is made until the log is available, or why there is none."""
+    return wait_for(
+        lambda: (answer := once(house, address, request)) != Reason.LOG_UNAVAILABLE and (answer,)
+    )[0]
 
 
 def once(house, address, request):
@@ -571,13 +602,13 @@ def test_retry_after_a_kill_never_gives_other_data_under_the_same_request_id(bui
     house = build()
     subject = subjects_of(house)[0]
     request = withdrawal(subject)
-    assert once(house, house.start("after_commit=1"), request) == ""
+    assert answer_to(house, house.start("after_commit=1"), request) == ""
     house.die()
     with closing(sqlite3.connect(house.embedded.folder / "data" / "civil_affairs.db")) as database, database:
         database.execute("UPDATE hydj SET hyzt = hyzt || '（更正）' WHERE nan_sfzh = ?", [subject])
     address = house.start()
-    assert once(house, address, request) == Reason.DATA_CHANGED
-    assert once(house, address, withdrawal(subject)).answer.records
+    assert answer_to(house, address, request) == Reason.DATA_CHANGED
+    assert answer_to(house, address, withdrawal(subject)).answer.records
     kinds = Counter(statement["kind"] for statement in Judge(house, address).statements)
     assert kinds[EntryKind.EXCHANGE] == 2
     assert kinds[EntryKind.REDELIVERED] == 0
@@ -589,7 +620,7 @@ def test_another_reader_of_the_database_costs_no_receipt(build):
     address = house.start()
     with closing(open_store(house.store_url)) as reader:
         assert reader.head().size
-    receipt = once(house, address, withdrawal(subjects_of(house)[0])).receipt
+    receipt = answer_to(house, address, withdrawal(subjects_of(house)[0])).receipt
     house.kill()
     statements = [leaf.entry.statement for leaf in house.leaves()]
     assert statements[receipt.leaf_index :] == [receipt.statement]

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from broker.client import Client, Credentials, VerifierKey
+from broker.client import Credentials, VerifierKey
 from broker.errors import VerificationFailed
 from broker.v1 import exchange_pb2, exchange_pb2_grpc
 
@@ -23,10 +23,10 @@ class Relay(exchange_pb2_grpc.ExchangeServiceServicer):
         self.ask = self.tell = lambda message: message
 
     def Exchange(self, request, context):
-        return self.tell(self._broker.Exchange(self.ask(request), timeout=10))
+        return self.tell(self._broker.Exchange(self.ask(request), timeout=60))
 
     def StreamExchange(self, request, context):
-        yield from self.tell(recut(self._broker.StreamExchange(self.ask(request), timeout=10)))
+        yield from self.tell(recut(self._broker.StreamExchange(self.ask(request), timeout=60)))
 
 
 def recut(parts):
@@ -76,8 +76,8 @@ def relay(relaying):
 
 
 @pytest.fixture(scope="module")
-def client(relaying, identity, trust):
-    with Client(relaying[1], identity, trust=trust) as client:
+def client(relaying, identity, trust, patient):
+    with patient(relaying[1], identity, trust=trust) as client:
         yield client
 
 
@@ -233,10 +233,10 @@ def test_receipt_of_another_request(relay, client, lookup, about):
         client.stream(**lookup).table()
 
 
-def test_receipt_under_another_key(relaying, identity, trust, lookup):
+def test_receipt_under_another_key(relaying, identity, trust, lookup, patient):
     """With a trust root of its own the client takes no answer that another key signed."""
     other = VerifierKey(trust.name, bytes(32))
-    with Client(relaying[1], identity, trust=other) as client:
+    with patient(relaying[1], identity, trust=other) as client:
         with pytest.raises(VerificationFailed):
             client.exchange(**lookup)
         with pytest.raises(VerificationFailed):

@@ -8,7 +8,7 @@ from grpc_status import rpc_status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker.client import Client, Credentials
+from broker.client import Credentials
 from broker.errors import VerificationFailed
 from broker.keys.log_key import create_log_key
 from broker.model import Role
@@ -164,14 +164,14 @@ def test_name_of_no_receipt(auditor, name):
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_client_verifies_the_receipt_it_gets(embedded, address, withdrawal, tmp_path, trust):
+def test_client_verifies_the_receipt_it_gets(embedded, address, withdrawal, tmp_path, trust, patient):
     """With a trust root of its own the client hands over no receipt that another key signed."""
     identity = Credentials.load(embedded.identity("housing_fund"))
-    with Client(address, identity, trust=trust) as client:
+    with patient(address, identity, trust=trust) as client:
         leaf = client.exchange(**withdrawal).receipt.leaf_index
         assert client.receipt(leaf).leaf_index == leaf
     other = VerifierKey.of(trust.name, create_log_key(tmp_path / "other.key"))
-    with Client(address, identity, trust=other) as client, pytest.raises(VerificationFailed):
+    with patient(address, identity, trust=other) as client, pytest.raises(VerificationFailed):
         client.receipt(leaf)
 
 
@@ -331,6 +331,6 @@ def test_no_request_fails_inside(channel, message):
     name, request = message
     service, _, method = name.partition("/")
     try:
-        channel.unary_unary(f"/broker.v1.{service}Service/{method}")(request.SerializeToString(), timeout=10)
+        channel.unary_unary(f"/broker.v1.{service}Service/{method}")(request.SerializeToString(), timeout=60)
     except grpc.RpcError as failure:
         assert failure.code() in (INVALID, grpc.StatusCode.NOT_FOUND)  # noqa: PT017 - most of them are answers

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import re
 import shutil
 import signal
@@ -13,6 +14,7 @@ import threading
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import pytest
@@ -20,10 +22,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from broker.client import Client, Credentials
 from broker.demo.setup import prepare, shipped_policies
-from broker.errors import Unavailable
+from broker.errors import DeadlinePassed, Unavailable
 from broker.model import Role, Verdict
 
-TIMEOUT = 60
+TIMEOUT = 300
 ZYGOTE = """
 import json, os, signal, sys
 import broker.cli.main, broker.server.serve, broker.server.supervisor
@@ -32,7 +34,7 @@ for line in sys.stdin:
     case = json.loads(line)
     child = os.fork()
     if child == 0:
-        signal.alarm(30)
+        signal.alarm(300)
         os.environ.update(case["environment"])
         os.dup2(os.open(case["stderr"], os.O_WRONLY | os.O_CREAT, 0o600), 2)
         sys.argv = ["sharebroker", "serve", "--config", case["config"]]
@@ -263,13 +265,14 @@ def test_unwritable_port_file(serve, folder):
 
 @contextmanager
 def broker_process_of(folder):
-    """A broker in that folder: its process and address."""
+    """A broker in that folder: its process and address. It drains for longer than anybody here waits."""
     port_file = folder / "broker.port"
     port_file.unlink(missing_ok=True)
     with (folder / "broker.log").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "broker.cli", "serve", "--config", str(folder / "sharebroker.toml")],
             stderr=output,
+            env=os.environ | {"SHAREBROKER_SERVER__DRAIN_SECONDS": str(10 * TIMEOUT)},
         )
     try:
         end = time.monotonic() + TIMEOUT
@@ -307,22 +310,46 @@ def held_up(folder):
     """While this lasts, nothing can be appended to the log, so exchanges are under way and stay so."""
     with (folder / "sharebroker.db.lock").open("r+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
+
+
+def somebody_waits_for(lock):
+    """Whether somebody stands in the queue at a lock that is held, as the system tells."""
+    inode = f":{os.fstat(lock.fileno()).st_ino} "
+    return any("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+def is_turned_away(client, terms):
+    """Whether a call is refused at once; one that came before the end began is held up with the others."""
+    try:
+        client.exchange(timeout=1, **terms)
+    except Unavailable:
+        return True
+    except DeadlinePassed:
+        return False
+    raise AssertionError("answered, though nothing can be appended")
+
+
+def wait_for(condition):
+    """Until it is true; how long that takes is the machine's affair."""
+    end = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_sigterm_lets_calls_under_way_finish_and_takes_no_new_ones(folder, identity, terms):
     """The call that was there gets its answer and receipt, one that comes is UNAVAILABLE, exit code 0."""
     answers = []
     with broker_process_of(folder) as (process, address), Client(address, identity) as client:
-        client.exchange(**terms)
-        call = threading.Thread(target=lambda: answers.append(client.exchange(timeout=30, **terms)))
-        with held_up(folder):
+        client.exchange(timeout=TIMEOUT, **terms)
+        call = threading.Thread(target=lambda: answers.append(client.exchange(timeout=TIMEOUT, **terms)))
+        with held_up(folder) as lock:
             call.start()
-            time.sleep(0.5)
+            wait_for(lambda: somebody_waits_for(lock))
             process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
-            with Client(address, identity) as late, pytest.raises(Unavailable):
-                late.exchange(timeout=2, **terms)
+            with Client(address, identity, attempts=1) as late:
+                wait_for(lambda: is_turned_away(late, terms))
             assert process.poll() is None
             assert not answers
         call.join(TIMEOUT)
@@ -341,7 +368,7 @@ def test_sigterm_does_not_wait_for_those_who_only_watch(folder, identity):
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         process.send_signal(signal.SIGTERM)
         assert [answer.status for answer in watch] == [health_pb2.HealthCheckResponse.NOT_SERVING]
-        assert process.wait(10) == 0
+        assert process.wait(TIMEOUT) == 0
 
 
 def test_sigint_is_as_good(folder):

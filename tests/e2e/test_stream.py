@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from orjson import loads
@@ -42,7 +42,7 @@ def parts(embedded, open_channel, request_message):
     """The messages of one whole stream, as they came."""
     credentials = Credentials.load(embedded.identity("medical_insurance")).channel_credentials()
     stub = exchange_pb2_grpc.ExchangeServiceStub(open_channel(credentials))
-    return list(stub.StreamExchange(request_message, timeout=30))
+    return list(stub.StreamExchange(request_message, timeout=60))
 
 
 @pytest.fixture(scope="module")
@@ -165,12 +165,12 @@ def test_malformed_stream(connect, package):
 # ── cut short ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_cancelled_midway_leaves_an_outcome_that_says_so(slow, package):
+def test_cancelled_midway_leaves_an_outcome_that_says_so(slow, package, patient):
     """When the consumer hangs up, the log soon tells that, and how much was handed over until then."""
     prepared, address = slow
     consumer = Credentials.load(prepared.identity("medical_insurance"))
     auditor = Credentials.load(prepared.identity("data_authority", Role.AUDITOR))
-    with Client(address, consumer) as asking, Client(address, auditor) as reading:
+    with Client(address, consumer) as asking, patient(address, auditor) as reading:
         stream = asking.stream(**package)
         batches = list(itertools.islice(stream, 3))
         stream.cancel()
@@ -179,23 +179,31 @@ def test_cancelled_midway_leaves_an_outcome_that_says_so(slow, package):
     assert len(batches) <= outcome["rows"]["released"] < 2_000
 
 
-def test_deadline_midway_leaves_an_outcome_that_says_so(slow, package):
+def test_deadline_midway_leaves_an_outcome_that_says_so(slow, package, patient):
     """The same when the consumer's own deadline passes."""
     prepared, address = slow
     consumer = Credentials.load(prepared.identity("medical_insurance"))
     auditor = Credentials.load(prepared.identity("data_authority", Role.AUDITOR))
-    with Client(address, consumer) as asking, Client(address, auditor) as reading:
-        stream = asking.stream(timeout=0.15, **package)
+    with Client(address, consumer) as asking, patient(address, auditor) as reading:
+        stream, seconds = _opened_with_a_deadline(asking, package)
         with pytest.raises(DeadlinePassed):
-            list(stream)
+            [time.sleep(seconds / 4) for _ in stream]  # far more than four batches are to come
         assert stream.outcome is None
         outcome = _outcome_of(reading, stream.receipt.leaf_index)
     assert outcome["interrupted"] is True
 
 
+def _opened_with_a_deadline(asking, package):
+    """A stream whose decision came within its deadline, and that deadline in seconds."""
+    for seconds in (1, 4, 16, 64):
+        with suppress(DeadlinePassed):
+            return asking.stream(timeout=seconds, **package), seconds
+    raise AssertionError("no decision within any deadline")
+
+
 def _outcome_of(reading, decision_leaf):
     """The outcome in the log that belongs to a decision; the broker writes it when it notices."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         for receipt in reading.receipts(dataset="public_security.household"):
             statement = loads(receipt.statement)
