@@ -30,10 +30,10 @@ def run() -> None:
             limit = _bare_rate(Path(folder) / f"bare-{threads}.db", batch=max(1, threads // 2))
             rows.append((str(threads), f"{rate:.0f}", f"{limit:.0f}", f"{rate / limit:.2f}"))
     show(
-        "Durable, signed appends to the receipt log (SQLite, synchronous=FULL)",
+        "Durable, signed appends to the receipt log (SQLite)",
         ("callers", "appends/s", "bare inserts/s", "ratio"),
         rows,
-        "bare: the same statements, half the callers a transaction; no tree, no signature",
+        "bare: the same statements, half the callers a transaction; synchronous=FULL, no tree, no signature",
     )
 
 

@@ -80,11 +80,10 @@ class ReceiptLog:
         """
         if rows < 0:
             raise ValueError("a number of rows is not negative")
-        appended = self._writer.submit(entry, rows)
+        submission = self._writer.submit(entry, rows)
         try:
-            return appended.result(APPEND_SECONDS)
+            return submission.result(APPEND_SECONDS)
         except TimeoutError:
-            appended.cancel()
             raise Unavailable(Reason.LOG_UNAVAILABLE) from None
 
     def receipt(self, leaf_index: int) -> Receipt:

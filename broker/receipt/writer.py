@@ -10,8 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
@@ -45,13 +44,38 @@ class Appended:
     redelivered: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Submission:
-    """An entry on its way to the writer, and where its caller waits."""
+    """An entry on its way to the writer, and where its caller waits: at a bare lock, because a ``Future``
+    and its condition cost a call as much as all of its policy."""
 
-    entry: Entry
-    rows: int
-    appended: Future[Appended] = field(default_factory=Future)
+    __slots__ = ("_answer", "_answered", "abandoned", "entry", "rows")
+
+    def __init__(self, entry: Entry, rows: int) -> None:
+        self.entry = entry
+        self.rows = rows
+        self.abandoned = False
+        """Whether the caller waits no longer; the writer need not begin with it then."""
+        self._answer: Appended | Exception
+        self._answered = threading.Lock()
+        self._answered.acquire()
+
+    def answer(self, answer: Appended | Exception) -> None:
+        """Lets the caller go on; to be called once."""
+        self._answer = answer
+        self._answered.release()
+
+    def result(self, seconds: float) -> Appended:
+        """What the writer answers; raises what it raises.
+
+        Raises:
+            TimeoutError: it has not answered in time; it may still record the entry.
+        """
+        if not self._answered.acquire(timeout=seconds):
+            self.abandoned = True
+            raise TimeoutError
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
 
 
 class Writer:
@@ -73,7 +97,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="receipt-log", daemon=True)
         self._thread.start()
 
-    def submit(self, entry: Entry, rows: int) -> Future[Appended]:
+    def submit(self, entry: Entry, rows: int) -> Submission:
         """The receipt to come.
 
         Raises:
@@ -84,7 +108,7 @@ class Writer:
             if self._closed:
                 raise Unavailable(Reason.SHUTTING_DOWN)
             self._queue.put(submission)
-        return submission.appended
+        return submission
 
     def close(self) -> None:
         """Append what was submitted, then stop."""
@@ -97,29 +121,31 @@ class Writer:
 
     def _run(self) -> None:
         while batch := self._gather():
-            wanted = [s for s in batch if s.appended.set_running_or_notify_cancel()]
-            self._last_batch = len(wanted)
-            if wanted:
-                self._settle(wanted)
+            self._settle(batch)
+            self._last_batch = len(batch)
 
     def _gather(self) -> list[Submission]:
         """The next batch; empty when the log is closed and everything was appended."""
         batch: list[Submission] = []
-        item = self._queue.get()
-        deadline = time.monotonic() + LINGER_SECONDS
-        while item is not None:
-            batch.append(item)
-            if len(batch) == MAX_BATCH:
-                return batch
-            expected = len(batch) < self._last_batch
-            try:
-                item = self._queue.get(timeout=max(0.0, deadline - time.monotonic()) if expected else 0.0)
-            except Empty:
-                return batch
-        self._queue.put(None)  # this batch first; the next look ends the thread
+        if self._take(batch, None):
+            deadline = time.monotonic() + LINGER_SECONDS
+            while len(batch) < self._last_batch and self._take(batch, max(0.0, deadline - time.monotonic())):
+                pass
         return batch
 
-    def _settle(self, wanted: Sequence[Submission]) -> None:
+    def _take(self, batch: list[Submission], timeout: float | None) -> bool:
+        """Adds one submission that somebody waits for; False when none comes in time, or there is no room."""
+        try:
+            while (item := self._queue.get(timeout=timeout)) is not None:
+                if not item.abandoned:
+                    batch.append(item)
+                    return len(batch) < MAX_BATCH
+            self._queue.put(None)  # this batch first; the next look ends the thread
+        except Empty:
+            pass
+        return False
+
+    def _settle(self, wanted: list[Submission]) -> None:
         """Answers every caller, all of them after everything: a verdict that hangs on a leaf of this batch is
         no truth before the batch is."""
         try:
@@ -135,16 +161,16 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - a defect; its callers report it, the thread goes on
             answers = [error for _ in wanted]
         for submission, answer in zip(wanted, answers, strict=True):
-            if isinstance(answer, Appended):
-                submission.appended.set_result(answer)
-            else:
-                submission.appended.set_exception(answer)
+            submission.answer(answer)
 
-    def _append(self, wanted: Sequence[Submission]) -> list[Admitted | Exception]:
+    def _append(self, wanted: list[Submission]) -> list[Admitted | Exception]:
+        """What became of each. Adds those to ``wanted`` that came while it waited for the lock."""
         if self._signed.tree.size < self._tree.size:
             # The signature failed last time: no leaf without hope of one.
             self._signed = self._head.sign(self._tree)
         with self._journal.append_transaction() as transaction:
+            while len(wanted) < MAX_BATCH and self._take(wanted, 0.0):
+                pass
             batch = self._open_batch(transaction, wanted)
             outcomes = [_judge(batch, submission) for submission in wanted]
             if not batch.leaves:

@@ -6,6 +6,7 @@ processor, straight through the driver a tenth of that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -33,9 +34,6 @@ class Cursor(Protocol):
     def execute(self, operation: Any, parameters: Any, /) -> object:
         """Runs one statement."""
 
-    def executemany(self, operation: Any, parameters: Any, /) -> object:
-        """Runs it for each of the parameters."""
-
     def fetchall(self) -> Sequence[Any]:
         """The rows that it selected."""
 
@@ -44,27 +42,52 @@ class Prepared:
     """One statement in one driver's words, whose values are given by name."""
 
     def __init__(self, statement: Executable, dialect: str) -> None:
-        assert isinstance(statement, ClauseElement)  # noqa: S101 - every statement of SQLAlchemy's is one
-        compiled = statement.compile(dialect=_DIALECTS[dialect])
-        self._text = str(compiled)
-        self._names: tuple[str, ...] = tuple(getattr(compiled, "positiontup", None) or ())
+        self._text, self._names = _compiled(statement, dialect)
 
     def run(self, cursor: Cursor, values: Values) -> None:
-        """Executes it once."""
-        cursor.execute(self._text, self._in_order(values))
+        """Executes it."""
+        cursor.execute(self._text, [values[name] for name in self._names])
 
     def rows(self, cursor: Cursor, values: Values) -> Sequence[Any]:
         """The rows that it selects, as tuples."""
         self.run(cursor, values)
         return cursor.fetchall()
 
-    def write(self, cursor: Cursor, rows: Iterable[Values]) -> None:
-        """Executes it for each of the rows, if there are any."""
-        if values := [self._in_order(row) for row in rows]:
-            cursor.executemany(self._text, values)
 
-    def _in_order(self, values: Values) -> tuple[object, ...]:
-        return tuple([values[name] for name in self._names])
+class PreparedInsert:
+    """An insert of any number of rows, in as few statements as their number has binary ones.
+
+    Not ``executemany``: for each row SQLite's would let another thread have the interpreter, and each time
+    the log's lock would be held until that one lets go of it again.
+    """
+
+    def __init__(self, statement: Executable, dialect: str) -> None:
+        text, self._names = _compiled(statement, dialect)
+        before, row, after = _ONE_ROW.split(text)
+        self._texts = [f"{before}{', '.join([row] * (1 << power))}{after}" for power in range(MOST_AT_ONCE)]
+
+    def run(self, cursor: Cursor, rows: Sequence[Values]) -> None:
+        """Inserts the rows, if there are any."""
+        start = 0
+        while start < len(rows):
+            power = min(MOST_AT_ONCE, (len(rows) - start).bit_length()) - 1
+            stop = start + (1 << power)
+            values = [row[name] for row in rows[start:stop] for name in self._names]
+            cursor.execute(self._texts[power], values)
+            start = stop
+
+
+MOST_AT_ONCE = 9
+"""Powers of two from 1 to 256 rows, which a batch does not exceed."""
+
+_ONE_ROW = re.compile(r"(?<=VALUES )(\(.*?\))(?= ON CONFLICT|$)", re.DOTALL)
+
+
+def _compiled(statement: Executable, dialect: str) -> tuple[str, tuple[str, ...]]:
+    """Its text, and the names of its values in the order of their places."""
+    assert isinstance(statement, ClauseElement)  # noqa: S101 - every statement of SQLAlchemy's is one
+    compiled = statement.compile(dialect=_DIALECTS[dialect])
+    return str(compiled), tuple(getattr(compiled, "positiontup", None) or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +98,11 @@ class AppendStatements:
     tile: Prepared
     requests: Prepared
     quotas: Prepared
-    insert_leaf: Prepared
-    insert_statement: Prepared
-    insert_request: Prepared
-    upsert_tile: Prepared
-    upsert_quota: Prepared
+    insert_leaf: PreparedInsert
+    insert_statement: PreparedInsert
+    insert_request: PreparedInsert
+    upsert_tile: PreparedInsert
+    upsert_quota: PreparedInsert
     move_head: Prepared
 
 
@@ -112,11 +135,11 @@ def append_statements(dialect: str) -> AppendStatements:
             ).where(_among(REQUEST.c.request_id, dialect))
         ),
         quotas=prepared(select(QUOTA.c.counter, QUOTA.c.used).where(_among(QUOTA.c.counter, dialect))),
-        insert_leaf=prepared(LEAF.insert()),
-        insert_statement=prepared(STATEMENT.insert()),
-        insert_request=prepared(REQUEST.insert()),
-        upsert_tile=prepared(_upsert(TILE, "hashes", dialect)),
-        upsert_quota=prepared(_upsert(QUOTA, "used", dialect)),
+        insert_leaf=PreparedInsert(LEAF.insert(), dialect),
+        insert_statement=PreparedInsert(STATEMENT.insert(), dialect),
+        insert_request=PreparedInsert(REQUEST.insert(), dialect),
+        upsert_tile=PreparedInsert(_upsert(TILE, "hashes", dialect), dialect),
+        upsert_quota=PreparedInsert(_upsert(QUOTA, "used", dialect), dialect),
         move_head=prepared(
             update(HEAD)
             .where(HEAD.c.size == bindparam("old_size"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 
+import psycopg
 import structlog
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -145,24 +146,27 @@ class StoreTransaction:
         recorded_at: datetime,
     ) -> None:
         statements, cursor = self._statements, self._cursor
-        statements.insert_leaf.write(cursor, map(rows.leaf_row, leaves))
-        statements.insert_statement.write(cursor, map(rows.statement_row, leaves))
-        statements.insert_request.write(
-            cursor, [rows.request_row(leaf) for leaf in leaves if leaf.entry.request_id]
-        )
-        statements.upsert_tile.write(
-            cursor, [{"level": level, "tile_index": i, "hashes": h} for (level, i), h in tiles.items()]
-        )
-        statements.upsert_quota.write(cursor, [{"counter": name, "used": n} for name, n in used.items()])
-        self._move_head(self.head.size + len(leaves), recorded_at)
-
-    def _move_head(self, size: int, recorded_at: datetime) -> None:
-        """The fence: whatever became of the lock, a head that another writer moved is not moved again."""
-        values = {"old_size": self.head.size, "new_size": size, "at": rows.microseconds(recorded_at)}
-        self._statements.move_head.run(self._cursor, values)
-        if self._cursor.rowcount != 1:
+        claims = [rows.request_row(leaf) for leaf in leaves if leaf.entry.request_id]
+        changed = [{"level": level, "tile_index": i, "hashes": h} for (level, i), h in tiles.items()]
+        counted = [{"counter": name, "used": n} for name, n in used.items()]
+        size = self.head.size + len(leaves)
+        moved = {"old_size": self.head.size, "new_size": size, "at": rows.microseconds(recorded_at)}
+        with self._one_trip():
+            statements.insert_leaf.run(cursor, [rows.leaf_row(leaf) for leaf in leaves])
+            statements.insert_statement.run(cursor, [rows.statement_row(leaf) for leaf in leaves])
+            statements.insert_request.run(cursor, claims)
+            statements.upsert_tile.run(cursor, changed)
+            statements.upsert_quota.run(cursor, counted)
+            statements.move_head.run(cursor, moved)
+        # The fence: whatever became of the lock, a head that another writer moved is not moved again.
+        if cursor.rowcount != 1:
             log.error("head_moved_by_another_writer")
             raise Unavailable(Reason.LOG_UNAVAILABLE)
+
+    def _one_trip(self) -> AbstractContextManager[object]:
+        """Where the database is a server: sends it all statements before it waits for the first answer."""
+        driver = self.connection.connection.driver_connection
+        return driver.pipeline() if isinstance(driver, psycopg.Connection) else nullcontext()
 
 
 def _cursor(connection: Connection) -> Cursor:

@@ -135,6 +135,40 @@ def test_appending_to_stored_tiles(large: Store, size: int, more: int) -> None:
         assert content == expected_tile(level, index, size + more)
 
 
+@given(st.integers(0, 2000), st.integers(0, 2000))
+def test_a_tree_grows_to_what_others_appended(large: Store, size: int, more: int) -> None:
+    """Without hashing again what it knew: root and proofs are those of a tree read anew."""
+    tree = Tree(size, large.read)
+    tree.root()
+    reads: list[tuple[int, int]] = []
+
+    def in_transaction(level: int, index: int) -> bytes:
+        reads.append((level, index))
+        return large.read(level, index)
+
+    grown = tree.grown(size + more, in_transaction)
+    edge = len(reads)
+    fresh = Tree(size + more, large.read)
+    assert (grown.size, grown.root()) == (fresh.size, fresh.root())
+    if size:
+        assert grown.consistency_proof(size) == fresh.consistency_proof(size)
+        assert grown.inclusion_proof(size - 1) == fresh.inclusion_proof(size - 1)
+    assert len(reads) == edge  # the transaction may be over by now
+    with pytest.raises(ValueError, match="does not shrink"):
+        grown.grown(grown.size - 1, large.read)
+
+
+def test_a_rewritten_tile_shows_when_a_tree_grows() -> None:
+    """What this process has seen cannot be replaced under it, not even before it was signed."""
+    tree, store = built([10])
+    tree.root()
+    tree = tree.stored()
+    other, changed = Tree(0, Store().read).append([b"x" * 32, *LEAVES[1:20]])
+    store.tiles.update(changed)
+    with pytest.raises(CorruptLog, match="was rewritten"):
+        tree.grown(other.size, store.read)
+
+
 def expected_tile(level: int, index: int, size: int) -> bytes:
     """The tile of the tlog-tiles formula: MTH(D[(n·256+i)·256^l : (n·256+i+1)·256^l]), cut at the size."""
     span = TILE_WIDTH**level
