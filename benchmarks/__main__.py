@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import appends, decisions, exchanges
+from benchmarks import appends, decisions, exchanges, streams
 
-ALL = {"exchanges": exchanges.run, "decisions": decisions.run, "appends": appends.run}
+ALL = {"exchanges": exchanges.run, "streams": streams.run, "decisions": decisions.run, "appends": appends.run}
 
 
 def main(names: list[str]) -> None:

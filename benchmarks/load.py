@@ -27,7 +27,8 @@ OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to load with: ``subject`` asks exchanges about that resident, none echoes."""
+    """What to load with: ``subject`` asks exchanges about that resident, none echoes; each caller rests for
+    ``pause`` seconds between its calls."""
 
     address: str
     identity: str
@@ -35,6 +36,7 @@ class Job:
     channels: int
     seconds: float
     subject: str = ""
+    pause: float = 0.0
 
 
 def measure(job: Job) -> list[float]:
@@ -76,6 +78,8 @@ def work(job: Job) -> None:
         while (began := time.perf_counter()) < end:
             call()
             times.append(time.perf_counter() - began)
+            if job.pause:
+                time.sleep(job.pause)
         return times
 
     with ThreadPoolExecutor(job.callers) as pool:

@@ -21,6 +21,9 @@ from broker.server.logging import configure_logging
 from broker.server.serve import start
 from broker.settings import load_settings
 
+STREAM_NICENESS = 5
+"""Bulk gives way to the calls for which somebody waits at a counter, wherever they want one core."""
+
 ORPHAN_SECONDS = 1.0
 """How long a worker without supervisor drains: a new supervisor cannot have the port before it is gone."""
 
@@ -31,6 +34,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    if options.kind is Kind.STREAM:
+        os.nice(STREAM_NICENESS)
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
     configure_logging()
