@@ -43,7 +43,7 @@ from broker.receipt.signer import start_signer
 from broker.receipt.statement import Outcome, statement
 from broker.store import migrate, open_store
 
-# How long an example takes says something of the machine only. What is examined in one commit's CI is the same
+# How long an example takes says something of the machine only. What CI examines of one commit is the same
 # every time; people at work, with "CI" not set, examine something else each time.
 settings.register_profile(
     "any machine",
