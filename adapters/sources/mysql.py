@@ -7,13 +7,14 @@ comparison byte by byte decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import CHAR
 
+Subject = sa.BindParameter[Any]
 Result = sa.CursorResult[*tuple[Any, ...]]
 
 BACKENDS = ("mysql", "mariadb")
@@ -23,8 +24,8 @@ _GRACE_SECONDS = 5
 """The server ends a statement first; only when it does not answer at all the connection does."""
 
 
-def is_among(column: sa.ColumnElement[Any], subjects: sa.BindParameter[str]) -> sa.ColumnElement[bool]:
-    """``column`` equals one of ``subjects`` (an expanding parameter), byte by byte in UTF-8."""
+def is_among(column: sa.ColumnElement[Any], subjects: Sequence[Subject]) -> sa.ColumnElement[bool]:
+    """``column`` equals one of ``subjects``, byte by byte in UTF-8."""
     return sa.and_(column.in_(subjects), _exact(column).in_(subjects))
 
 
