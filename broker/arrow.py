@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pyarrow as pa
 
 from broker.model import FieldType
+
+Columns = Mapping[str, Sequence[object]]
+"""Rows as Python values, field by field, all of one length; what :func:`arrow_type` gives as a list."""
 
 _TYPES = {
     FieldType.TEXT: pa.string(),

@@ -176,7 +176,7 @@ class Exchange:
         approved = decided.approved()
         mask_plan = plan(approved, self.operators, self.keyring)
         try:
-            answer = epoch.reader.read(approved, decided.now, mask_plan.apply)
+            answer = epoch.reader.read(approved, decided.now, mask_plan.apply_to_values)
             return self._release(decided, mask_plan, answer, still_wanted)
         except OverRowLimit:
             return self._without_data(decided.refused(Why(Reason.TOO_MANY_ROWS)))

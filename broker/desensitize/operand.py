@@ -12,7 +12,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from broker.arrow import arrow_type, plain, plain_type, rebuilt
+from broker.arrow import arrow_type, plain, plain_type
 from broker.model import FieldType
 
 NUMBER = pa.decimal256(76, 20)
@@ -49,6 +49,6 @@ def released_type(result: pa.DataType) -> pa.DataType:
 
 
 def released(result: pa.Array) -> pa.Array:
-    """An operator's result as it is released, in buffers of its own."""
+    """An operator's result in the type in which it is released; its buffers may hold more than it shows."""
     wanted = released_type(result.type)
-    return rebuilt(result.cast(wanted) if result.type == NUMBER else plain(result, wanted))
+    return result.cast(wanted) if result.type == NUMBER else plain(result, wanted)

@@ -8,19 +8,21 @@ other field, row or value. Whatever goes wrong ends the exchange: there is no un
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import orjson
 import pyarrow as pa
 
 from adapters.masking.contract import BoundMask, KeyContext, Operator, Params
-from broker.arrow import arrow_type, plain, rebuilt
+from broker.arrow import Columns, arrow_type, plain, rebuilt
 from broker.desensitize.operand import operand, operand_type, released, released_type
 from broker.errors import BrokerError, Failed
 from broker.model import Approved, Field, FieldType, Mask
 from broker.reasons import Reason
+
+T = TypeVar("T")
 
 
 class KeyContexts(Protocol):
@@ -66,15 +68,24 @@ class PlannedColumn:
                 field's type or the operator breaks its contract.
         """
         clear = plain(values, arrow_type(self.type))
+        return rebuilt(clear if self.masked is None else released(self._result(clear, self.masked)))
+
+    def release_values(self, values: Sequence[object]) -> Sequence[object]:
+        """The same for Python values; they hide nothing, so what is not masked stays as it is."""
         if self.masked is None:
-            return rebuilt(clear)
-        result = self.masked.mask(operand(clear, self.type))
-        if not isinstance(result, pa.Array) or result.type != self.masked.result:
+            return values
+        clear = pa.array(values, arrow_type(self.type))
+        result: list[object] = released(self._result(clear, self.masked)).to_pylist()
+        return result
+
+    def _result(self, clear: pa.Array, masked: PlannedMask) -> pa.Array:
+        result = masked.mask(operand(clear, self.type))
+        if not isinstance(result, pa.Array) or result.type != masked.result:
             raise TypeError("the operator gave another type than it promised")
-        if len(result) != len(values):
+        if len(result) != len(clear):
             raise ValueError("the operator gave another number of values than it was given")
         result.validate()
-        return released(result)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +133,15 @@ class MaskPlan:
             Failed: a column is missing or of another type, or an operator failed; nothing of its message is
                 passed on, for it may quote a value.
         """
-        arrays = [_release(column, batch) for column in self.columns]
+        arrays = [_guarded(column, lambda c: c.release(batch.column(c.name))) for column in self.columns]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def apply_to_values(self, columns: Columns) -> Columns:
+        """The same for rows as Python values; raises as :meth:`apply` does."""
+        return {
+            column.name: _guarded(column, lambda c: c.release_values(columns[c.name]))
+            for column in self.columns
+        }
 
 
 def plan(approved: Approved, operators: Mapping[str, Operator], keys: KeyContexts) -> MaskPlan:
@@ -224,9 +242,9 @@ def _key_context(field: Field, approved: Approved, keys: KeyContexts) -> KeyCont
     return keys.for_field(dataset.department, application.consumer.department, application.purpose, domain)
 
 
-def _release(column: PlannedColumn, batch: pa.RecordBatch) -> pa.Array:
+def _guarded(column: PlannedColumn, release: Callable[[PlannedColumn], T]) -> T:
     try:
-        return column.release(batch.column(column.name))
+        return release(column)
     except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be released
         problem = type(error).__name__
     # Raised here and not in the handler, so that it carries no context: that may quote a value.

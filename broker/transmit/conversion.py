@@ -38,6 +38,7 @@ from broker.model import FieldType
 _STRING, _INT64, _INSTANT, _LOCAL = pa.string(), pa.int64(), pa.timestamp("us", "UTC"), pa.timestamp("us")
 _HOUR = 3_600_000_000
 """In microseconds."""
+_ONE_HOUR, _MICROSECOND = timedelta(hours=1), timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATES = (-719_162, 2_932_896)
 """0001-01-01 to 9999-12-31 in days since 1970; beyond, Python has no dates."""
@@ -211,14 +212,18 @@ def _from_local(local: pa.Array, zone: tzinfo) -> pa.Array:
     local = _within(local, _INT64, (_INSTANTS[0] + 24 * _HOUR, _INSTANTS[1] - 24 * _HOUR))
     micros = local.cast(_INT64).fill_null(0).to_numpy(zero_copy_only=False)
     hours, places = np.unique(micros // _HOUR, return_inverse=True)
-    offsets = np.array([_offset(zone, int(hour)) for hour in hours], np.int64)
+    offsets = np.array([_offset(zone, int(hour)) // _MICROSECOND for hour in hours], np.int64)
     instants = pa.array(micros - offsets[places], _INT64, mask=~np.asarray(local.is_valid()))
     return instants.cast(_INSTANT)
 
 
+def offset_of(zone: tzinfo, local: datetime) -> timedelta:
+    """The zone's offset when its walls' clocks show ``local``, which is marked as UTC."""
+    return _offset(zone, (local - _EPOCH) // _ONE_HOUR)
+
+
 @lru_cache(maxsize=65_536)
-def _offset(zone: tzinfo, hour: int) -> int:
-    """Offset in microseconds of the local ``hour`` (hours since 1970, read from the wall's clock)."""
+def _offset(zone: tzinfo, hour: int) -> timedelta:
+    """Offset of the local ``hour`` (hours since 1970, read from the wall's clock)."""
     local = (_EPOCH + timedelta(hours=hour)).replace(tzinfo=zone)
-    offset = local.utcoffset()
-    return 0 if offset is None else offset // timedelta(microseconds=1)
+    return local.utcoffset() or timedelta()

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
+from broker.arrow import Columns
 from broker.model import AnswerStatus
 
 Value = str | int | bool
@@ -20,21 +20,19 @@ MOST_INTEGER = 2**53 - 1
 """RFC 8785 §3.2.2.3 (I-JSON): larger integers are no exact JSON numbers, and stand as text."""
 
 
-def records_of(batch: pa.RecordBatch) -> list[Record]:
-    """The rows of a masked batch, in its order.
+def records_of(columns: Columns) -> list[Record]:
+    """The rows of masked columns, in their order.
 
     Dates are ISO 8601, instants RFC 3339 in UTC with ``Z``, decimals the text they are.
 
     Raises:
-        TypeError: a column of another type; a float has no one text.
+        TypeError: a value of another type; a float has no one text.
     """
-    records: list[Record] = [{} for _ in range(batch.num_rows)]
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        written = _writer(column.type)
-        for record, value in zip(records, column.to_pylist(), strict=True):
-            if value is not None:
-                record[name] = value if written is None else written(value)
-    return records
+    rows = zip(*columns.values(), strict=True)
+    return [
+        {name: _written(value) for name, value in zip(columns, row, strict=True) if value is not None}
+        for row in rows
+    ]
 
 
 def canonical_answer(
@@ -70,17 +68,11 @@ def answer_digest(nonce: bytes, data: bytes) -> bytes:
     return hashlib.sha256(nonce + data).digest()
 
 
-def _writer(kind: pa.DataType) -> Callable[[Any], Value] | None:
-    """How a column's Python values are written; None when they stand as they are."""
-    if kind == pa.string() or pa.types.is_large_string(kind) or pa.types.is_boolean(kind):
-        return None
-    if pa.types.is_integer(kind):
-        return _integer
-    if pa.types.is_date32(kind):
-        return date.isoformat
-    if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return _instant
-    raise TypeError(f"a record holds no {kind}")
+def _written(value: object) -> Value:
+    write = _WRITERS.get(type(value))
+    if write is None:
+        raise TypeError(f"a record holds no {type(value).__name__}")
+    return write(value)
 
 
 def _integer(value: int) -> Value:
@@ -88,4 +80,15 @@ def _integer(value: int) -> Value:
 
 
 def _instant(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise TypeError("a record holds no time without zone")
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+_WRITERS: Mapping[type, Callable[[Any], Value]] = {
+    str: str,
+    bool: bool,
+    int: _integer,
+    date: date.isoformat,
+    datetime: _instant,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from adapters.sources.contract import Source
 from broker.model import Dataset
@@ -13,6 +13,7 @@ from broker.model import Dataset
 KEPT_SECONDS = 5.0
 CLOCK_SKEW_SECONDS = 300.0
 """A time further in the future than this is an error of some clock, and says nothing about age."""
+_YOUNGEST = timedelta(seconds=-CLOCK_SKEW_SECONDS)
 
 
 def is_current(as_of: datetime | None, dataset: Dataset, now: datetime) -> bool:
@@ -20,7 +21,7 @@ def is_current(as_of: datetime | None, dataset: Dataset, now: datetime) -> bool:
     if as_of is None:
         return False
     age = now - as_of
-    return age <= dataset.update_cycle and age.total_seconds() >= -CLOCK_SKEW_SECONDS
+    return _YOUNGEST <= age <= dataset.update_cycle
 
 
 @dataclass(slots=True)

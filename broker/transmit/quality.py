@@ -6,26 +6,33 @@ counted and never released, not even its sound fields.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import compress
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from broker.arrow import Columns, arrow_type
 from broker.formats import FORMATS
-from broker.model import Dataset, Field
+from broker.model import Dataset, Field, FieldType
 from broker.transmit.conversion import converted
+from broker.transmit.values import FEW, converted_values
 
 Truths = npt.NDArray[np.bool_]
+Column: TypeAlias = pa.Array | list[object]
+"""A column of :func:`~broker.arrow.arrow_type`, of a few rows as Python values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A batch after the check."""
 
-    rows: pa.RecordBatch
+    columns: Sequence[tuple[Field, Column]]
     """Every row read, in the catalog's types; null where a value did not fit."""
     sound: Truths
     """Shape (rows,): which of them keep all the catalog's rules."""
@@ -35,9 +42,23 @@ class Checked:
         """How many do not."""
         return len(self.sound) - int(np.count_nonzero(self.sound))
 
+    def values(self, name: str) -> list[object]:
+        """One field of every row read."""
+        (column,) = [column for field, column in self.columns if field.name == name]
+        return _values(column)
+
     def good(self) -> pa.RecordBatch:
         """The sound rows only; no byte of the others is in its buffers."""
-        return self.rows if self.sound.all() else self.rows.filter(pa.array(self.sound))
+        arrays = [_array(column, field) for field, column in self.columns]
+        rows = pa.RecordBatch.from_arrays(arrays, names=[field.name for field, _ in self.columns])
+        return rows.filter(pa.array(self.sound)) if self.bad else rows
+
+    def good_values(self) -> Columns:
+        """The sound rows only, as Python values."""
+        columns = {field.name: _values(column) for field, column in self.columns}
+        if not self.bad:
+            return columns
+        return {name: list(compress(values, self.sound)) for name, values in columns.items()}
 
 
 def check(batch: pa.RecordBatch, dataset: Dataset, zone: tzinfo) -> Checked:
@@ -45,14 +66,16 @@ def check(batch: pa.RecordBatch, dataset: Dataset, zone: tzinfo) -> Checked:
 
     ``zone`` is that of times without offset. Whatever the data, nothing is raised.
     """
+    fields = [dataset.fields[name] for name in batch.schema.names]
+    if batch.num_rows <= FEW:
+        return _check_values(fields, batch.columns, zone, batch.num_rows)
     sound = np.ones(batch.num_rows, np.bool_)
-    columns = []
-    for name, values in zip(batch.schema.names, batch.columns, strict=True):
-        field = dataset.fields[name]
+    columns: list[tuple[Field, Column]] = []
+    for field, values in zip(fields, batch.columns, strict=True):
         column = converted(values, field.type, zone)
         _judge(sound, values, column, field)
-        columns.append(column)
-    return Checked(pa.RecordBatch.from_arrays(columns, names=batch.schema.names), sound)
+        columns.append((field, column))
+    return Checked(columns, sound)
 
 
 def _judge(sound: Truths, values: pa.Array, column: pa.Array, field: Field) -> None:
@@ -65,3 +88,37 @@ def _judge(sound: Truths, values: pa.Array, column: pa.Array, field: Field) -> N
         form = FORMATS[field.format]
         if not form.holds_for(texts):
             sound &= np.asarray(pc.fill_null(form.matches_all(texts), True))
+
+
+def _check_values(fields: Sequence[Field], given: Sequence[pa.Array], zone: tzinfo, rows: int) -> Checked:
+    """The same for a few rows, value by value."""
+    bad: set[int] = set()
+    columns: list[tuple[Field, Column]] = []
+    for field, array in zip(fields, given, strict=True):
+        values = converted_values(array, field.type, zone)
+        bad.update(_bad(values, array, field))
+        columns.append((field, values))
+    return Checked(columns, np.array([row not in bad for row in range(rows)], np.bool_))
+
+
+def _bad(values: list[object], given: pa.Array, field: Field) -> Iterator[int]:
+    """The rows in which ``given``, now ``values``, breaks the rules of ``field``."""
+    if None in values:
+        was_null = given.is_null().to_pylist()
+        for row, value in enumerate(values):
+            if value is None and (field.required or not was_null[row]):
+                yield row
+    if field.format is not None:
+        matches = FORMATS[field.format].matches
+        texts = (
+            values if field.type is FieldType.TEXT else _array(values, field).cast(pa.string()).to_pylist()
+        )
+        yield from (row for row, text in enumerate(texts) if text is not None and not matches(text))
+
+
+def _array(column: Column, field: Field) -> pa.Array:
+    return pa.array(column, arrow_type(field.type)) if isinstance(column, list) else column
+
+
+def _values(column: Column) -> list[object]:
+    return column if isinstance(column, list) else column.to_pylist()

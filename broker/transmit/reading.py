@@ -13,12 +13,13 @@ import orjson
 import pyarrow as pa
 
 from adapters.sources.contract import Query, Source, SourceError
+from broker.arrow import Columns
 from broker.errors import TooLarge, Unavailable
 from broker.model import AnswerStatus, Approved, RowCounts, SubjectAnswer
 from broker.reasons import Reason
 from broker.transmit.digest import Record, records_of
 from broker.transmit.freshness import Freshness
-from broker.transmit.quality import check
+from broker.transmit.quality import Checked, check
 from broker.transmit.tally import About, Tally
 
 MOST_UNARY_ROWS = 10_000
@@ -52,9 +53,7 @@ class Reader:
         self._zone = zone
         self._freshness = Freshness(zone)
 
-    def read(
-        self, approved: Approved, now: datetime, mask: Callable[[pa.RecordBatch], pa.RecordBatch]
-    ) -> Answer:
+    def read(self, approved: Approved, now: datetime, mask: Callable[[Columns], Columns]) -> Answer:
         """The whole answer at once. ``mask`` gets sound rows of every field read, and gives what is released.
 
         Raises:
@@ -71,7 +70,11 @@ class Reader:
             if most == limit:
                 raise
             raise TooLarge(Reason.ANSWER_TOO_LARGE) from None
-        found = [pair for rows, about in parts for pair in zip(about, records_of(mask(rows)), strict=True)]
+        found = [
+            pair
+            for checked, about in parts
+            for pair in zip(about, records_of(mask(checked.good_values())), strict=True)
+        ]
         if len(found) > 1:
             found.sort(key=_place)
         return Answer(
@@ -112,17 +115,17 @@ class Reading:
             OverRowLimit: there are more rows than permitted.
             Unavailable: the source cannot be read.
         """
-        return (rows for rows, _ in self.parts())
+        return (checked.good() for checked, _ in self.parts())
 
-    def parts(self) -> Iterator[tuple[pa.RecordBatch, list[About]]]:
-        """The same with, for each row, whom it is about (an empty list when no subject was named)."""
+    def parts(self) -> Iterator[tuple[Checked, list[About]]]:
+        """The same with, for each sound row, whom it is about (an empty list when no subject was named)."""
         try:
             for batch in self.source.read(self._query(), self.batch_rows):
                 if self.most is not None and self.counts.read + batch.num_rows > self.most:
                     raise OverRowLimit
-                good, about = self.tally.add(check(batch, self.approved.dataset, self.zone))
-                if good.num_rows:
-                    yield good, about
+                checked, about = self.tally.add(check(batch, self.approved.dataset, self.zone))
+                if checked.sound.any():
+                    yield checked, about
             self.tally.finish(self._newest())
         except SourceError:
             failed = Unavailable(Reason.SOURCE_UNAVAILABLE, about=self.approved.dataset.id)

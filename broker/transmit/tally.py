@@ -18,9 +18,10 @@ Before the last row was read, a subject without rows is doubtful too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
+from itertools import compress
 
 import numpy as np
 import pyarrow as pa
@@ -66,27 +67,26 @@ class Tally:
         self._newest: datetime | None = None
         self._source_is_current: bool | None = None
 
-    def add(self, checked: Checked) -> tuple[pa.RecordBatch, list[About]]:
-        """Count a batch; gives the rows that may be released, and of each whom it is about.
+    def add(self, checked: Checked) -> tuple[Checked, list[About]]:
+        """Count a batch; gives it with those rows sound that may be released, and of each whom it is about.
 
         Without subjects, the latter is empty.
         """
-        about = self._about(checked.rows) if self._places else []
+        about = self._about(checked) if self._places else []
         if about and not all(about):
-            checked = Checked(
-                checked.rows, checked.sound & np.fromiter(map(bool, about), np.bool_, len(about))
-            )
-        good = checked.good()
+            sound = checked.sound & np.fromiter(map(bool, about), np.bool_, len(about))
+            checked = replace(checked, sound=sound)
+        bad = checked.bad
         self._read += len(checked.sound)
-        self._bad += checked.bad
-        self._whole.bad |= checked.bad > 0
-        self._whole.released += good.num_rows
+        self._bad += bad
+        self._whole.bad |= bad > 0
+        self._whole.released += len(checked.sound) - bad
         if about:
             self._attribute(checked, about)
-            about = [who for who, sound in zip(about, checked.sound, strict=True) if sound]
+            about = list(compress(about, checked.sound)) if bad else about
         else:
-            self._date(self._ends(good))
-        return good, about
+            self._date_ends(checked.good().column(self._dataset.as_of_field))
+        return checked, about
 
     @property
     def released_nothing_about_somebody(self) -> bool:
@@ -121,40 +121,41 @@ class Tally:
         of = [answer.status for answer in self.subjects] or [self._whole.status(self._source_is_current)]
         return max(of, key=_CARE.index)
 
-    def _about(self, rows: pa.RecordBatch) -> list[About]:
+    def _about(self, checked: Checked) -> list[About]:
         """Of each row the places of its subjects; one in lower case is the same person."""
-        columns = [rows.column(name).to_pylist() for name in self._dataset.subject_fields]
+        columns = [checked.values(name) for name in self._dataset.subject_fields]
         return [
             tuple(sorted({place for text in texts if (place := self._place(text)) is not None}))
             for texts in zip(*columns, strict=True)
         ]
 
-    def _place(self, text: str | None) -> int | None:
-        if text is None:
+    def _place(self, text: object) -> int | None:
+        if not isinstance(text, str):
             return None
         place = self._places.get(text)
         return self._places.get(text.upper()) if place is None else place
 
     def _attribute(self, checked: Checked, about: Sequence[About]) -> None:
-        moments = checked.rows.column(self._dataset.as_of_field).to_pylist()
-        for who, sound, moment in zip(about, checked.sound.tolist(), moments, strict=True):
-            stale = sound and self._date([moment])
-            for seen in (self._seen[place] for place in who) if who else self._seen:
+        times = checked.values(self._dataset.as_of_field)
+        for who, sound, time_ in zip(about, checked.sound.tolist(), times, strict=True):
+            stale = sound and self._date(time_)
+            for seen in [self._seen[place] for place in who] if who else self._seen:
                 seen.released += sound
                 seen.stale |= stale
                 seen.bad |= not sound
 
-    def _ends(self, good: pa.RecordBatch) -> list[object]:
-        """The rows' oldest and newest time, and None when one has no time."""
-        column = good.column(self._dataset.as_of_field)
-        ends = pc.min_max(column).as_py().values() if good.num_rows else ()
-        return [*ends, *[None] * bool(column.null_count)]
+    def _date_ends(self, times: pa.Array) -> None:
+        """Take the oldest and the newest of ``times``, and None when one is missing."""
+        ends = pc.min_max(times).as_py().values() if len(times) else ()
+        for end in (*ends, *[None] * bool(times.null_count)):
+            self._date(end)
 
-    def _date(self, times: Iterable[object]) -> bool:
-        """Take the times of released rows; gives whether one is stale."""
-        moments = [self._moment(time) for time in times]
-        self._oldest = min((m for m in (self._oldest, *moments) if m is not None), default=None)
-        stale = not all(is_current(moment, self._dataset, self._now) for moment in moments)
+    def _date(self, value: object) -> bool:
+        """Take the time of a released row; gives whether it is stale."""
+        moment = self._moment(value)
+        if moment is not None and (self._oldest is None or moment < self._oldest):
+            self._oldest = moment
+        stale = not is_current(moment, self._dataset, self._now)
         self._whole.stale |= stale
         return stale
 

@@ -14,6 +14,7 @@ from broker.arrow import arrow_type
 from broker.formats import FEW
 from broker.model import FieldType
 from broker.transmit.conversion import converted
+from broker.transmit.values import converted_values
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEW_YEAR = datetime(2025, 12, 31, 16, tzinfo=UTC)
@@ -205,3 +206,39 @@ def test_nothing_raises(values: Any, kind: FieldType) -> None:
     assert result.null_count >= values.null_count
     result.to_pylist()
     result.validate(full=True)
+
+
+@given(values=arrays, kind=st.sampled_from(FieldType))
+def test_a_few_values_are_read_as_a_column_is(values: Any, kind: FieldType) -> None:
+    """Value by value or all at once: the result is the same."""
+    values = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
+    assert converted_values(values, kind, SHANGHAI) == converted(values, kind, SHANGHAI).to_pylist()
+
+
+times = st.builds(
+    "{:%Y-%m-%d}{}{}{}".format,
+    st.dates(),
+    st.sampled_from([" ", "T"]),
+    st.builds(lambda t: t.isoformat(), st.times())
+    | st.sampled_from(["08:00", "23:59:59.1", "00:00:00.123456"]),
+    st.sampled_from(["", "Z", "+08:00", "-1400", "+0530", "+14", "+00:00"]),
+)
+
+
+@given(texts=st.lists(times, max_size=3), kind=st.sampled_from([FieldType.TIMESTAMP, FieldType.DATE]))
+@pytest.mark.parametrize("zone", [SHANGHAI, ZoneInfo("America/New_York"), ZoneInfo("UTC")], ids=str)
+def test_a_few_times_are_read_as_a_column_is(texts: list[str], kind: FieldType, zone: ZoneInfo) -> None:
+    """Offsets, fractions, summer time and the first and last years included."""
+    column = pa.array(texts, pa.string())
+    assert converted_values(column, kind, zone) == converted(column, kind, zone).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(k, v) for k, pairs in FITS.items() for v, _ in pairs]
+    + [(k, v) for k, all_ in DOES_NOT_FIT.items() for v in all_],
+)
+def test_one_value_is_read_as_in_a_column(kind: FieldType, value: Any) -> None:
+    """Every form in the tables above, those that go by value and those that go by column."""
+    column = pa.array([value, None])
+    assert converted_values(column, kind, SHANGHAI) == converted(column, kind, SHANGHAI).to_pylist()

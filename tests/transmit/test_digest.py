@@ -26,7 +26,7 @@ def test_how_values_are_written() -> None:
             "instant": pa.array([datetime(2026, 11, 23, 4, tzinfo=UTC), None], pa.timestamp("us", "UTC")),
         }
     )
-    assert records_of(batch) == [
+    assert records_of(batch.to_pydict()) == [
         {
             "text": "甲",
             "decimal": "1.50",
@@ -40,13 +40,11 @@ def test_how_values_are_written() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "kind", [pa.float64(), pa.binary(), pa.timestamp("us"), pa.list_(pa.string())], ids=str
-)
-def test_what_has_no_one_text_is_refused(kind: pa.DataType) -> None:
+@pytest.mark.parametrize("value", [1.5, b"1", datetime(2026, 11, 23), ["1"]], ids=str)
+def test_what_has_no_one_text_is_refused(value: object) -> None:
     """A float, raw bytes or a time without zone is never released."""
     with pytest.raises(TypeError):
-        records_of(pa.RecordBatch.from_arrays([pa.nulls(1, kind)], ["it"]))
+        records_of({"it": [value]})
 
 
 def test_canonical_answer_byte_for_byte() -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from adapters.sources.sql import SqlSource
+from broker.arrow import Columns
 from broker.errors import TooLarge, Unavailable
 from broker.model import AnswerStatus, Approved, Dataset, RowCounts, RowScope
 from broker.transmit import reading as module
@@ -26,9 +27,9 @@ TODAY = "2026-11-23 00:00:00+08:00"
 LONG_AGO = "2026-11-01 00:00:00+08:00"
 
 
-def clear(batch: pa.RecordBatch) -> pa.RecordBatch:
+def clear(columns: Columns) -> Columns:
     """A mask that only projects."""
-    return batch.select(["status"])
+    return {"status": columns["status"]}
 
 
 class Office:
