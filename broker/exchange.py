@@ -16,7 +16,7 @@ is durable after each step and what survives a crash.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar
@@ -30,6 +30,7 @@ from broker.apply.identity import check_standing
 from broker.apply.signed import verify_signed_application
 from broker.approve.evaluate import evaluate
 from broker.desensitize.plan import MaskPlan, plan
+from broker.desensitize.planner import Planner
 from broker.epoch import Epochs, InForce
 from broker.errors import BrokerError, DeadlinePassed, TooLarge, Unavailable
 from broker.journal import EpochMoved, QuotaExceeded
@@ -118,6 +119,10 @@ class Exchange:
     """Rows read, masked and sent at a time in a stream."""
     chunk_bytes: int
     """Size of a stream's chunks."""
+    _planner: Planner = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_planner", Planner(self.operators, self.keyring))
 
     def unary(self, request: Request, consumer: Identity, still_wanted: StillWanted) -> Exchanged:
         """Decide and, for a permit, release the masked records: the on-the-spot case.
@@ -174,7 +179,7 @@ class Exchange:
             return self._without_data(decided)
 
         approved = decided.approved()
-        mask_plan = plan(approved, self.operators, self.keyring)
+        mask_plan = self._planner.plan(approved)
         try:
             answer = epoch.reader.read(approved, decided.now, mask_plan.apply_to_values)
             return self._release(decided, mask_plan, answer, still_wanted)
@@ -201,14 +206,8 @@ class Exchange:
         outcome = Outcome(answer.status, answer.as_of, answer.counts, digest, answer.subjects)
         if not still_wanted():
             raise DeadlinePassed(Reason.DEADLINE_PASSED)
-        entry = self._entry(EntryKind.EXCHANGE, decided, mask_plan, outcome)
-        entry = replace(
-            entry,
-            charges=decided.decision.charges,
-            request_id=application.request_id,
-            request_mac=self.keyring.request_mac(_canonical_request(application)),
-            answer_digest=digest,
-        )
+        request_mac = self.keyring.request_mac(_canonical_request(application))
+        entry = self._entry(EntryKind.EXCHANGE, decided, mask_plan, outcome, request_mac=request_mac)
         appended = self.log.append(entry, outcome.counts.released)
         return Exchanged(
             decided.decision,
@@ -315,7 +314,9 @@ class Exchange:
         mask_plan: MaskPlan | None = None,
         outcome: Outcome | None = None,
         decision_leaf: int | None = None,
+        request_mac: bytes = b"",
     ) -> Entry:
+        """With ``request_mac`` it claims the request id and settles the charges."""
         recorded_at, application = self.clock(), decided.application
         provider = decided.dataset.department
         tags = [self.keyring.subject_tag(s, application.request_id) for s in application.subjects]
@@ -341,6 +342,10 @@ class Exchange:
             dataset=application.dataset,
             purpose=application.purpose,
             verdict=decided.decision.verdict,
+            request_id=application.request_id if request_mac else "",
+            request_mac=request_mac,
+            answer_digest=outcome.digest if outcome and request_mac else b"",
+            charges=decided.decision.charges if request_mac else (),
             epoch=decided.epoch.sequence,
         )
 

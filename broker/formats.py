@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from operator import mul
 from types import MappingProxyType
 
 import numpy as np
@@ -115,7 +116,7 @@ def _are_written_dates(texts: Bytes) -> Truths:
 
 
 def _is_resident_id(text: str) -> bool:
-    total = sum(w * int(c) for w, c in zip(RESIDENT_WEIGHTS, text, strict=False))
+    total = sum(map(mul, RESIDENT_WEIGHTS, map(int, text[:17])))
     return RESIDENT_CHECKS[total % 11] == text[17] and _is_date(text[6:14])
 
 

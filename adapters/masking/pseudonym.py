@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from adapters.masking.arrays import FEW, TextBytes, fixed_width_texts, is_valid, plain, require
-from adapters.masking.cmac import BLOCK, cmac, cmac_many
+from adapters.masking.cmac import BLOCK, cmac_many, cmac_with
 from adapters.masking.contract import BoundMask, KeyContext, Params, Properties
 
 KEY_LABEL = "pseudonym/aes-cmac-128"
@@ -61,13 +61,14 @@ class Pseudonym:
         if keys is None:
             raise ValueError("pseudonym needs a key")
         key = keys.derive(KEY_LABEL, 16)
+        cmac = cmac_with(key)
 
         def mask(values: pa.Array) -> pa.Array:
             tag, texts = _tagged(plain(values))
             if len(texts) > FEW:
                 return _many(key, tag, texts)
             tokens = [
-                None if text is None else cmac(key, (tag + text).encode()).hex() for text in texts.to_pylist()
+                None if text is None else cmac((tag + text).encode()).hex() for text in texts.to_pylist()
             ]
             return pa.array(tokens, pa.string())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,8 @@ Arguments = Sequence[object] | Mapping[str, object]
 STATEMENT_SECONDS = 30
 """A statement, or one step of a stream, that takes longer is ended."""
 CONNECT_SECONDS = 5
+_MOST_IDLE = 4
+"""Connections kept at hand for reads of limited size; the engine's pool has room for more than these."""
 _MOST_STATEMENTS = 256
 """Distinct shapes of query kept compiled per source."""
 
@@ -80,6 +82,9 @@ class SqlSource:
         is_mysql = self._engine.dialect.name in mysql.BACKENDS
         self._streaming = mysql.streaming if is_mysql else _streaming
         self._written: dict[object, _Written] = {}
+        self._idle: list[sa.PoolProxiedConnection] = []
+        """Kept out of the engine's pool, whose bookkeeping costs half as much as a look-up."""
+        self._closed = False
 
     def read(self, query: Query, batch_rows: int) -> Iterator[pa.RecordBatch]:
         if query.subjects and not query.subject_columns:
@@ -113,7 +118,8 @@ class SqlSource:
             return {column["name"]: column.get("comment") or "" for column in found}
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._closed = True
+        self._give_idle_up()
 
     def _statement(self, query: Query) -> _Written:
         """Written once per shape of query."""
@@ -136,7 +142,7 @@ class SqlSource:
     def _fetch(self, statement: _Written, values: Mapping[str, object]) -> Rows:
         """All rows at once. A failure costs the connection, and when that was lost, those beside it."""
         with self._failures():
-            connection = self._engine.raw_connection()
+            connection = self._take()
             try:
                 _start_clock(connection)
                 with closing(connection.cursor()) as cursor:
@@ -147,12 +153,29 @@ class SqlSource:
                 self._give_up(connection, error)
                 raise
             finally:
-                connection.close()
+                self._give_back(connection)
+
+    def _take(self) -> sa.PoolProxiedConnection:
+        with suppress(IndexError):  # another thread may take the last
+            return self._idle.pop()
+        return self._engine.raw_connection()
+
+    def _give_back(self, connection: sa.PoolProxiedConnection) -> None:
+        if connection.is_valid and not self._closed and len(self._idle) < _MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     def _give_up(self, connection: sa.PoolProxiedConnection, error: BaseException) -> None:
         if isinstance(error, self._errors) and self._engine.dialect.is_disconnect(error, connection, None):
-            self._engine.dispose()
+            self._give_idle_up()
         connection.invalidate(error)
+
+    def _give_idle_up(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+        self._engine.dispose()
 
     def _parts(self, query: Query, batch_rows: int) -> Iterator[Rows]:
         statement, values = _select(self._table, query, self._engine.dialect.name), _values(query)

@@ -46,6 +46,21 @@ class PlannedMask:
     result: pa.DataType
     mask: BoundMask
 
+    @property
+    def title(self) -> str:
+        """``operator@version``."""
+        return f"{self.operator}@{self.version}"
+
+    @property
+    def said(self) -> Mapping[str, object]:
+        """What the statement says of it."""
+        return {
+            "operator": self.operator,
+            "version": self.version,
+            "params_sha256": self.params_sha256,
+            "key_version": self.key_version,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedColumn:
@@ -95,33 +110,26 @@ class MaskPlan:
     columns: tuple[PlannedColumn, ...]
     schema: pa.Schema
     """Of what :meth:`apply` gives."""
+    column_masks: Mapping[str, str]
+    """Field → ``operator@version``, empty for a field released as it is."""
+    operator_versions: Mapping[str, Mapping[str, object]]
+    """What the statement says of each masked field."""
+
+    @classmethod
+    def of(cls, columns: tuple[PlannedColumn, ...]) -> MaskPlan:
+        """The plan of these columns, in their order."""
+        masked = {column.name: column.masked for column in columns if column.masked}
+        return cls(
+            columns,
+            pa.schema([pa.field(column.name, column.released) for column in columns]),
+            {column.name: column.masked.title if column.masked else "" for column in columns},
+            {name: mask.said for name, mask in masked.items()},
+        )
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(column.name for column in self.columns)
-
-    @property
-    def column_masks(self) -> Mapping[str, str]:
-        """Field → ``operator@version``, empty for a field released as it is."""
-        return {
-            column.name: f"{column.masked.operator}@{column.masked.version}" if column.masked else ""
-            for column in self.columns
-        }
-
-    @property
-    def operator_versions(self) -> Mapping[str, Mapping[str, object]]:
-        """What the statement says of each masked field."""
-        return {
-            column.name: {
-                "operator": column.masked.operator,
-                "version": column.masked.version,
-                "params_sha256": column.masked.params_sha256,
-                "key_version": column.masked.key_version,
-            }
-            for column in self.columns
-            if column.masked
-        }
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch as it may be released: the planned columns, masked, with :attr:`schema`.
@@ -151,9 +159,9 @@ def plan(approved: Approved, operators: Mapping[str, Operator], keys: KeyContext
         Failed: a field cannot be released as the permit demands: it is unknown or not shared, or its mask
             names no operator, has wrong parameters or does not fit the field's type.
     """
-    columns = tuple(_planned(name, approved, operators, keys) for name in approved.application.fields)
-    schema = pa.schema([pa.field(column.name, column.released) for column in columns])
-    return MaskPlan(columns, schema)
+    return MaskPlan.of(
+        tuple(_planned(name, approved, operators, keys) for name in approved.application.fields)
+    )
 
 
 def check_mask(operators: Mapping[str, Operator], field_type: FieldType, mask: Mask) -> str | None:

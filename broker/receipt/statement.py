@@ -155,7 +155,7 @@ def epoch_act(
 
 def instant(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds, e.g. ``2026-11-23T04:00:00.000000Z``."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _reasons(reasons: Sequence[Why]) -> list[dict[str, str]]:

@@ -1,0 +1,47 @@
+"""Mask plans kept for the next exchange like it: to bind operators costs more than to mask one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.masking.contract import Operator
+from broker.desensitize.plan import KeyContexts, MaskPlan, plan
+from broker.model import Approved, Dataset, Mask
+
+_MOST_PLANS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A plan, and all that it was made of beside the application's own words and the keys."""
+
+    dataset: Dataset
+    masks: Mapping[str, Mask]
+    plan: MaskPlan
+
+
+class Planner:
+    """Gives what :func:`~broker.desensitize.plan.plan` gives. Safe for use by many threads.
+
+    A plan is a pure function of dataset, masks, fields, consumer, purpose and keys, and ``keys`` keeps one
+    version for life. So a plan made under an earlier bundle is found again only where that changed none of
+    these.
+    """
+
+    def __init__(self, operators: Mapping[str, Operator], keys: KeyContexts) -> None:
+        self._operators, self._keys = operators, keys
+        self._known: dict[object, _Known] = {}
+
+    def plan(self, approved: Approved) -> MaskPlan:
+        """The mask plan of a permitted application; raises as :func:`~broker.desensitize.plan.plan`."""
+        application, dataset = approved.application, approved.dataset
+        masks = approved.decision.obligations.masks
+        kind = (dataset.id, application.fields, application.consumer.department, application.purpose)
+        known = self._known.get(kind)
+        if known is None or known.dataset is not dataset or known.masks != masks:
+            if len(self._known) >= _MOST_PLANS:
+                self._known.clear()
+            known = _Known(dataset, masks, plan(approved, self._operators, self._keys))
+            self._known[kind] = known
+        return known.plan
