@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import appends, decisions, exchanges, streams
+from benchmarks import appends, decisions, exchanges, stages, streams
 
-ALL = {"exchanges": exchanges.run, "streams": streams.run, "decisions": decisions.run, "appends": appends.run}
+ALL = {
+    "exchanges": exchanges.run,
+    "streams": streams.run,
+    "stages": stages.run,
+    "decisions": decisions.run,
+    "appends": appends.run,
+}
 
 
 def main(names: list[str]) -> None:

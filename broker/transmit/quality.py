@@ -6,7 +6,7 @@ counted and never released, not even its sound fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import compress
@@ -34,13 +34,20 @@ class Checked:
 
     columns: Sequence[tuple[Field, Column]]
     """Every row read, in the catalog's types; null where a value did not fit."""
-    sound: Truths
-    """Shape (rows,): which of them keep all the catalog's rules."""
+    sound: Sequence[bool]
+    """One for each row: whether it keeps all the catalog's rules."""
+    bad: int
+    """How many do not."""
 
     @property
-    def bad(self) -> int:
-        """How many do not."""
-        return len(self.sound) - int(np.count_nonzero(self.sound))
+    def good_rows(self) -> int:
+        """How many do."""
+        return len(self.sound) - self.bad
+
+    def without(self, rows: Set[int]) -> Checked:
+        """The same with ``rows`` bad too."""
+        sound = [truth and row not in rows for row, truth in enumerate(self.sound)]
+        return Checked(self.columns, sound, sound.count(False))
 
     def values(self, name: str) -> list[object]:
         """One field of every row read."""
@@ -75,7 +82,7 @@ def check(batch: pa.RecordBatch, dataset: Dataset, zone: tzinfo) -> Checked:
         column = converted(values, field.type, zone)
         _judge(sound, values, column, field)
         columns.append((field, column))
-    return Checked(columns, sound)
+    return Checked(columns, sound.tolist(), len(sound) - int(np.count_nonzero(sound)))
 
 
 def _judge(sound: Truths, values: pa.Array, column: pa.Array, field: Field) -> None:
@@ -98,7 +105,7 @@ def _check_values(fields: Sequence[Field], given: Sequence[pa.Array], zone: tzin
         values = converted_values(array, field.type, zone)
         bad.update(_bad(values, array, field))
         columns.append((field, values))
-    return Checked(columns, np.array([row not in bad for row in range(rows)], np.bool_))
+    return Checked(columns, [row not in bad for row in range(rows)], len(bad))
 
 
 def _bad(values: list[object], given: pa.Array, field: Field) -> Iterator[int]:

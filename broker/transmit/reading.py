@@ -124,7 +124,7 @@ class Reading:
                 if self.most is not None and self.counts.read + batch.num_rows > self.most:
                     raise OverRowLimit
                 checked, about = self.tally.add(check(batch, self.approved.dataset, self.zone))
-                if checked.sound.any():
+                if checked.good_rows:
                     yield checked, about
             self.tally.finish(self._newest())
         except SourceError:

@@ -19,11 +19,10 @@ Before the last row was read, a subject without rows is doubtful too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from itertools import compress
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -74,16 +73,14 @@ class Tally:
         """
         about = self._about(checked) if self._places else []
         if about and not all(about):
-            sound = checked.sound & np.fromiter(map(bool, about), np.bool_, len(about))
-            checked = replace(checked, sound=sound)
-        bad = checked.bad
+            checked = checked.without({row for row, who in enumerate(about) if not who})
         self._read += len(checked.sound)
-        self._bad += bad
-        self._whole.bad |= bad > 0
-        self._whole.released += len(checked.sound) - bad
+        self._bad += checked.bad
+        self._whole.bad |= checked.bad > 0
+        self._whole.released += checked.good_rows
         if about:
             self._attribute(checked, about)
-            about = list(compress(about, checked.sound)) if bad else about
+            about = list(compress(about, checked.sound)) if checked.bad else about
         else:
             self._date_ends(checked.good().column(self._dataset.as_of_field))
         return checked, about
@@ -137,7 +134,7 @@ class Tally:
 
     def _attribute(self, checked: Checked, about: Sequence[About]) -> None:
         times = checked.values(self._dataset.as_of_field)
-        for who, sound, time_ in zip(about, checked.sound.tolist(), times, strict=True):
+        for who, sound, time_ in zip(about, checked.sound, times, strict=True):
             stale = sound and self._date(time_)
             for seen in [self._seen[place] for place in who] if who else self._seen:
                 seen.released += sound
