@@ -185,3 +185,17 @@ def test_a_stream_uses_a_cursor_on_the_server(legacy: SqlSource) -> None:
         cursors = connection.exec_driver_sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^FETCH'")
         assert cursors.scalar() == 1
     assert sum(batch.num_rows for batch in batches) == 1
+
+
+def test_a_lost_connection_costs_one_read(legacy: SqlSource) -> None:
+    """When the server ends the sessions that are kept at hand, the read after the failed one works."""
+    query = Query({"id": "id"}, ("n",), ("8",), limit=9)
+    assert len(read(legacy, query)) == 1
+    with legacy._engine.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+    with pytest.raises(SourceError):
+        read(legacy, query)
+    assert len(read(legacy, query)) == 1

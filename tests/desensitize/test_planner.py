@@ -1,0 +1,91 @@
+"""Kept plans: the same exchange finds its plan again, any other makes its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.masking.registry import load_operators
+from broker.desensitize.plan import plan
+from broker.desensitize.planner import Planner
+from broker.keys.keyring import Keyring
+from broker.model import (
+    Application,
+    Approved,
+    Dataset,
+    Decision,
+    Field,
+    FieldType,
+    Identity,
+    Mask,
+    Obligations,
+    Role,
+    SharingAttribute,
+    SourceSpec,
+    Verdict,
+)
+
+NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
+DATASET = Dataset(
+    id="tax.income",
+    department="tax",
+    title="个人所得税申报",
+    catalog_code="990100-SW-0001",
+    fields={name: Field(name, name, FieldType.TEXT, "L3") for name in ("payer", "office")},
+    subject_fields=("payer",),
+    subject_format="resident_id",
+    sharing_attribute=SharingAttribute.CONDITIONAL,
+    sharing_modes=("api",),
+    use_conditions="",
+    attribute_basis="",
+    update_cycle=timedelta(days=1),
+    as_of_field="payer",
+    source=SourceSpec("sql", {}, {}),
+)
+CONSUMER = Identity("xinghe", "housing_fund", Role.SYSTEM, "counter", 1, NOW, b"")
+APPLICATION = Application(CONSUMER, "r", DATASET.id, ("payer", "office"), ("990101189901010015",), "p")
+
+
+def permit(application: Application, masks: dict[str, Mask], dataset: Dataset = DATASET) -> Approved:
+    return Approved(application, Decision(Verdict.PERMIT, "h", obligations=Obligations(masks)), dataset)
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    return Keyring.create(tmp_path / "keyring.json")
+
+
+def test_a_plan_is_found_again(keyring: Keyring) -> None:
+    """Another request for the same, whoever it is about."""
+    planner = Planner(load_operators(None), keyring)
+    first = planner.plan(permit(APPLICATION, {"payer": Mask("pseudonym")}))
+    other = replace(APPLICATION, request_id="s", subjects=("990101189901010023",))
+    assert planner.plan(permit(other, {"payer": Mask("pseudonym")})) is first
+
+
+@pytest.mark.parametrize(
+    "approved",
+    [
+        permit(APPLICATION, {"payer": Mask("redact")}),
+        permit(APPLICATION, {}),
+        permit(replace(APPLICATION, purpose="q"), {"payer": Mask("pseudonym")}),
+        permit(replace(APPLICATION, fields=("payer",)), {"payer": Mask("pseudonym")}),
+        permit(
+            replace(APPLICATION, consumer=replace(CONSUMER, department="tax")), {"payer": Mask("pseudonym")}
+        ),
+        permit(APPLICATION, {"payer": Mask("pseudonym")}, replace(DATASET, department="finance")),
+    ],
+    ids=["mask", "no mask", "purpose", "fields", "consumer", "dataset"],
+)
+def test_whatever_a_plan_depends_on_makes_another(keyring: Keyring, approved: Approved) -> None:
+    """A changed mask, purpose, consumer or catalog gives what a plan made anew would give."""
+    operators = load_operators(None)
+    planner = Planner(operators, keyring)
+    planner.plan(permit(APPLICATION, {"payer": Mask("pseudonym")}))
+    column = {"payer": ["990101189901010015"], "office": ["甲"]}
+    anew = plan(approved, operators, keyring)
+    assert planner.plan(approved).apply_to_values(column) == anew.apply_to_values(column)
+    assert planner.plan(approved).operator_versions == anew.operator_versions
