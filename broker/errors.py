@@ -10,7 +10,7 @@
     ├── Conflict                 ALREADY_EXISTS
     ├── Changed                  ABORTED
     ├── TooLarge, Elsewhere      FAILED_PRECONDITION
-    ├── Exhausted                RESOURCE_EXHAUSTED
+    ├── Exhausted                RESOURCE_EXHAUSTED, mostly with a time after which to ask again
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
     └── Failed                   INTERNAL
@@ -94,6 +94,11 @@ class Elsewhere(BrokerError):
 
 class Exhausted(BrokerError):
     """A limit of the server, not of a policy."""
+
+    def __init__(self, reason: Reason, about: str = "", retry_seconds: float | None = None) -> None:
+        super().__init__(reason, about)
+        self.retry_seconds = retry_seconds
+        """How long to wait before asking again; None when the broker cannot tell."""
 
 
 class Unavailable(BrokerError):

@@ -15,7 +15,7 @@ is durable after each step and what survives a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -134,7 +134,7 @@ class Exchange:
 
     def stream(
         self, request: Request, consumer: Identity, still_wanted: StillWanted
-    ) -> Iterator[Opening | bytes | Closing]:
+    ) -> Generator[Opening | bytes | Closing, None, None]:
         """Decide, then release in chunks: an opening, the chunks, a closing.
 
         The decision has its leaf before the first chunk, the outcome its own after the last. A stream that

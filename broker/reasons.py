@@ -74,6 +74,8 @@ class Reason(StrEnum):
     # server
     SERVED_ELSEWHERE = "SERVED_ELSEWHERE"
     OVERLOADED = "OVERLOADED"
+    SHARE_USED_UP = "SHARE_USED_UP"
+    CALLER_STALLED = "CALLER_STALLED"
     DEADLINE_PASSED = "DEADLINE_PASSED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     INTERNAL = "INTERNAL"
@@ -224,6 +226,14 @@ SENTENCES: dict[Reason, Sentence] = {
         "Streams are served on port {about} of this broker; connect there.",
     ),
     Reason.OVERLOADED: Sentence("服务繁忙，请稍后重试。", "The broker is busy; retry later."),
+    Reason.SHARE_USED_UP: Sentence(
+        "本系统同时进行的流已占名额的一半，请待其中一个结束后重试。",
+        "Your system's streams take half of the places already; retry when one of them has ended.",
+    ),
+    Reason.CALLER_STALLED: Sentence(
+        "调用方长时间不收数据或不发请求，调用已中止。",
+        "The caller took nothing, or sent no request, for too long, so the call was ended.",
+    ),
     Reason.DEADLINE_PASSED: Sentence(
         "时限内没有收到答复，可能已有存证，请用同一 request_id 重试。",
         "No answer came within the deadline, though a receipt may exist; retry with the same request_id.",

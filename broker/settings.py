@@ -61,10 +61,27 @@ class Server(Section):
     stream_workers: Positive = Field(
         1, description="Processes that serve streams, when there are several workers."
     )
-    max_streams: Positive = Field(32, description="Streams at once in one stream worker; more are refused.")
-    threads: Positive = Field(64, description="Threads that run calls.")
+    max_streams: Positive = Field(
+        32,
+        description="Streams at once in one process that serves them, of which one system may have half; "
+        "more are refused, with a time after which to ask again.",
+    )
+    threads: Positive = Field(64, description="Threads of each process that run calls other than streams.")
     max_concurrent_calls: Positive = Field(
-        1024, description="Calls beyond this many at once are refused with RESOURCE_EXHAUSTED."
+        1024,
+        description="Calls at once in one process, those that wait for a thread included; more are "
+        "refused, with a time after which to ask again. One connection may have a quarter of them.",
+    )
+    stall_seconds: Positive = Field(
+        60,
+        description="How long a call waits for its caller, to send the request or to take what is sent, "
+        "before it is ended.",
+    )
+    max_connection_age_seconds: int = Field(
+        600,
+        ge=0,
+        description="After so long (give or take a tenth) a connection to a unary worker is replaced by the "
+        "client, so that connections spread over the workers; calls under way get `drain_seconds`. 0: never.",
     )
     max_request_bytes: Positive = Field(1024 * 1024, description="Largest request message, in bytes.")
     max_answer_bytes: Positive = Field(

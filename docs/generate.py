@@ -25,7 +25,8 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
     "ALREADY_EXISTS": (Reason.REQUEST_ID_REUSED,),
     "ABORTED": (Reason.DATA_CHANGED, Reason.NO_LONGER_PERMITTED),
     "FAILED_PRECONDITION": (Reason.ANSWER_TOO_LARGE, Reason.SERVED_ELSEWHERE),
-    "RESOURCE_EXHAUSTED": (Reason.OVERLOADED,),
+    "RESOURCE_EXHAUSTED, retry after the time it says": (Reason.OVERLOADED, Reason.SHARE_USED_UP),
+    "CANCELLED or UNAVAILABLE, the reason in log and receipt only": (Reason.CALLER_STALLED,),
     "DEADLINE_EXCEEDED": (Reason.DEADLINE_PASSED,),
     "UNAVAILABLE, retry is safe": (
         Reason.REVOCATIONS_UNREADABLE,

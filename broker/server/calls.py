@@ -1,24 +1,29 @@
 """What stands around every call: who calls, may they, what went wrong, and one line in the log.
 
-The interceptor authenticates each call anew (a certificate can expire or be revoked while its connection
-stays open), checks the caller's role, parses the request, and turns whatever happens into a status. It does
-so for health and reflection too: nothing answers without a certificate.
+The interceptor gives each call a place (:mod:`broker.server.places`) or refuses it. It authenticates it anew
+(a certificate can expire or be revoked while its connection stays open), checks the caller's role, reads and
+parses the request, and turns whatever happens into a status. It does so for health and reflection too:
+nothing answers without a certificate.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, TypeVar, cast
 
 import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from broker.errors import BrokerError, MalformedRequest, NotAuthorised, Violation
+from broker.errors import BrokerError, Exhausted, MalformedRequest, NotAuthorised, Violation
 from broker.model import Identity, Role
 from broker.reasons import Reason
+from broker.server.patience import Patience, Wait
+from broker.server.places import Lane, Lanes
 from broker.server.status import code_of, to_status, unexpected
 
 log = structlog.get_logger("sharebroker.call")
@@ -41,6 +46,7 @@ ROLES: Mapping[str, frozenset[Role]] = {
 NON_BLOCKING = "experimental_non_blocking"
 """gRPC's mark of a handler that answers through a callback and holds no thread meanwhile."""
 
+T = TypeVar("T")
 Send = Callable[[Any], None]
 Identify = Callable[[Mapping[str, Any]], Identity]
 """From gRPC's auth context to a proven identity; raises NotAuthenticated or NotAuthorised."""
@@ -67,32 +73,35 @@ def allowed_roles(method: str) -> frozenset[Role]:
 
 
 class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc ships no types
-    """Wraps every handler with authentication, authorisation, parsing, error translation and logging."""
+    """Admits calls to their lane, and wraps their handlers."""
 
-    def __init__(self, identify: Identify) -> None:
+    def __init__(self, identify: Identify, lanes: Lanes, patience: Patience) -> None:
         self._identify = identify
+        self._lanes = lanes
+        self._patience = patience
 
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
+        """Runs in gRPC's polling thread: what is refused here has cost neither a thread nor its message."""
         handler = continuation(details)
         if handler is None:
             return None
-        wrap = _Wrapped(handler, details.method, self._identify)
-        if handler.request_streaming:  # of these there is only reflection
-            return grpc.stream_stream_rpc_method_handler(
-                wrap.stream_stream, response_serializer=handler.response_serializer
-            )
-        if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                wrap.watch if _is_watch(handler) else wrap.unary_stream,
-                response_serializer=handler.response_serializer,
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            wrap.unary_unary, response_serializer=handler.response_serializer
+        lane = self._lanes.of(details.method)
+        entered = lane.places.enter()
+        if entered is None:
+            return grpc.stream_unary_rpc_method_handler(_Refused(lane))
+        kind: type[_Wrapped] = _Unary
+        if handler.request_streaming or handler.response_streaming:
+            kind = _Watching if _is_watch(handler) else _Streaming
+        wrapped = kind(handler, details.method, self._identify, lane, entered, self._patience)
+        # For gRPC every request is a stream, so that nothing is read before we say so. The wire is the same.
+        make = (
+            grpc.stream_unary_rpc_method_handler if kind is _Unary else grpc.stream_stream_rpc_method_handler
         )
+        return make(wrapped, response_serializer=handler.response_serializer)
 
 
 def _is_watch(handler: grpc.RpcMethodHandler) -> bool:
@@ -100,59 +109,151 @@ def _is_watch(handler: grpc.RpcMethodHandler) -> bool:
     return getattr(handler.unary_stream, NON_BLOCKING, False)
 
 
+class _AtOnce(ThreadPoolExecutor):
+    """Runs things where they are submitted; only for what waits for nothing."""
+
+    def submit(self, run: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        done: Future[T] = Future()
+        done.set_result(run(*args, **kwargs))
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Handler of a call for which there is no place: answers in the polling thread, its message unread."""
+
+    lane: Lane
+    experimental_thread_pool: ClassVar[ThreadPoolExecutor] = _AtOnce(1)
+
+    def __call__(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> None:
+        context.abort_with_status(to_status(self.lane.places.full()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Wrapped:
+    """One call's handler, with authentication, authorisation, parsing, error translation and logging."""
+
     handler: grpc.RpcMethodHandler
     method: str
     identify: Identify
+    lane: Lane
+    entered: float
+    patience: Patience
 
-    def unary_unary(self, message: bytes, context: grpc.ServicerContext) -> Any:
-        with _Watched(self.method, context) as watched:
-            call = self._admit(watched, context)
-            return self.handler.unary_unary(self._parse(message), self._second(call))
+    @property
+    def experimental_thread_pool(self) -> ThreadPoolExecutor | None:
+        """gRPC's name for the threads that shall run a handler."""
+        return self.lane.threads
 
-    def unary_stream(self, message: bytes, context: grpc.ServicerContext) -> Iterator[Any]:
-        with _Watched(self.method, context) as watched:
-            call = self._admit(watched, context)
-            yield from self.handler.unary_stream(self._parse(message), self._second(call))
+    def _watched(self, context: grpc.ServicerContext) -> _Watched:
+        wait = self.patience.with_(context)
 
-    def watch(self, message: bytes, context: grpc.ServicerContext, send_response_callback: Send) -> None:
-        """Returns at once; the handler answers through the callback whenever it has something to say."""
-        with _Watched(self.method, context) as watched:
-            call = self._admit(watched, context)
-            self.handler.unary_stream(self._parse(message), self._second(call), send_response_callback)
+        def ended() -> None:
+            self.patience.done(wait)
+            self.lane.places.leave(self.entered)
 
-    setattr(watch, NON_BLOCKING, True)
+        if not context.add_callback(ended):
+            ended()
+        return _Watched(self.method, context, wait)
 
-    def stream_stream(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
-        with _Watched(self.method, context) as watched:
-            call = self._admit(watched, context)
-            yield from self.handler.stream_stream(map(self._parse, messages), self._second(call))
-
-    def _admit(self, watched: _Watched, context: grpc.ServicerContext) -> Call:
+    def _admit(self, watched: _Watched) -> Call:
+        context = watched.context
         call = watched.call = Call(self.identify(context.auth_context()), context)
         if call.identity.role not in allowed_roles(self.method):
             raise NotAuthorised(Reason.ROLE_NOT_ALLOWED)
         return call
 
+    def _only(self, messages: Iterator[bytes], wait: Wait) -> Any:
+        with wait:
+            message = next(messages, None)
+        if message is None:
+            raise _malformed("没有请求消息", "the request message is missing")
+        return self._parse(message)
+
+    def _each(self, messages: Iterator[bytes], wait: Wait) -> Iterator[Any]:
+        while True:
+            with wait:
+                message = next(messages, None)
+            if message is None:
+                return
+            yield self._parse(message)
+
     def _parse(self, message: bytes) -> Any:
         try:
             return self.handler.request_deserializer(message)
         except DecodeError:
-            violation = Violation("", "不是有效的 protobuf 消息", "not a valid protobuf message")
-            raise MalformedRequest((violation,)) from None
+            raise _malformed("不是有效的 protobuf 消息", "not a valid protobuf message") from None
 
     def _second(self, call: Call) -> Call | grpc.ServicerContext:
         """Our own services take the call; health and reflection, which are gRPC's, its context."""
         return call if self.method.startswith("/broker.") else call.context
 
 
+class _Unary(_Wrapped):
+    """One message, one answer."""
+
+    __slots__ = ()
+
+    def __call__(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+        with self._watched(context) as watched:
+            call = self._admit(watched)
+            return self.handler.unary_unary(self._only(messages, watched.wait), self._second(call))
+
+
+class _Streaming(_Wrapped):
+    """Many answers, to one message or (of these there is only reflection) to many."""
+
+    __slots__ = ()
+
+    def __call__(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+        with self._watched(context) as watched:
+            call = self._admit(watched)
+            with self.lane.places.shared(call.identity.uri):
+                parts = self._parts(messages, watched.wait, self._second(call))
+                try:
+                    for part in parts:
+                        with watched.wait:
+                            yield part
+                except GeneratorExit:
+                    if watched.wait.stalled:  # let the handler know why, so that it stands in the receipt
+                        with suppress(BrokerError):
+                            parts.throw(Exhausted(Reason.CALLER_STALLED))
+                    raise
+
+    def _parts(self, messages: Iterator[bytes], wait: Wait, second: Any) -> Generator[Any, None, None]:
+        if self.handler.request_streaming:
+            answer = self.handler.stream_stream(self._each(messages, wait), second)
+        else:
+            answer = self.handler.unary_stream(self._only(messages, wait), second)
+        return cast("Generator[Any, None, None]", answer)
+
+
+class _Watching(_Wrapped):
+    """One message, and answers through a callback whenever the handler has something to say."""
+
+    __slots__ = ()
+    experimental_non_blocking: ClassVar = True
+
+    def __call__(self, messages: Iterator[bytes], context: grpc.ServicerContext, send: Send) -> None:
+        with self._watched(context) as watched:
+            wait = watched.wait
+
+            def patiently(answer: Any) -> None:
+                with wait:
+                    send(answer)
+
+            call = self._admit(watched)
+            self.handler.unary_stream(self._only(messages, wait), self._second(call), patiently)
+        wait.end()  # it lasts as long as its caller likes
+
+
 class _Watched:
     """Translates what a handler raises, and logs how the call ended."""
 
-    def __init__(self, method: str, context: grpc.ServicerContext) -> None:
+    def __init__(self, method: str, context: grpc.ServicerContext, wait: Wait) -> None:
         self.method = method
         self.context = context
+        self.wait = wait
         self.call: Call | None = None
         self.began = time.perf_counter()
 
@@ -160,8 +261,9 @@ class _Watched:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is GeneratorExit:  # the caller hung up on a stream
-            self._log(grpc.StatusCode.CANCELLED, None)
+        self.wait.begin()  # for the caller to take what ends the call
+        if isinstance(error, GeneratorExit | grpc.RpcError):  # the caller hung up, or was given up
+            self._log(grpc.StatusCode.CANCELLED, Reason.CALLER_STALLED if self.wait.stalled else None)
             return
         if error is None:
             self._log(grpc.StatusCode.OK, None)
@@ -188,6 +290,10 @@ class _Watched:
             **({"defect": describe(defect)} if defect else {}),
             **facts,
         )
+
+
+def _malformed(zh: str, en: str) -> MalformedRequest:
+    return MalformedRequest((Violation("", zh, en),))
 
 
 def describe(error: BaseException) -> str:

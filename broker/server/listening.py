@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from broker.errors import SetUpError
-from broker.settings import Settings
+from broker.settings import Server, Settings
+
+METADATA_BYTES = 16 * 1024
+"""Largest metadata of a call; ours are a few hundred bytes."""
+WINDOW_BYTES = 64 * 1024
+"""What a caller may send of a request before a thread takes it (RFC 9113 §5.2: the stream's window)."""
+KEEPALIVE_SECONDS = 60
+"""After so long without a word a connection is asked whether it lives; after as long again it is dead."""
+PING_SECONDS = 30
+"""How often callers may ask the same; more often draws ``too_many_pings``."""
 
 
 class Kind(StrEnum):
@@ -27,8 +36,35 @@ class Listening:
     """Other workers listen on the same port (SO_REUSEPORT)."""
     stream_port: int | None = None
     """Streams are served there, not here; None: here."""
-    most_calls: int | None = None
-    """Calls at once, and threads for them; None: as the settings say."""
+
+
+def server_options(settings: Server, listening: Listening) -> list[tuple[str, int]]:
+    """gRPC's options for a server: what it holds for a caller before a thread takes the call, how long a
+    connection lasts, and when a caller who does not answer is gone."""
+    options = [
+        # On by default, it would let a second broker silently share the port.
+        ("grpc.so_reuseport", int(listening.shared)),
+        ("grpc.max_receive_message_length", settings.max_request_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_metadata_size", METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+        # Further calls over the connection wait at the client.
+        ("grpc.max_concurrent_streams", max(1, settings.max_concurrent_calls // 4)),
+        # Left alone, gRPC takes up to megabytes of a request whose call still waits for a thread.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
+        ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_SECONDS * 1000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_SECONDS * 1000),
+    ]
+    age = settings.max_connection_age_seconds
+    if listening.stream_port is not None and age:  # streams last as long as they last
+        options += [
+            ("grpc.max_connection_age_ms", age * 1000),
+            ("grpc.max_connection_age_grace_ms", settings.drain_seconds * 1000),
+        ]
+    return options
 
 
 def reserve(listen: str) -> socket.socket:

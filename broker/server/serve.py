@@ -27,12 +27,14 @@ from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
-from broker.server.listening import Listening, announce, in_use
+from broker.server.listening import Listening, announce, in_use, server_options
 from broker.server.parts import begin_epoch, ca_of, compiler, operators_of, publisher_of, sources_of
+from broker.server.patience import Patience
+from broker.server.places import Lanes
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
 from broker.server.signing import KeptSigner
 from broker.server.tls import server_credentials
-from broker.settings import Settings
+from broker.settings import Server, Settings
 from broker.store.store import Store, open_store
 from broker.v1 import (
     catalog_pb2,
@@ -69,6 +71,7 @@ class Broker:
     port: int
     server: grpc.Server
     health: Health
+    lanes: Lanes
     closing: ExitStack
 
     def stop(self, grace: float) -> None:
@@ -106,7 +109,11 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             batch_rows=settings.server.stream_batch_rows,
             chunk_bytes=settings.server.stream_chunk_bytes,
         )
-        server = _server(settings, listening, _identifier(epochs, clock))
+        lanes, patience = Lanes(settings.server), Patience(settings.server.stall_seconds)
+        closing.callback(lanes.close)
+        closing.callback(patience.close)
+        interceptor = CallInterceptor(_identifier(epochs, clock), lanes, patience)
+        server = _server(settings.server, listening, interceptor, lanes.limit)
         health_service = Health(SERVICES)
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(epochs), server)
@@ -119,7 +126,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         port = _bind(server, settings, listening.address)
         server.start()
         log.info("serving", port=port)
-        return Broker(port, server, health_service, closing.pop_all())
+        return Broker(port, server, health_service, lanes, closing.pop_all())
 
 
 def serve(settings: Settings) -> None:
@@ -170,18 +177,12 @@ def _identifier(epochs: Epochs, clock: Callable[[], datetime]) -> Identify:
     return identify_caller
 
 
-def _server(settings: Settings, listening: Listening, identify_caller: Identify) -> grpc.Server:
-    options = [
-        # On by default, it would let a second broker silently share the port.
-        ("grpc.so_reuseport", int(listening.shared)),
-        ("grpc.max_receive_message_length", settings.server.max_request_bytes),
-        ("grpc.max_send_message_length", -1),
-    ]
+def _server(settings: Server, listening: Listening, interceptor: CallInterceptor, places: int) -> grpc.Server:
     return grpc.server(
-        ThreadPoolExecutor(listening.most_calls or settings.server.threads, thread_name_prefix="call"),
-        interceptors=[CallInterceptor(identify_caller)],
-        options=options,
-        maximum_concurrent_rpcs=listening.most_calls or settings.server.max_concurrent_calls,
+        ThreadPoolExecutor(settings.threads, thread_name_prefix="call"),
+        interceptors=[interceptor],
+        options=server_options(settings, listening),
+        maximum_concurrent_rpcs=2 * places,  # a wall behind our own, which it must never be reached before
     )
 
 

@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from broker import failpoints
 from broker.approve.bundle import Bundle
 from broker.epoch import Epochs
-from broker.errors import Elsewhere, MalformedRequest, NotFound, Violation
+from broker.errors import BrokerError, Elsewhere, MalformedRequest, NotFound, Violation
 from broker.exchange import Closing, Exchange, Opening
 from broker.model import (
     Decision,
@@ -152,14 +152,14 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     ) -> Iterator[exchange_pb2.StreamExchangeResponse]:
         if self._stream_port is not None:
             raise Elsewhere(Reason.SERVED_ELSEWHERE, str(self._stream_port))
-        for part in self._exchange.stream(wire.request_of(request), call.identity, call.still_wanted):
+        parts = self._exchange.stream(wire.request_of(request), call.identity, call.still_wanted)
+        for part in parts:
             if isinstance(part, Opening):
                 _note(call, part.decision, part.receipt)
-                yield wire.opening_part(part)
-            elif isinstance(part, Closing):
-                yield wire.closing_part(part)
-            else:
-                yield exchange_pb2.StreamExchangeResponse(chunk=part)
+            try:
+                yield _part(part)
+            except BrokerError as why:  # the call was ended; the exchange receipts why
+                parts.throw(why)
 
 
 class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
@@ -250,6 +250,14 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
         department = self._epochs.current().bundle.catalog.departments.get(reader.department)
         is_authority = department is not None and department.kind is DepartmentKind.AUTHORITY
         return is_authority and reader.role is Role.AUDITOR
+
+
+def _part(part: Opening | bytes | Closing) -> exchange_pb2.StreamExchangeResponse:
+    if isinstance(part, Opening):
+        return wire.opening_part(part)
+    if isinstance(part, Closing):
+        return wire.closing_part(part)
+    return exchange_pb2.StreamExchangeResponse(chunk=part)
 
 
 def _id(name: str, collection: str) -> str:

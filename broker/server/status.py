@@ -1,4 +1,4 @@
-"""The one place where errors become gRPC status: code, ``ErrorInfo``, and field violations."""
+"""The one place where errors become gRPC status: code, ``ErrorInfo``, field violations, when to ask again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -26,6 +27,16 @@ CODES: dict[type[errors.BrokerError], grpc.StatusCode] = {
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Failed: grpc.StatusCode.INTERNAL,
 }
+
+RETRY_SECONDS: dict[Reason, float] = {
+    Reason.LOG_UNAVAILABLE: 0.5,
+    Reason.SOURCE_UNAVAILABLE: 1.0,
+    Reason.POLICY_UNUSABLE: 1.0,
+    Reason.REVOCATIONS_UNREADABLE: 1.0,
+    Reason.CLOCK_BEHIND_LOG: 1.0,
+}
+"""The shortest wait after which what is unavailable may be there again: a signer that died is missed within
+half a second, the others want a person or a network. After SHUTTING_DOWN another worker answers at once."""
 
 MOST_VIOLATION_BYTES = 4096
 """gRPC clients take 8 KiB of metadata, in which these go as base64 beside the message and its reason; of more
@@ -51,7 +62,17 @@ def to_status(error: errors.BrokerError) -> grpc.Status:
     )
     if isinstance(error, errors.MalformedRequest):
         _add(status, _bad_request(error.violations))
+    if (seconds := _retry_seconds(error)) is not None:
+        wait = error_details_pb2.RetryInfo()
+        wait.retry_delay.FromMilliseconds(round(seconds * 1000))
+        _add(status, wait)
     return rpc_status.to_status(status)
+
+
+def _retry_seconds(error: errors.BrokerError) -> float | None:
+    if isinstance(error, errors.Exhausted):
+        return error.retry_seconds
+    return RETRY_SECONDS.get(error.reason) if isinstance(error, errors.Unavailable) else None
 
 
 def _bad_request(violations: Sequence[errors.Violation]) -> error_details_pb2.BadRequest:
@@ -72,9 +93,7 @@ def unexpected() -> errors.Failed:
     return errors.Failed(Reason.INTERNAL)
 
 
-def _add(
-    status: status_pb2.Status, detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest
-) -> None:
+def _add(status: status_pb2.Status, detail: Message) -> None:
     packed = any_pb2.Any()
     packed.Pack(detail)
     status.details.append(packed)

@@ -45,7 +45,6 @@ def main(arguments: list[str]) -> int:
             options.listen,
             shared=True,
             stream_port=options.stream_port if options.kind is Kind.UNARY else None,
-            most_calls=settings.server.max_streams if options.kind is Kind.STREAM else None,
         )
         broker = start(settings, listening)
     except SetUpError as error:

@@ -62,8 +62,9 @@ class ExchangeServiceServicer:
         that fit into an error, and how many more there are; SIGNED_APPLICATION_INVALID);
         NOT_FOUND (DATASET_UNKNOWN); ALREADY_EXISTS (REQUEST_ID_REUSED) for another request under the same id;
         ABORTED (DATA_CHANGED) when a retry finds other data; UNAVAILABLE (SOURCE_UNAVAILABLE, LOG_UNAVAILABLE,
-        CLOCK_BEHIND_LOG, OVERLOADED): nothing was released; FAILED_PRECONDITION (ANSWER_TOO_LARGE): use
-        StreamExchange.
+        CLOCK_BEHIND_LOG): nothing was released; RESOURCE_EXHAUSTED (OVERLOADED): all places of the process are
+        taken, the request was not read. Both carry google.rpc.RetryInfo where it is known when to ask again.
+        FAILED_PRECONDITION (ANSWER_TOO_LARGE): use StreamExchange.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,8 +74,9 @@ class ExchangeServiceServicer:
         """The same for many records: first the decision with its receipt, then (for a permit) an Arrow IPC
         stream in chunks, last the outcome with its receipt.
 
-        A stream that ends without an outcome is incomplete, whatever it delivered.
-        Errors: as for Exchange.
+        A stream that ends without an outcome is incomplete, whatever it delivered. One whose caller takes nothing
+        for `[server] stall_seconds` is cut off; its outcome's receipt says CALLER_STALLED.
+        Errors: as for Exchange; RESOURCE_EXHAUSTED also when one system has half of the places (SHARE_USED_UP).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

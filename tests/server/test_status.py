@@ -121,3 +121,24 @@ def test_more_violations_than_a_client_can_receive():
 def test_a_client_can_receive_any_violations(violations):
     """However much is wrong, and in whatever script, it fits."""
     assert len(received(violations)) <= len(violations) + 1
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (errors.Exhausted(Reason.OVERLOADED, retry_seconds=0.25), 0.25),
+        (errors.Exhausted(Reason.OVERLOADED), None),
+        (errors.Unavailable(Reason.LOG_UNAVAILABLE), 0.5),
+        (errors.Unavailable(Reason.SHUTTING_DOWN), None),
+        (errors.Changed(Reason.DATA_CHANGED), None),
+    ],
+)
+def test_when_to_ask_again(error, told):
+    """RetryInfo stands where waiting helps, and only there: without it clients give up a full broker."""
+    ((_, packed),) = to_status(error).trailing_metadata
+    wait = error_details_pb2.RetryInfo()
+    found = [d for d in status_pb2.Status.FromString(packed).details if d.Is(wait.DESCRIPTOR)]
+    assert len(found) == (told is not None)
+    if found:
+        assert found[0].Unpack(wait)
+        assert wait.retry_delay.ToTimedelta().total_seconds() == told
