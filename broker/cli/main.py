@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from broker.cli import catalog, city, db, demo, epoch, init, maintenance, pki, receipt, serve
+from broker.cli import catalog, city, db, demo, epoch, init, maintenance, pki, receipt, serve, status
 from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
 
 app = typer.Typer(
@@ -31,7 +31,7 @@ app.command("serve")(serve.serve)
 app.command("backup")(maintenance.backup)
 app.command("restore")(maintenance.restore)
 app.command("fsck")(maintenance.fsck)
-app.command("status")(serve.status)
+app.command("status")(status.status)
 app.command("demo")(demo.demo)
 
 EXIT_REFUSED, EXIT_SET_UP, EXIT_UNVERIFIED = 1, 2, 3

@@ -214,6 +214,8 @@ class _Streaming(_Wrapped):
                     for part in parts:
                         with watched.wait:
                             yield part
+                        if watched.wait.stalled:  # gRPC asks on until it has heard of the cancellation
+                            parts.throw(Exhausted(Reason.CALLER_STALLED))
                 except GeneratorExit:
                     if watched.wait.stalled:  # let the handler know why, so that it stands in the receipt
                         with suppress(BrokerError):
@@ -271,7 +273,8 @@ class _Watched:
         if not isinstance(error, Exception):
             return
         known = error if isinstance(error, BrokerError) else unexpected()
-        self._log(code_of(known), known.reason, None if known is error else error)
+        code = grpc.StatusCode.CANCELLED if self.wait.stalled else code_of(known)
+        self._log(code, known.reason, None if known is error else error)
         self.context.abort_with_status(to_status(known))
 
     def _log(self, code: grpc.StatusCode, reason: Reason | None, defect: Exception | None = None) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import grpc
@@ -25,6 +28,7 @@ from broker.model import Identity
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
+from broker.server.asking import Status, answering
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
@@ -136,14 +140,31 @@ def serve(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with closing(KeptSigner(settings)) as signer:
         broker = start(settings, Listening(settings.server.listen))
+        status = partial(_status, broker, signer, time.monotonic())
         try:
             announce(settings, broker.port)
-            while not stop.wait(SIGNER_CHECK_SECONDS):
-                signer.revive()
+            with answering(settings, status):
+                while not stop.wait(SIGNER_CHECK_SECONDS):
+                    signer.revive()
         finally:
             log.info("draining", seconds=settings.server.drain_seconds)
             broker.stop(settings.server.drain_seconds)
     log.info("stopped")
+
+
+def _status(broker: Broker, signer: KeptSigner, began: float) -> Status:
+    """Of a broker in one process, what :meth:`Supervisor.status` says of one of several."""
+    worker = {
+        "pid": os.getpid(),
+        "kind": "single",
+        "core": None,
+        "state": "serving",
+        "seconds": round(time.monotonic() - began, 1),
+        "deaths": 0,
+        "places": broker.lanes.status(),
+    }
+    ports = {"port": broker.port, "stream_port": broker.port}
+    return {"pid": os.getpid(), **ports, "signer": signer.pid, "workers": [worker]}
 
 
 def _receipt_log(

@@ -16,14 +16,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import structlog
 
 from broker.errors import SetUpError
+from broker.server.asking import Status, answer, status_socket
 from broker.server.listening import Kind, announce, port_of, reserve
 from broker.server.signing import KeptSigner
 from broker.settings import Settings
@@ -34,9 +35,6 @@ SETTLED_SECONDS = 5.0
 """A worker that lived so long did not die of starting."""
 LONGEST_PAUSE = 5.0
 """Longest pause before a worker that keeps dying is started again, in seconds."""
-STATUS_SOCKET = "sharebroker.sock"
-STATUS_SECONDS = 30.0
-"""Longest wait for the answer of a supervisor that is there: while it starts a signer it answers nobody."""
 
 
 @dataclass(slots=True)
@@ -47,6 +45,8 @@ class Worker:
     started: float
     ready: bool = False
     leaving: bool = False
+    places: dict[str, Any] = field(default_factory=dict)
+    """What it last said of its places (``Lanes.status``)."""
 
 
 @dataclass(slots=True)
@@ -93,7 +93,9 @@ class Supervisor:
             self._signer = KeptSigner(self._settings)
             closing.callback(self._signer.close)  # after the workers, who need signatures while they drain
             closing.enter_context(self._signals())
-            closing.enter_context(self._status_socket())
+            listening = closing.enter_context(status_socket(self._settings))
+            listening.setblocking(False)
+            self._selector.register(listening, selectors.EVENT_READ, lambda: answer(listening, self.status))
             closing.callback(self._kill_workers)
             self._loop()
 
@@ -179,14 +181,15 @@ class Supervisor:
     def _listen_to(self, output: IO[bytes], worker: Worker) -> None:
         def hear() -> None:
             said = output.readline()
-            self._selector.unregister(output)
-            output.close()
-            if not said:
-                return  # it died; the reaper sees to it
-            answer = json.loads(said)
-            if "zh" in answer and not self._announced:
-                raise SetUpError(answer["zh"], answer["en"])
-            worker.ready = "port" in answer
+            if not said.endswith(b"\n"):  # it ended; the reaper sees to it
+                self._selector.unregister(output)
+                output.close()
+                return
+            told = json.loads(said)
+            if "zh" in told and not self._announced:
+                raise SetUpError(told["zh"], told["en"])
+            worker.ready = worker.ready or "port" in told
+            worker.places = told.get("places", worker.places)
 
         self._selector.register(output, selectors.EVENT_READ, hear)
 
@@ -234,30 +237,7 @@ class Supervisor:
             finally:
                 signal.set_wakeup_fd(-1)
 
-    @contextmanager
-    def _status_socket(self) -> Iterator[None]:
-        path = self._settings.path(Path(STATUS_SOCKET))
-        path.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX) as listening:
-            before = os.umask(0o177)
-            try:
-                listening.bind(str(path))
-            finally:
-                os.umask(before)
-            listening.listen(8)
-            listening.setblocking(False)
-
-            def answer() -> None:
-                with suppress(OSError):
-                    connection, _ = listening.accept()
-                    with connection:
-                        connection.sendall(json.dumps(self.status()).encode())
-
-            self._selector.register(listening, selectors.EVENT_READ, answer)
-            yield
-        path.unlink(missing_ok=True)
-
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Ports and processes, for ``sharebroker status``."""
         now = time.monotonic()
         return {
@@ -273,23 +253,12 @@ class Supervisor:
                     "state": "leaving" if worker.leaving else "serving" if worker.ready else "starting",
                     "seconds": round(now - worker.started, 1),
                     "deaths": slot.deaths,
+                    "places": worker.places,
                 }
                 for slot in self._slots
                 for worker in slot.workers
             ],
         }
-
-
-def ask_status(settings: Settings) -> dict[str, Any] | None:
-    """What the running supervisor says of itself (:meth:`Supervisor.status`); None when none answers."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(STATUS_SECONDS)
-        try:
-            connection.connect(str(settings.path(Path(STATUS_SOCKET))))
-            with connection.makefile("rb") as answer:
-                return cast("dict[str, Any]", json.loads(answer.read()))
-        except (OSError, ValueError):
-            return None
 
 
 def worker_count(wanted: int | str) -> int:

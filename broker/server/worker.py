@@ -1,8 +1,9 @@
 """One worker process: a synchronous gRPC server, pinned to its core, beside its siblings on one port.
 
 ``python -m broker.server.worker --config F --kind unary --listen A --stream-port P --core N`` is what the
-supervisor executes. It says on standard output, in one JSON line, that it serves or why it cannot; it drains
-on SIGTERM, and when its standard input ends, for then its supervisor is gone.
+supervisor executes. It says on standard output, in one JSON line, that it serves or why it cannot, and later
+on how many of its places are used. It drains on SIGTERM, and when its standard input ends, for then its
+supervisor is gone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from broker.errors import SetUpError
@@ -26,6 +28,9 @@ STREAM_NICENESS = 5
 
 ORPHAN_SECONDS = 1.0
 """How long a worker without supervisor drains: a new supervisor cannot have the port before it is gone."""
+
+TELL_SECONDS = 1.0
+"""How often a worker says how many of its places are used, if that has changed."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,14 +53,23 @@ def main(arguments: list[str]) -> int:
         )
         broker = start(settings, listening)
     except SetUpError as error:
-        print(json.dumps({"zh": error.zh, "en": error.en}), flush=True)
+        _tell({"zh": error.zh, "en": error.en})
         return 2
-    print(json.dumps({"port": broker.port}), flush=True)
+    _tell({"port": broker.port})
     orphaned = threading.Event()
     threading.Thread(target=_await_end_of_input, args=(orphaned, stop), daemon=True).start()
-    stop.wait()
+    told = None
+    while not stop.wait(TELL_SECONDS):
+        if (places := broker.lanes.status()) != told:
+            told = places
+            _tell({"places": places})
     broker.stop(ORPHAN_SECONDS if orphaned.is_set() else settings.server.drain_seconds)
     return 0
+
+
+def _tell(what: dict[str, object]) -> None:
+    with suppress(BrokenPipeError):  # the supervisor is gone, of which the end of the input tells
+        os.write(1, json.dumps(what).encode() + b"\n")
 
 
 def _await_end_of_input(*ended: threading.Event) -> None:

@@ -21,7 +21,9 @@ from broker.demo.setup import prepare, shipped_policies
 from broker.errors import Exhausted
 from broker.model import Role
 from broker.reasons import DOMAIN, SENTENCES, Reason
+from broker.server.asking import ask_status
 from broker.server.places import LONGEST_SECONDS, SHORTEST_SECONDS
+from broker.settings import load_settings
 from broker.v1 import exchange_pb2, exchange_pb2_grpc
 
 EXCHANGE = "/broker.v1.ExchangeService/Exchange"
@@ -29,12 +31,14 @@ DEPARTMENTS = ("data_authority", "housing_fund", "medical_insurance", "tax")
 CUT_OFF = {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
 """A stream that is reset, as callers see it; which of both is a matter of the moment."""
 PLACES, THREADS, STREAMS = 8, 4, 4
+RESIDENTS = 20_000
+"""So many that their register does not fit into what transport takes for a caller who takes nothing."""
 
 
 @contextmanager
 def serving(folder, **settings):
     """A broker of these ``[server]`` settings in a process of its own."""
-    prepared = prepare(folder, 2_000, 7, shipped_policies(), DEPARTMENTS)
+    prepared = prepare(folder, RESIDENTS, 7, shipped_policies(), DEPARTMENTS)
     with pytest.MonkeyPatch.context() as environment:
         for name, value in settings.items():
             environment.setenv(f"SHAREBROKER_SERVER__{name.upper()}", str(value))
@@ -154,6 +158,21 @@ def test_full_broker_refuses_at_once_and_says_when_to_ask_again(patient):
             assert check(health_pb2.HealthCheckRequest(), timeout=60).status == 1
 
 
+def test_status_shows_places_and_refusals(patient):
+    """Somebody who looks sees that all places are taken, and that callers were refused."""
+    settings = load_settings(patient.prepared.settings)
+    with sitting(patient, PLACES, each=PLACES // 4):
+        refusal(patient)
+        [worker] = ask_status(settings)["workers"]
+    assert worker["kind"] == "single"
+    calls = worker["places"]["calls"]
+    assert (calls["used"], calls["limit"]) == (PLACES, PLACES)
+    assert calls["refused"] > 0
+    for _ in attempts():
+        if ask_status(settings)["workers"][0]["places"]["calls"]["used"] == 0:
+            break
+
+
 def test_places_come_back(patient, withdrawal):
     """Whoever leaves, however he leaves, leaves his place to others: filled again and again, none is lost."""
     for _ in range(3):
@@ -204,7 +223,7 @@ def test_clients_ask_again_after_the_time_they_are_told(patient, withdrawal, ask
 
 
 def test_requests_that_do_not_come_are_given_up(strict, withdrawal):
-    """More calls without a request than there are threads: they are ended, then the exchange behind is made."""
+    """More calls without a request than there are threads: they are ended, the exchange behind is made."""
     with sitting(strict, 4 * THREADS, each=4 * THREADS) as sitters, strict.client("housing_fund") as client:
         assert client.exchange(timeout=120, **withdrawal).permitted
         for call in sitters.calls:

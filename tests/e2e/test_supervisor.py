@@ -1,19 +1,22 @@
 """Several workers behind one port: what dies is replaced, what is replaced drains, no second broker."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import grpc
 import pytest
 
 from broker.client import Client, Credentials, VerifierKey
 from broker.demo.setup import prepare, shipped_policies
 from broker.errors import BrokerError
-from broker.server.supervisor import STATUS_SOCKET, ask_status
+from broker.server.asking import STATUS_SOCKET, ask_status
 from broker.settings import load_settings
 
 ENVIRONMENT = {"SHAREBROKER_SERVER__STREAM_LISTEN": "127.0.0.1:0"}
@@ -46,11 +49,13 @@ class House:
 
 
 @contextmanager
-def running(folder):
+def running(folder, **environment):
     """A house whose broker runs for as long as the block does."""
     embedded = prepare(folder, 1_000, 7, shipped_policies(), ("housing_fund", "medical_insurance"))
     with (folder / "broker.log").open("ab") as log:
-        process = subprocess.Popen(serve(embedded), stderr=log, env={**os.environ, **ENVIRONMENT})
+        process = subprocess.Popen(
+            serve(embedded), stderr=log, env={**os.environ, **ENVIRONMENT, **environment}
+        )
     house = House(embedded, process)
     try:
         house.settled()
@@ -187,6 +192,73 @@ def test_broker_on_the_same_keys_is_told(house):
     assert second.returncode == 2
     assert "Traceback" not in second.stderr
     assert house.status() is not None
+
+
+def test_status_tells_of_epoch_log_and_places(house, terms):
+    """For machines and for people: what is in force, nothing unsigned, each worker's places and refusals."""
+    with house.client() as client:
+        assert exchange(client, terms).permitted
+    house.settled()
+    told = wait_for(lambda: all_told(status_of(house)))
+    assert told["epoch"]["sequence"] >= 1
+    assert told["epoch"]["suspensions"] == 0
+    assert told["log"]["leaves"] == told["log"]["signed"] > 0
+    assert told["log"]["backlog"] == 0
+    server = house.settings.server
+    for worker in told["broker"]["workers"]:
+        assert worker["places"]["calls"] == {"used": 0, "limit": server.max_concurrent_calls, "refused": 0}
+        assert worker["places"]["streams"] == {"used": 0, "limit": server.max_streams, "refused": 0}
+    shown = command(house, "status")
+    assert f"第 {told['epoch']['sequence']} 号" in shown
+    assert "待签 backlog 0" in shown
+    assert shown.count(f"0/{server.max_concurrent_calls}") == 3
+    assert shown.count("服务中") == 3
+
+
+def status_of(house):
+    return json.loads(command(house, "status", "--json"))
+
+
+def all_told(status):
+    """The status, once every worker has said something of its places."""
+    return all(worker["places"] for worker in status["broker"]["workers"]) and status
+
+
+def command(house, *words):
+    words = [sys.executable, "-m", "broker.cli", *words, "--config", str(house.embedded.settings)]
+    wide = {**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", env=wide, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_connection_that_reaches_its_age_costs_no_call(tmp_path):
+    """Connections are replaced again and again under load, and no call fails."""
+    ages = []
+
+    class Watching(Client):
+        """A client that tells when a connection of its is ended."""
+
+        def _dial(self, address, identity):
+            channel = super()._dial(address, identity)
+            channel.subscribe(lambda state: ages.append(state) if state is ended else None)
+            return channel
+
+    ended = grpc.ChannelConnectivity.IDLE
+    with running(tmp_path, SHAREBROKER_SERVER__MAX_CONNECTION_AGE_SECONDS="1") as house:
+        credentials = Credentials.load(house.embedded.identity("housing_fund"))
+        with Watching(f"127.0.0.1:{house.status()['port']}", credentials) as client:
+
+            def call():
+                end = time.monotonic() + 120
+                while len(ages) < 20 and time.monotonic() < end:
+                    assert client.checkpoint(timeout=60)
+
+            with ThreadPoolExecutor(4) as callers:
+                for called in [callers.submit(call) for _ in range(4)]:
+                    called.result()
+        assert len(ages) >= 20
+        assert all(not worker["deaths"] for worker in house.settled()["workers"])
 
 
 def test_workers_end_with_their_supervisor(tmp_path):

@@ -1,0 +1,115 @@
+"""``sharebroker status``: what is in force, how far the log is, and how the processes are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from broker.errors import VerificationFailed
+
+if TYPE_CHECKING:
+    from broker.server.asking import Status
+    from broker.settings import Settings
+    from broker.store.store import Store
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="配置文件（TOML） / settings file")]
+
+COLUMNS = {
+    "pid": "进程\npid",
+    "kind": "类别\nkind",
+    "core": "核\ncore",
+    "state": "状态\nstate",
+    "seconds": "已运行秒\nseconds",
+    "deaths": "异常退出\ndeaths",
+}
+WORDS = {
+    "unary": "调用 unary",
+    "stream": "流 stream",
+    "single": "全部 all",
+    "starting": "启动中 starting",
+    "serving": "服务中 serving",
+    "leaving": "退出中 leaving",
+    "None": "–",
+}
+"""Kinds and states of processes, as people read them."""
+
+
+def status(
+    config: Config = Path("sharebroker.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="机器可读输出 / print for machines")] = False,
+) -> None:
+    """查看生效策略、日志、待签条数与各进程名额 / show what is in force, log, backlog and processes."""
+    from broker.server.asking import (
+        ask_status,  # gRPC and the database are loaded by the commands that use them
+    )
+    from broker.settings import load_settings
+    from broker.store import open_store
+
+    settings = load_settings(config)
+    running = ask_status(settings)
+    store = open_store(settings.store_url)
+    try:
+        epoch, log = _epoch(store), _log(store, settings)
+    finally:
+        store.close()
+    if as_json:
+        print(json.dumps({"broker": running, "epoch": epoch, "log": log}))
+        return
+    _print_epoch(epoch)
+    print(f"日志 log：{log['leaves']} 条 leaves，已签 signed {log['signed']}，待签 backlog {log['backlog']}")
+    _print_processes(running)
+
+
+def _epoch(store: Store) -> dict[str, Any] | None:
+    """What is in force, from the table that every commit checks: no process can know it better."""
+    with store.epochs() as tables:
+        found, suspensions = tables.epoch(), tables.suspensions()
+    if found is None:
+        return None
+    since = found.since.isoformat(timespec="seconds")
+    names = {"bundle": found.bundle_hash, "crl": found.crl_number, "suspensions": len(suspensions)}
+    return {"sequence": found.sequence, "since": since, **names}
+
+
+def _log(store: Store, settings: Settings) -> dict[str, int]:
+    """Leaves in the database, leaves under the last signed head, and the difference."""
+    from broker.cli.maintenance import own_key
+    from broker.receipt.memory import remembered
+    from broker.receipt.note import parse_checkpoint
+
+    leaves = store.head().size
+    try:
+        note = remembered(settings.path(settings.keys.signer_state), own_key(settings))
+        signed = parse_checkpoint(note.partition("\n\n")[0] + "\n").size
+    except VerificationFailed:
+        signed = 0
+    return {"leaves": leaves, "signed": signed, "backlog": max(0, leaves - signed)}
+
+
+def _print_epoch(epoch: dict[str, Any] | None) -> None:
+    if epoch is None:
+        print("生效 epoch：尚无，首次启动服务时建立。/ None yet; the first start of the broker begins it.")
+        return
+    begun = f"第 {epoch['sequence']} 号，始于 since {epoch['since']}"
+    names = f"策略 bundle {epoch['bundle'][:12]}，吊销列表 crl {epoch['crl']}"
+    print(f"生效 epoch：{begun}，{names}，暂停 suspensions {epoch['suspensions']}")
+
+
+def _print_processes(running: Status | None) -> None:
+    if running is None:
+        print("服务 broker：没有运行。/ No broker is running on these settings.")
+        return
+    ports = f"端口 port {running['port']}，流 streams {running['stream_port']}"
+    print(f"服务 broker：{running['pid']}，{ports}，签名 signer {running['signer']}")
+    table = Table(*COLUMNS.values(), "调用名额\ncalls", "流名额\nstreams", "拒绝\nrefused")
+    for worker in running["workers"]:
+        said = (WORDS.get(str(worker[key]), str(worker[key])) for key in COLUMNS)
+        places = [worker["places"].get(name) for name in ("calls", "streams")]
+        used = (f"{one['used']}/{one['limit']}" if one else "–" for one in places)
+        table.add_row(*said, *used, str(sum(one["refused"] for one in places if one)))
+    Console().print(table)
