@@ -58,6 +58,9 @@ class House:
     def client(self, department, **options):
         return Client(self.address, self.credentials(department), **options)
 
+    def status(self):
+        return ask_status(load_settings(self.prepared.settings))
+
     @contextmanager
     def channel(self, department):
         own = [("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0), ("grpc.enable_retries", 0)]
@@ -104,7 +107,8 @@ class Sitters:
 
 @contextmanager
 def sitting(house, count, each, path=EXCHANGE, department="tax"):
-    """So many of them, ``each`` to a connection."""
+    """So many of them, ``each`` to a connection, once those before have left."""
+    await_used(house, 0)
     silent = queue.SimpleQueue()
     with ExitStack() as channels:
         calls = []
@@ -120,15 +124,21 @@ def sitting(house, count, each, path=EXCHANGE, department="tax"):
 
 
 def refusal(house, department="housing_fund"):
-    """How an exchange is refused, once it is: the places fill one by one."""
+    """How an exchange is refused, once all places are taken."""
+    await_used(house, PLACES)
     with house.channel(department) as channel:
         stub = exchange_pb2_grpc.ExchangeServiceStub(channel)
-        for _ in attempts():
-            with pytest.raises(grpc.RpcError) as refused:
-                stub.Exchange(exchange_pb2.ExchangeRequest(), timeout=60)
-            if refused.value.code() is not grpc.StatusCode.INVALID_ARGUMENT:
-                break
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.Exchange(exchange_pb2.ExchangeRequest(), timeout=60)
     return refused.value
+
+
+def await_used(house, count):
+    """Until so many places for calls are taken."""
+    for _ in attempts():
+        [worker] = house.status()["workers"]
+        if worker["places"]["calls"]["used"] == count:
+            break
 
 
 def details(error):
@@ -160,17 +170,14 @@ def test_full_broker_refuses_at_once_and_says_when_to_ask_again(patient):
 
 def test_status_shows_places_and_refusals(patient):
     """Somebody who looks sees that all places are taken, and that callers were refused."""
-    settings = load_settings(patient.prepared.settings)
     with sitting(patient, PLACES, each=PLACES // 4):
         refusal(patient)
-        [worker] = ask_status(settings)["workers"]
+        [worker] = patient.status()["workers"]
     assert worker["kind"] == "single"
     calls = worker["places"]["calls"]
     assert (calls["used"], calls["limit"]) == (PLACES, PLACES)
     assert calls["refused"] > 0
-    for _ in attempts():
-        if ask_status(settings)["workers"][0]["places"]["calls"]["used"] == 0:
-            break
+    await_used(patient, 0)
 
 
 def test_places_come_back(patient, withdrawal):
