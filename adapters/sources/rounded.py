@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,9 +18,10 @@ class Rounded:
     def __init__(self, texts: pa.Array) -> None:
         self._rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, PATTERN), False))
         found = [text.upper().partition("E") for text in texts.take(pa.array(self._rows)).to_pylist()]
-        self._numbers = np.array([float(f"{digits}E{exponent}") for digits, _, exponent in found])
-        self._units = np.array([10.0 ** (int(e) - len(d.partition(".")[2])) for d, _, e in found])
+        self._numbers = [int(Decimal(f"{digits}E{exponent}")) for digits, _, exponent in found]
+        self._units = [10 ** (int(e) - len(d.partition(".")[2])) for d, _, e in found]
         """What one more in a number's last digit makes."""
+        self._approximate = np.array(self._numbers, dtype=float), np.array(self._units, dtype=float)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -29,5 +32,8 @@ class Rounded:
         """
         if not len(self._rows) or not (text.isascii() and text.isdigit()):
             return None
-        near = np.flatnonzero(np.abs(self._numbers - float(text)) < self._units)
-        return int(self._rows[near[0]]) if len(near) else None
+        numbers, units = self._approximate
+        for near in np.flatnonzero(np.abs(numbers - float(text)) < 2 * units):
+            if abs(self._numbers[near] - int(text)) < self._units[near]:  # exactly: a float has no 17 digits
+                return int(self._rows[near])
+        return None
