@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -133,6 +134,13 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         return Broker(port, server, health_service, lanes, closing.pop_all())
 
 
+def settle_down() -> None:
+    """To be called once a process serves: what it has made until now (modules, policies, statements) stays to
+    its end, and need not be looked through each time that garbage is collected."""
+    gc.collect()
+    gc.freeze()
+
+
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then drain."""
     stop = threading.Event()
@@ -140,6 +148,7 @@ def serve(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with closing(KeptSigner(settings)) as signer:
         broker = start(settings, Listening(settings.server.listen))
+        settle_down()
         status = partial(_status, broker, signer, time.monotonic())
         try:
             announce(settings, broker.port)
