@@ -36,6 +36,10 @@ class EpochMoved(Exception):
         super().__init__("epoch moved")
 
 
+class LeaseLost(Exception):
+    """The stream that an outcome is of has its lease no longer, so the outcome was not recorded: it has one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """How far the log reaches: number of leaves, when the last of them was recorded, and the sequence of the
@@ -58,12 +62,44 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A used request id: which leaf answered it, and what was asked and answered."""
+    """A used request id: which leaf answered it, and what was asked and answered. That of a stream without
+    a complete outcome points to its decision, and has no digest."""
 
     leaf_index: int
     request_mac: bytes
     answer_digest: bytes
     verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A stream under way: who renews it in time goes on, who does not is closed as interrupted."""
+
+    opening: int
+    """The leaf that opened the stream; also tells its attempts apart, for a later one has a larger index."""
+    key: RequestKey
+    """At most one stream under way has it."""
+    milliseconds: int
+    """How long it holds without being renewed."""
+    renewals: int
+    unfinished: bytes
+    """The statement of the outcome if it ran out now, all but ``decision_leaf`` and why; dated when its
+    holder last recorded how far the stream had come."""
+
+
+class LeaseTable(Protocol):
+    """The leases, within an append transaction."""
+
+    def live(self) -> list[Lease]:
+        """All of them, by opening leaf."""
+        ...
+
+    def settle(
+        self, begun: Collection[Lease], ended: Collection[int], answered: Mapping[RequestKey, Claim]
+    ) -> None:
+        """Write leases that begin, take away those that these leaves opened, and let request ids that
+        streams have claimed point to the outcomes that answered them."""
+        ...
 
 
 class AppendTransaction(Protocol):
@@ -76,6 +112,11 @@ class AppendTransaction(Protocol):
 
     def tile(self, level: int, index: int) -> bytes:
         """As :meth:`Journal.tile`; to be asked before :meth:`put`."""
+        ...
+
+    @property
+    def leases(self) -> LeaseTable:
+        """The leases, as they will be committed."""
         ...
 
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:

@@ -409,6 +409,25 @@ class EntryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseBegin:
+    """The entry opens a stream: its leaf and the stream's lease are recorded together, or neither."""
+
+    milliseconds: int
+    unfinished: bytes
+    """The statement of the outcome if the lease ran out now: see :class:`broker.journal.Lease`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEnd:
+    """The entry is a stream's outcome: it is recorded if the stream still has its lease, and ends that."""
+
+    opening: int
+    """The leaf that opened the stream."""
+    renewals: int | None = None
+    """Only if it was renewed so often and no oftener; None, for who holds it: however often."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A statement on its way into the log, with what the store indexes of it."""
 
@@ -433,6 +452,8 @@ class Entry:
     epoch: int | None = None
     """Sequence of the epoch it was decided under: it is recorded in that one or not at all. None for what
     only tells a fact (that a stream broke off), true in whichever epoch."""
+    lease: LeaseBegin | LeaseEnd | None = None
+    """What it does to a stream's lease."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from broker.reasons import Reason
 from broker.store import rows
 from broker.store.connection import Database, connect
 from broker.store.epochs import EpochTables
+from broker.store.leases import LeaseTables
 from broker.store.prepared import AppendStatements, Cursor, among, append_statements
 from broker.store.schema import require_current, state_of
 from broker.store.tables import LEAF, STATEMENT
@@ -84,6 +85,12 @@ class Store:
         with self._reading() as connection:
             yield EpochTables(connection)
 
+    @contextmanager
+    def leases(self) -> Iterator[LeaseTables]:
+        """The streams under way, as committed."""
+        with self._reading() as connection:
+            yield LeaseTables(connection)
+
     def close(self) -> None:
         """Give back connections and files."""
         self._database.close()
@@ -124,6 +131,10 @@ class StoreTransaction:
 
     def tile(self, level: int, index: int) -> bytes:
         return _tile(self._statements, self._cursor, level, index)
+
+    @property
+    def leases(self) -> LeaseTables:
+        return LeaseTables(self.connection)
 
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
         if not keys:

@@ -143,11 +143,28 @@ class SuspensionRow(SQLModel, table=True):
     """Sequence of the epoch that lifted it; null while it is in force."""
 
 
+class LeaseRow(SQLModel, table=True):
+    """A stream under way. Small: a row goes when its stream has its outcome."""
+
+    __tablename__ = "lease"
+    __table_args__ = (Index("lease_request", "request_id", "consumer_uri", unique=True),)
+
+    opening: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    """Index of the leaf that opened it."""
+    request_id: str
+    consumer_uri: str
+    milliseconds: int = Field(sa_type=BIG)
+    """How long it holds without being renewed, by any clock: there is no time of day to compare."""
+    renewals: int = Field(sa_type=BIG)
+    unfinished: bytes
+    """The statement of its outcome if it is not renewed."""
+
+
 # The same as Core tables, for the append path, where the ORM would cost ten times the statement.
-HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION = (
+HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION, LEASE = (
     SQLModel.metadata.tables[name]
     for name in (
         *("head", "leaf", "statement", "tile", "request", "quota"),
-        *("epoch", "bundle", "crl", "suspension"),
+        *("epoch", "bundle", "crl", "suspension", "lease"),
     )
 )
