@@ -37,7 +37,7 @@ class EpochMoved(Exception):
 
 
 class LeaseLost(Exception):
-    """The stream that an outcome is of has its lease no longer, so the outcome was not recorded: it has one."""
+    """The stream has its lease no longer, but an outcome already: this one was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ class Reason(StrEnum):
     # receipt
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     DATA_CHANGED = "DATA_CHANGED"
+    LEASE_EXPIRED = "LEASE_EXPIRED"
+    TAKEN_OVER = "TAKEN_OVER"
     LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
     CLOCK_BEHIND_LOG = "CLOCK_BEHIND_LOG"
     # server
@@ -212,6 +214,15 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.DATA_CHANGED: Sentence(
         "重试期间数据已变化，请用新的 request_id 重新查询。",
         "The data changed since the first attempt; ask again under a fresh request_id.",
+    ),
+    Reason.LEASE_EXPIRED: Sentence(
+        "流中断过久，已按中断存证；请丢弃已收到的部分，用同一 request_id 重新获取。",
+        "The stream stood still too long and was receipted as interrupted; discard what came of it and ask again "
+        "under the same request_id.",
+    ),
+    Reason.TAKEN_OVER: Sentence(
+        "同一 request_id 的重试已接替此流，此流按中断存证。",
+        "A retry under the same request_id has taken over; this stream was receipted as interrupted.",
     ),
     Reason.LOG_UNAVAILABLE: Sentence(
         "存证日志暂不可用，未返回任何数据，请稍后用同一 request_id 重试。",

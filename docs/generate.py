@@ -23,7 +23,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
     "INVALID_ARGUMENT": (Reason.REQUEST_MALFORMED, Reason.SIGNED_APPLICATION_INVALID),
     "NOT_FOUND": (Reason.DATASET_UNKNOWN, Reason.RESOURCE_NOT_FOUND),
     "ALREADY_EXISTS": (Reason.REQUEST_ID_REUSED,),
-    "ABORTED": (Reason.DATA_CHANGED, Reason.NO_LONGER_PERMITTED),
+    "ABORTED": (Reason.DATA_CHANGED, Reason.NO_LONGER_PERMITTED, Reason.LEASE_EXPIRED, Reason.TAKEN_OVER),
     "FAILED_PRECONDITION": (Reason.ANSWER_TOO_LARGE, Reason.SERVED_ELSEWHERE),
     "RESOURCE_EXHAUSTED, retry after the time it says": (Reason.OVERLOADED, Reason.SHARE_USED_UP),
     "CANCELLED or UNAVAILABLE, the reason in log and receipt only": (Reason.CALLER_STALLED,),

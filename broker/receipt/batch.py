@@ -5,15 +5,16 @@ Runs under the log's exclusive lock and touches neither database nor clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
 
-from broker.errors import Changed, Conflict
-from broker.journal import Claim, EpochMoved, Leaf, QuotaExceeded, RequestKey
-from broker.model import Charge, Entry, EntryKind
+from broker.errors import Changed, Conflict, Unavailable
+from broker.journal import Claim, EpochMoved, Leaf, Lease, QuotaExceeded, RequestKey
+from broker.model import Charge, Entry, EntryKind, LeaseBegin, LeaseEnd
 from broker.reasons import Reason
+from broker.receipt.attempts import Leases, changed, interruption, repeated
 from broker.receipt.merkle import leaf_entry
 
 
@@ -34,7 +35,8 @@ def request_key(entry: Entry) -> RequestKey | None:
 class Batch:
     """The leaves that one transaction will append after the first ``size`` ones, under one epoch.
 
-    ``claims`` and ``used`` hold what is known of the batch's request ids and quotas, and grow with it.
+    ``claims``, ``used`` and ``leases`` hold what is known of the batch's request ids, of quotas and of
+    streams under way, and change with it.
     """
 
     size: int
@@ -43,18 +45,25 @@ class Batch:
     claims: dict[RequestKey, Claim]
     used: dict[str, int]
     leaves: list[Leaf] = field(default_factory=list)
+    leases: Leases = field(default_factory=Leases)
 
     def admit(self, entry: Entry, rows: int) -> Admitted:
-        """Records the entry, or a redelivery. A raised entry leaves no trace in the batch.
+        """Records the entry, or a redelivery. A raised entry leaves no trace in the batch, but for the
+        outcome of a stream that brought other data than before.
 
         Raises:
             EpochMoved: it was decided under another epoch.
             Conflict: another request has used this request id.
             Changed: the same request was answered otherwise before.
+            LeaseLost: the stream has its outcome already.
             QuotaExceeded: a charge does not fit; ``rows`` is the amount of those that count rows.
         """
         if entry.epoch not in (None, self.epoch):
             raise EpochMoved(self.epoch)
+        if isinstance(entry.lease, LeaseBegin):
+            return self._open(entry, entry.lease)
+        if isinstance(entry.lease, LeaseEnd):
+            return self._end(entry, entry.lease)
         key = request_key(entry)
         if key is not None and key in self.claims:
             return self._redeliver(entry, self.claims[key])
@@ -72,6 +81,44 @@ class Batch:
             raise Changed(Reason.DATA_CHANGED)
         self._add(_redelivery(entry, claim.leaf_index, self.now))
         return Admitted(claim.leaf_index, redelivered=True)
+
+    def _open(self, entry: Entry, begin: LeaseBegin) -> Admitted:
+        """A stream's first leaf, or that of another attempt at it, which is charged nothing."""
+        key = (entry.consumer_uri, entry.request_id)
+        claim = self.claims.get(key)
+        if claim is None:
+            self._charge(entry.charges, 0)
+            index = self._add(entry)
+            self.claims[key] = Claim(index, entry.request_mac, entry.answer_digest, entry.verdict)
+        else:
+            if claim.request_mac != entry.request_mac:
+                raise Conflict(Reason.REQUEST_ID_REUSED)
+            if earlier := self.leases.under(key):
+                self._add(interruption(earlier, Reason.TAKEN_OVER, self.now))
+                self.leases.end(earlier)
+            index = self._add(_redelivery(entry, claim.leaf_index, self.now))
+        self.leases.begin(Lease(index, key, begin.milliseconds, 0, begin.unfinished))
+        return Admitted(index, redelivered=claim is not None)
+
+    def _end(self, entry: Entry, end: LeaseEnd) -> Admitted:
+        """A stream's outcome. The first that is complete is the answer to its request id."""
+        lease = self.leases.required(end)
+        claim = self.claims.get(lease.key)
+        if entry.answer_digest and claim is None:
+            raise Unavailable(Reason.LOG_UNAVAILABLE)
+        self.leases.end(lease)
+        entry = replace(entry, request_id="")  # the decision has claimed it
+        if claim is None or not entry.answer_digest:
+            return Admitted(self._add(entry), redelivered=False)
+        if claim.answer_digest == entry.answer_digest:
+            return Admitted(self._add(repeated(entry, claim.leaf_index)), redelivered=True)
+        if claim.answer_digest:
+            self._add(changed(entry, claim.leaf_index))
+            raise Changed(Reason.DATA_CHANGED)
+        index = self._add(entry)
+        answered = replace(claim, leaf_index=index, answer_digest=entry.answer_digest)
+        self.claims[lease.key] = self.leases.answered[lease.key] = answered
+        return Admitted(index, redelivered=False)
 
     def _charge(self, charges: tuple[Charge, ...], rows: int) -> None:
         used: dict[str, int] = {}

@@ -32,8 +32,21 @@ class Indexed:
 
     @property
     def claims(self) -> bool:
-        """Whether it uses up its request id."""
-        return self.kind is EntryKind.EXCHANGE and bool(self.answer_digest)
+        """Whether it is what its request id was answered with."""
+        if self.kind is EntryKind.EXCHANGE:
+            return bool(self.answer_digest)
+        complete = self.kind is EntryKind.STREAM_OUTCOME and not self.content["outcome"]["interrupted"]
+        return complete and self.leased and "of" not in self.content
+
+    @property
+    def leased(self) -> bool:
+        """Whether it is of a stream that has a lease; older logs have streams without."""
+        return "lease_seconds" in self.content
+
+    @property
+    def opens(self) -> bool:
+        """Whether it opens a stream, which then has a lease until it has its outcome."""
+        return self.leased and self.kind in (EntryKind.STREAM_DECISION, EntryKind.REDELIVERED)
 
 
 def indexed(statement: bytes) -> Indexed | None:

@@ -71,8 +71,10 @@ class ReceiptLog:
 
         Raises:
             Conflict: the request id belongs to another request.
-            Changed: the same request was answered otherwise before.
+            Changed: the same request was answered otherwise before; of a stream, the outcome that says so was
+                recorded.
             EpochMoved: it was decided under another epoch than is in force; nothing was recorded.
+            LeaseLost: it is the outcome of a stream that has one already; nothing was recorded.
             QuotaExceeded: a charge does not fit; nothing was recorded.
             NotFound: a retry whose first statement has been erased.
             Unavailable: not known to be recorded (``LOG_UNAVAILABLE``, ``CLOCK_BEHIND_LOG``,

@@ -32,6 +32,14 @@ SALT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What a stream handed to transport, which its digest covers."""
+
+    chunks: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What was released: status, time the data describe, row counts, digest of the released bytes."""
 
@@ -44,6 +52,8 @@ class Outcome:
     """A stream that ended before its last chunk; the digest covers what was handed to transport."""
     reasons: Sequence[Why] = ()
     """Why it was interrupted, as far as the broker knows."""
+    handed_over: HandedOver | None = None
+    """Of a stream: how much of it there was."""
 
 
 def statement(
@@ -58,11 +68,13 @@ def statement(
     epoch: int,
     outcome: Outcome | None = None,
     decision_leaf: int | None = None,
+    lease_seconds: float | None = None,
 ) -> bytes:
     """The statement of one decision, with its outcome when data were released.
 
     ``masks`` says per masked field which operator, version and parameter digest applied, ``epoch`` the
-    sequence of the epoch it was decided under. ``decision_leaf`` links a stream's outcome to its decision.
+    sequence of the epoch it was decided under. ``decision_leaf`` links a stream's outcome to the leaf
+    that opened it; ``lease_seconds`` is how long a stream is believed alive without a sign of life.
     """
     consumer = application.consumer
     content: dict[str, object] = {
@@ -97,6 +109,8 @@ def statement(
         },
         "obligations": {"masks": dict(masks), "retain_days": decision.obligations.retain_days},
     }
+    if lease_seconds is not None:
+        content["lease_seconds"] = lease_seconds
     if decision_leaf is not None:
         content["decision_leaf"] = decision_leaf
     if outcome is not None:
@@ -163,7 +177,7 @@ def _reasons(reasons: Sequence[Why]) -> list[dict[str, str]]:
 
 
 def _outcome(outcome: Outcome) -> dict[str, object]:
-    counts = outcome.counts
+    counts, handed = outcome.counts, outcome.handed_over
     return {
         "status": outcome.status,
         "as_of": instant(outcome.as_of) if outcome.as_of else None,
@@ -172,4 +186,5 @@ def _outcome(outcome: Outcome) -> dict[str, object]:
         "digest": outcome.digest.hex(),
         "interrupted": outcome.interrupted,
         "reasons": _reasons(outcome.reasons),
+        **({"chunks": handed.chunks, "bytes": handed.bytes} if handed else {}),
     }

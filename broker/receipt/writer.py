@@ -18,9 +18,10 @@ import structlog
 
 from broker import failpoints
 from broker.errors import BrokerError, NotFound, Unavailable, VerificationFailed
-from broker.journal import AppendTransaction, EpochMoved, Journal, QuotaExceeded
+from broker.journal import AppendTransaction, EpochMoved, Journal, LeaseLost, QuotaExceeded
 from broker.model import Entry, Receipt
 from broker.reasons import Reason
+from broker.receipt.attempts import Leases
 from broker.receipt.batch import Admitted, Batch, request_key
 from broker.receipt.head import SignedHead
 from broker.receipt.merkle import leaf_hash
@@ -177,6 +178,7 @@ class Writer:
                 return outcomes
             tree, tiles = self._base(transaction).append([leaf_hash(x.log_entry) for x in batch.leaves])
             transaction.put(batch.leaves, tiles, batch.used, batch.now)
+            batch.leases.settle(transaction.leases)
             failpoints.hit("before_commit")
         failpoints.hit("after_commit")
         self._tree = tree.stored()
@@ -192,7 +194,10 @@ class Writer:
         keys = {key for submission in wanted if (key := request_key(submission.entry))}
         counters = {charge.counter for submission in wanted for charge in submission.entry.charges}
         at = max(now, head.recorded_at)
-        return Batch(head.size, head.epoch, at, transaction.claims(keys), transaction.used(counters))
+        batch = Batch(head.size, head.epoch, at, transaction.claims(keys), transaction.used(counters))
+        if any(submission.entry.lease for submission in wanted):
+            batch.leases = Leases.of(transaction.leases.live())
+        return batch
 
     def _base(self, transaction: AppendTransaction) -> Tree:
         """The tree to append to: our last one, and what other workers have appended since."""
@@ -221,5 +226,5 @@ class Writer:
 def _judge(batch: Batch, submission: Submission) -> Admitted | Exception:
     try:
         return batch.admit(submission.entry, submission.rows)
-    except (BrokerError, EpochMoved, QuotaExceeded) as refused:
+    except (BrokerError, EpochMoved, LeaseLost, QuotaExceeded) as refused:
         return refused
