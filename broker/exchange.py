@@ -15,10 +15,9 @@ is durable after each step and what survives a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import TypeVar
 
 import orjson
@@ -31,15 +30,16 @@ from broker.apply.signed import verify_signed_application
 from broker.approve.evaluate import evaluate
 from broker.desensitize.plan import MaskPlan, plan
 from broker.desensitize.planner import Planner
+from broker.entries import Entries
 from broker.epoch import Epochs, InForce
-from broker.errors import BrokerError, DeadlinePassed, TooLarge, Unavailable
+from broker.errors import DeadlinePassed, TooLarge, Unavailable
 from broker.journal import EpochMoved, QuotaExceeded
 from broker.keys.keyring import Keyring
+from broker.leases import Keeper
 from broker.model import (
     Application,
     Charge,
     Decision,
-    Entry,
     EntryKind,
     Identity,
     Receipt,
@@ -47,19 +47,14 @@ from broker.model import (
 )
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
-from broker.receipt.statement import Outcome, statement
-from broker.standing import Decided, Standing
+from broker.receipt.statement import Outcome
+from broker.standing import MOST_EPOCHS, Decided, Standing
+from broker.streaming import Closing, Handover, Opening, StillWanted
 from broker.transmit.chunks import IpcChunks
 from broker.transmit.digest import answer_digest, canonical_answer
 from broker.transmit.reading import Answer, OverRowLimit
 
-NO_MASKS: Mapping[str, Mapping[str, object]] = MappingProxyType({})
-MOST_EPOCHS = 8
-"""How often one call is decided anew because the epoch moved under it; then the caller shall retry."""
-
 T = TypeVar("T")
-StillWanted = Callable[[], bool]
-"""Whether the caller still waits; asked right before the release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +72,6 @@ class Exchanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """First part of a stream: the decision and its receipt; for a permit the columns that follow."""
-
-    decision: Decision
-    receipt: Receipt
-    masks: Mapping[str, str] | None = None
-    nonce: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """Last part of a stream: what was released, and the receipt for it."""
-
-    outcome: Outcome
-    receipt: Receipt
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A stream that has its first leaf; without ``mask_plan`` it was refused and ends here."""
-
-    decided: Decided
-    opening: Opening
-    mask_plan: MaskPlan | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Exchange:
     """The five steps, wired once at start; safe for use by many threads."""
 
@@ -111,6 +79,7 @@ class Exchange:
     operators: Mapping[str, Operator]
     keyring: Keyring
     log: ReceiptLog
+    keeper: Keeper
     ca: x509.Certificate
     clock: Callable[[], datetime]
     max_answer_bytes: int
@@ -123,6 +92,10 @@ class Exchange:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_planner", Planner(self.operators, self.keyring))
+
+    @property
+    def entries(self) -> Entries:
+        return Entries(self.keyring, self.clock)
 
     def unary(self, request: Request, consumer: Identity, still_wanted: StillWanted) -> Exchanged:
         """Decide and, for a permit, release the masked records: the on-the-spot case.
@@ -138,15 +111,17 @@ class Exchange:
         """Decide, then release in chunks: an opening, the chunks, a closing.
 
         The decision has its leaf before the first chunk, the outcome its own after the last. A stream that
-        breaks off, or may not go on, leaves an outcome that says so and what was handed over by then.
+        breaks off, or may not go on, leaves an outcome that says so and what was handed over by then. Asked
+        for again under its request id, it begins anew, uncharged, and an attempt under way ends.
 
         Raises:
             BrokerError: what was released so far stands in the outcome's receipt.
         """
         opened = self._in_one_epoch(lambda epoch: self._open(epoch, request, consumer))
-        yield opened.opening
-        if opened.mask_plan is not None:
-            yield from self._chunks(opened, opened.mask_plan, still_wanted)
+        if isinstance(opened, Opening):
+            yield opened
+        else:
+            yield from opened.parts(still_wanted)
 
     def _in_one_epoch(self, attempt: Callable[[InForce], T]) -> T:
         """What is decided under one epoch and recorded in it; when it moved in between, all is done anew."""
@@ -190,7 +165,7 @@ class Exchange:
 
     def _without_data(self, decided: Decided) -> Exchanged:
         kind = EntryKind.VALIDATION if decided.application.validate_only else EntryKind.EXCHANGE
-        return Exchanged(decided.decision, self.log.append(self._entry(kind, decided)).receipt)
+        return Exchanged(decided.decision, self.log.append(self.entries.entry(kind, decided)).receipt)
 
     def _release(
         self, decided: Decided, mask_plan: MaskPlan, answer: Answer, still_wanted: StillWanted
@@ -206,8 +181,8 @@ class Exchange:
         outcome = Outcome(answer.status, answer.as_of, answer.counts, digest, answer.subjects)
         if not still_wanted():
             raise DeadlinePassed(Reason.DEADLINE_PASSED)
-        request_mac = self.keyring.request_mac(_canonical_request(application))
-        entry = self._entry(EntryKind.EXCHANGE, decided, mask_plan, outcome, request_mac=request_mac)
+        request_mac = self._request_mac(application)
+        entry = self.entries.entry(EntryKind.EXCHANGE, decided, mask_plan, outcome, request_mac=request_mac)
         appended = self.log.append(entry, outcome.counts.released)
         return Exchanged(
             decided.decision,
@@ -221,133 +196,35 @@ class Exchange:
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────────
 
-    def _open(self, epoch: InForce, request: Request, consumer: Identity) -> _Opened:
+    def _open(self, epoch: InForce, request: Request, consumer: Identity) -> Handover | Opening:
+        """Steps 1 to 3: a permitted stream, which has its first leaf, or the refusal with its only one."""
         decided = self._decide(epoch, request, consumer)
         if not decided.permitted:
-            return self._closed_at_once(decided)
-        mask_plan = plan(decided.approved(), self.operators, self.keyring)
-        entry = self._entry(EntryKind.STREAM_DECISION, decided, mask_plan)
+            return self._refusal(decided)
+        approved, application = decided.approved(), decided.application
+        mask_plan = plan(approved, self.operators, self.keyring)
+        nonce = self.keyring.nonce(consumer.uri, application.request_id)
+        handover = Handover(
+            self.entries,
+            self.log,
+            self.keeper,
+            Standing(self.epochs, decided, self.clock),
+            mask_plan,
+            epoch.reader.stream(approved, decided.now, self.batch_rows),
+            IpcChunks(mask_plan.schema, self.chunk_bytes, nonce),
+            nonce,
+        )
         try:
-            receipt = self.log.append(replace(entry, charges=_reserved(decided.decision))).receipt
+            handover.begin(_reserved(decided.decision), self._request_mac(application))
         except QuotaExceeded as exceeded:
-            return self._closed_at_once(decided.refused(_quota(exceeded)))
-        nonce = self.keyring.nonce(consumer.uri, decided.application.request_id)
-        opening = Opening(decided.decision, receipt, mask_plan.column_masks, nonce)
-        return _Opened(decided, opening, mask_plan)
+            return self._refusal(decided.refused(_quota(exceeded)))
+        return handover
 
-    def _closed_at_once(self, decided: Decided) -> _Opened:
-        return _Opened(decided, Opening(decided.decision, self._without_data(decided).receipt))
+    def _refusal(self, decided: Decided) -> Opening:
+        return Opening(decided.decision, self._without_data(decided).receipt)
 
-    def _chunks(
-        self, opened: _Opened, mask_plan: MaskPlan, still_wanted: StillWanted
-    ) -> Iterator[bytes | Closing]:
-        standing = Standing(self.epochs, opened.decided, self.clock)
-        approved = opened.decided.approved()
-        reading = opened.decided.epoch.reader.stream(approved, opened.decided.now, self.batch_rows)
-        chunks = IpcChunks(mask_plan.schema, self.chunk_bytes, opened.opening.nonce)
-        leaf_index = opened.opening.receipt.leaf_index
-        complete = False
-        why: tuple[Why, ...] = ()
-        try:
-            for batch in reading:
-                if not still_wanted():
-                    raise DeadlinePassed(Reason.DEADLINE_PASSED)
-                standing.check()
-                for chunk in chunks.write(mask_plan.apply(batch)):
-                    yield chunk
-                    standing.check()
-            yield from chunks.finish()
-            complete = True
-        except OverRowLimit:
-            raise TooLarge(Reason.TOO_MANY_ROWS) from None
-        except BrokerError as error:
-            why = (Why(error.reason, error.about),)
-            raise
-        finally:
-            outcome = Outcome(
-                reading.status,
-                reading.as_of,
-                reading.counts,
-                chunks.digest,
-                reading.subjects,
-                not complete,
-                why,
-            )
-            if not complete:
-                self._interrupted(standing.decided, mask_plan, outcome, leaf_index)
-        yield self._closing(standing, mask_plan, outcome, leaf_index)
-
-    def _interrupted(
-        self, decided: Decided, mask_plan: MaskPlan, outcome: Outcome, decision_leaf: int
-    ) -> None:
-        entry = self._entry(EntryKind.STREAM_OUTCOME, decided, mask_plan, outcome, decision_leaf)
-        self.log.append(replace(entry, epoch=None), outcome.counts.released)
-
-    def _closing(
-        self, standing: Standing, mask_plan: MaskPlan, outcome: Outcome, decision_leaf: int
-    ) -> Closing:
-        """The end of a stream whose permit holds to the last: complete under the epoch it is recorded in."""
-        for _ in range(MOST_EPOCHS):
-            entry = self._entry(EntryKind.STREAM_OUTCOME, standing.decided, mask_plan, outcome, decision_leaf)
-            try:
-                return Closing(outcome, self.log.append(entry, outcome.counts.released).receipt)
-            except EpochMoved as moved:
-                self._stand_on(standing, moved, mask_plan, outcome, decision_leaf)
-        raise Unavailable(Reason.LOG_UNAVAILABLE)
-
-    def _stand_on(
-        self, standing: Standing, moved: EpochMoved, mask_plan: MaskPlan, outcome: Outcome, decision_leaf: int
-    ) -> None:
-        try:
-            standing.check(moved.sequence)
-        except BrokerError as error:
-            broken = replace(outcome, interrupted=True, reasons=(Why(error.reason, error.about),))
-            self._interrupted(standing.decided, mask_plan, broken, decision_leaf)
-            raise
-
-    # ── the entry ────────────────────────────────────────────────────────────────────────────────
-
-    def _entry(
-        self,
-        kind: EntryKind,
-        decided: Decided,
-        mask_plan: MaskPlan | None = None,
-        outcome: Outcome | None = None,
-        decision_leaf: int | None = None,
-        request_mac: bytes = b"",
-    ) -> Entry:
-        """With ``request_mac`` it claims the request id and settles the charges."""
-        recorded_at, application = self.clock(), decided.application
-        provider = decided.dataset.department
-        tags = [self.keyring.subject_tag(s, application.request_id) for s in application.subjects]
-        content = statement(
-            kind,
-            application,
-            decided.decision,
-            recorded_at,
-            provider=provider,
-            subject_tags=tags,
-            masks=mask_plan.operator_versions if mask_plan else NO_MASKS,
-            epoch=decided.epoch.sequence,
-            outcome=outcome,
-            decision_leaf=decision_leaf,
-        )
-        return Entry(
-            kind=kind,
-            statement=content,
-            recorded_at=recorded_at,
-            consumer=application.consumer.department,
-            consumer_uri=application.consumer.uri,
-            provider=provider,
-            dataset=application.dataset,
-            purpose=application.purpose,
-            verdict=decided.decision.verdict,
-            request_id=application.request_id if request_mac else "",
-            request_mac=request_mac,
-            answer_digest=outcome.digest if outcome and request_mac else b"",
-            charges=decided.decision.charges if request_mac else (),
-            epoch=decided.epoch.sequence,
-        )
+    def _request_mac(self, application: Application) -> bytes:
+        return self.keyring.request_mac(_canonical_request(application))
 
 
 def _quota(exceeded: QuotaExceeded) -> Why:
@@ -377,5 +254,6 @@ def _canonical_request(application: Application) -> bytes:
             application.legal_basis,
             application.operator,
             application.grant,
+            *(["stream"] if application.streamed else []),
         ]
     )

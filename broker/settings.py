@@ -89,6 +89,12 @@ class Server(Section):
     )
     stream_chunk_bytes: Positive = Field(1024 * 1024, description="Size of a stream's chunks, in bytes.")
     stream_batch_rows: Positive = Field(8192, description="Rows read, masked and sent at a time in a stream.")
+    stream_lease_seconds: float = Field(
+        30.0,
+        ge=1,
+        description="How long, in seconds, a stream's process may give no sign of life before the stream is "
+        "receipted as interrupted.",
+    )
     drain_seconds: Positive = Field(20, description="How long SIGTERM waits for calls under way, in seconds.")
     port_file: Path | None = Field(None, description="File to write the port to, once the broker serves.")
 

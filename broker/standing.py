@@ -13,6 +13,9 @@ from broker.errors import Changed
 from broker.model import Application, Approved, Dataset, Decision, Verdict, Why
 from broker.reasons import Reason
 
+MOST_EPOCHS = 8
+"""How often one call is decided anew because the epoch moved under it; then the caller shall retry."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:

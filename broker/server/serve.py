@@ -25,6 +25,7 @@ from broker.epoch import Epochs
 from broker.errors import NotAuthenticated
 from broker.exchange import Exchange
 from broker.keys.keyring import Keyring
+from broker.leases import Keeper
 from broker.model import Identity
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
@@ -103,11 +104,13 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         sources = sources_of(settings)
         closing.callback(sources.close)
         epochs = Epochs(store, compiler(operators), sources, ca)
+        keeper = Keeper(store, receipts, clock, settings.server.stream_lease_seconds)
         exchange = Exchange(
             epochs=epochs,
             operators=operators,
             keyring=keyring,
             log=receipts,
+            keeper=keeper,
             ca=ca,
             clock=clock,
             max_answer_bytes=settings.server.max_answer_bytes,
@@ -129,6 +132,9 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
+        if listening.stream_port is None:
+            keeper.start()
+            closing.callback(keeper.stop)
         server.start()
         log.info("serving", port=port)
         return Broker(port, server, health_service, lanes, closing.pop_all())

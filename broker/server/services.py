@@ -14,7 +14,7 @@ from broker import failpoints
 from broker.approve.bundle import Bundle
 from broker.epoch import Epochs
 from broker.errors import BrokerError, Elsewhere, MalformedRequest, NotFound, Violation
-from broker.exchange import Closing, Exchange, Opening
+from broker.exchange import Exchange
 from broker.model import (
     Decision,
     DepartmentKind,
@@ -29,6 +29,7 @@ from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.server import paging, wire
 from broker.server.calls import Call
+from broker.streaming import Closing, Opening
 from broker.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,

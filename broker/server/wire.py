@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from broker.apply.admission import Request
-from broker.exchange import Closing, Exchanged, Opening
+from broker.exchange import Exchanged
 from broker.model import (
     AnswerStatus,
     Dataset,
@@ -24,6 +24,7 @@ from broker.model import (
     Why,
 )
 from broker.reasons import sentence
+from broker.streaming import Closing, Opening
 from broker.transmit.reading import Answer
 from broker.v1 import catalog_pb2, exchange_pb2
 
@@ -103,6 +104,7 @@ def closing_part(closing: Closing) -> exchange_pb2.StreamExchangeResponse:
             counts=_counts(outcome.counts),
             digest=outcome.digest,
             receipt=receipt_message(closing.receipt),
+            redelivered=closing.redelivered,
         )
     )
 

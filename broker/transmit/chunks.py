@@ -11,12 +11,14 @@ import pyarrow as pa
 class IpcChunks:
     """Writes batches of one schema; all chunks concatenated are one Arrow IPC stream with its end mark.
 
-    ``digest`` is SHA-256(nonce ‖ every chunk given so far), so it says at any moment what was handed over.
+    ``digest`` is SHA-256(nonce ‖ every chunk given so far), so it says at any moment what was handed over;
+    ``count`` and ``bytes`` say how much that is.
     """
 
     def __init__(self, schema: pa.Schema, chunk_bytes: int, nonce: bytes) -> None:
         self._chunk_bytes = chunk_bytes
         self._digest = hashlib.sha256(nonce)
+        self.count = self.bytes = 0
         self._pending = bytearray()
         self._writer = pa.ipc.new_stream(_Sink(self._pending), schema)
 
@@ -39,6 +41,8 @@ class IpcChunks:
             chunk = bytes(self._pending[: self._chunk_bytes])
             del self._pending[: self._chunk_bytes]
             self._digest.update(chunk)
+            self.count += 1
+            self.bytes += len(chunk)
             yield chunk
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62roker/v1/exchange.proto\x12\tbroker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x01\n\x0b\x41pplication\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\x12\x10\n\x08subjects\x18\x03 \x03(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x14\n\x0cservice_item\x18\x05 \x01(\t\x12\x0f\n\x07\x63\x61se_no\x18\x06 \x01(\t\x12\x13\n\x0blegal_basis\x18\x07 \x01(\t\x12\x10\n\x08operator\x18\x08 \x01(\t\"\x94\x01\n\x0f\x45xchangeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x0b\x61pplication\x18\x02 \x01(\x0b\x32\x16.broker.v1.Application\x12\r\n\x05grant\x18\x03 \x01(\t\x12\x1a\n\x12signed_application\x18\x04 \x01(\x0c\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\x96\x01\n\x10\x45xchangeResponse\x12%\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x13.broker.v1.Decision\x12!\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x11.broker.v1.Answer\x12#\n\x07receipt\x18\x03 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\x13\n\x0bredelivered\x18\x04 \x01(\x08\"\x83\x01\n\x15StreamExchangeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x0b\x61pplication\x18\x02 \x01(\x0b\x32\x16.broker.v1.Application\x12\r\n\x05grant\x18\x03 \x01(\t\x12\x1a\n\x12signed_application\x18\x04 \x01(\x0c\"\x8b\x01\n\x16StreamExchangeResponse\x12+\n\x07opening\x18\x01 \x01(\x0b\x32\x18.broker.v1.StreamOpeningH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12+\n\x07outcome\x18\x03 \x01(\x0b\x32\x18.broker.v1.StreamOutcomeH\x00\x42\x06\n\x04part\"\x8e\x01\n\rStreamOpening\x12%\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x13.broker.v1.Decision\x12#\n\x07receipt\x18\x02 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\"\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x11.broker.v1.Column\x12\r\n\x05nonce\x18\x04 \x01(\x0c\"\xbe\x01\n\rStreamOutcome\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.broker.v1.AnswerStatus\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06\x63ounts\x18\x03 \x01(\x0b\x32\x14.broker.v1.RowCounts\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12#\n\x07receipt\x18\x05 \x01(\x0b\x32\x12.broker.v1.Receipt\"=\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\n\n\x02zh\x18\x02 \x01(\t\x12\n\n\x02\x65n\x18\x03 \x01(\t\x12\r\n\x05\x61\x62out\x18\x04 \x01(\t\"\xc8\x01\n\x08\x44\x65\x63ision\x12#\n\x07verdict\x18\x01 \x01(\x0e\x32\x12.broker.v1.Verdict\x12\r\n\x05rules\x18\x02 \x03(\t\x12\"\n\x07reasons\x18\x03 \x03(\x0b\x32\x11.broker.v1.Reason\x12\"\n\x07missing\x18\x04 \x03(\x0b\x32\x11.broker.v1.Reason\x12+\n\x0bobligations\x18\x05 \x01(\x0b\x32\x16.broker.v1.Obligations\x12\x13\n\x0b\x62undle_hash\x18\x06 \x01(\t\"\x9e\x01\n\x0bObligations\x12\x30\n\x05masks\x18\x01 \x03(\x0b\x32!.broker.v1.Obligations.MasksEntry\x12\x13\n\x0bretain_days\x18\x02 \x01(\x05\x12\x1a\n\x12signed_application\x18\x03 \x01(\x08\x1a,\n\nMasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb8\x02\n\x06\x41nswer\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.broker.v1.AnswerStatus\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08subjects\x18\x03 \x03(\x0b\x32\x18.broker.v1.SubjectAnswer\x12\"\n\x07\x63olumns\x18\x04 \x03(\x0b\x32\x11.broker.v1.Column\x12\"\n\x07records\x18\x05 \x03(\x0b\x32\x11.broker.v1.Record\x12$\n\x06\x63ounts\x18\x06 \x01(\x0b\x32\x14.broker.v1.RowCounts\x12\r\n\x05nonce\x18\x07 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x08 \x01(\x0c\x12!\n\x06\x61\x64vice\x18\t \x01(\x0b\x32\x11.broker.v1.Advice\" \n\x06\x41\x64vice\x12\n\n\x02zh\x18\x01 \x01(\t\x12\n\n\x02\x65n\x18\x02 \x01(\t\"X\n\rSubjectAnswer\x12\r\n\x05index\x18\x01 \x01(\x05\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.broker.v1.AnswerStatus\x12\x0f\n\x07records\x18\x03 \x01(\x05\"%\n\x06\x43olumn\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04mask\x18\x02 \x01(\t\"\x8a\x01\n\x06Record\x12\x10\n\x08subjects\x18\x01 \x03(\x05\x12-\n\x06values\x18\x02 \x03(\x0b\x32\x1d.broker.v1.Record.ValuesEntry\x1a?\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.broker.v1.Value:\x02\x38\x01\"C\n\x05Value\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x0f\n\x05truth\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind\"8\n\tRowCounts\x12\x0c\n\x04read\x18\x01 \x01(\x03\x12\x0b\n\x03\x62\x61\x64\x18\x02 \x01(\x03\x12\x10\n\x08released\x18\x03 \x01(\x03\"t\n\x07Receipt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nleaf_index\x18\x02 \x01(\x03\x12\x11\n\ttree_size\x18\x03 \x01(\x03\x12\x11\n\tstatement\x18\x04 \x01(\x0c\x12\r\n\x05proof\x18\x05 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x06 \x01(\t*z\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_PERMIT\x10\x01\x12\x10\n\x0cVERDICT_DENY\x10\x02\x12\x12\n\x0eVERDICT_REVIEW\x10\x03\x12\x1c\n\x18VERDICT_NEEDS_SUPPLEMENT\x10\x04*\x93\x01\n\x0c\x41nswerStatus\x12\x1d\n\x19\x41NSWER_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41NSWER_STATUS_FOUND\x10\x01\x12\x16\n\x12\x41NSWER_STATUS_NONE\x10\x02\x12\x1a\n\x16\x41NSWER_STATUS_DOUBTFUL\x10\x03\x12\x17\n\x13\x41NSWER_STATUS_STALE\x10\x04\x32\xaf\x01\n\x0f\x45xchangeService\x12\x43\n\x08\x45xchange\x12\x1a.broker.v1.ExchangeRequest\x1a\x1b.broker.v1.ExchangeResponse\x12W\n\x0eStreamExchange\x12 .broker.v1.StreamExchangeRequest\x1a!.broker.v1.StreamExchangeResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62roker/v1/exchange.proto\x12\tbroker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x01\n\x0b\x41pplication\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\x12\x10\n\x08subjects\x18\x03 \x03(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x14\n\x0cservice_item\x18\x05 \x01(\t\x12\x0f\n\x07\x63\x61se_no\x18\x06 \x01(\t\x12\x13\n\x0blegal_basis\x18\x07 \x01(\t\x12\x10\n\x08operator\x18\x08 \x01(\t\"\x94\x01\n\x0f\x45xchangeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x0b\x61pplication\x18\x02 \x01(\x0b\x32\x16.broker.v1.Application\x12\r\n\x05grant\x18\x03 \x01(\t\x12\x1a\n\x12signed_application\x18\x04 \x01(\x0c\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\x96\x01\n\x10\x45xchangeResponse\x12%\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x13.broker.v1.Decision\x12!\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x11.broker.v1.Answer\x12#\n\x07receipt\x18\x03 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\x13\n\x0bredelivered\x18\x04 \x01(\x08\"\x83\x01\n\x15StreamExchangeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x0b\x61pplication\x18\x02 \x01(\x0b\x32\x16.broker.v1.Application\x12\r\n\x05grant\x18\x03 \x01(\t\x12\x1a\n\x12signed_application\x18\x04 \x01(\x0c\"\x8b\x01\n\x16StreamExchangeResponse\x12+\n\x07opening\x18\x01 \x01(\x0b\x32\x18.broker.v1.StreamOpeningH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12+\n\x07outcome\x18\x03 \x01(\x0b\x32\x18.broker.v1.StreamOutcomeH\x00\x42\x06\n\x04part\"\x8e\x01\n\rStreamOpening\x12%\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x13.broker.v1.Decision\x12#\n\x07receipt\x18\x02 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\"\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x11.broker.v1.Column\x12\r\n\x05nonce\x18\x04 \x01(\x0c\"\xd3\x01\n\rStreamOutcome\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.broker.v1.AnswerStatus\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06\x63ounts\x18\x03 \x01(\x0b\x32\x14.broker.v1.RowCounts\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12#\n\x07receipt\x18\x05 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\x13\n\x0bredelivered\x18\x06 \x01(\x08\"=\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\n\n\x02zh\x18\x02 \x01(\t\x12\n\n\x02\x65n\x18\x03 \x01(\t\x12\r\n\x05\x61\x62out\x18\x04 \x01(\t\"\xc8\x01\n\x08\x44\x65\x63ision\x12#\n\x07verdict\x18\x01 \x01(\x0e\x32\x12.broker.v1.Verdict\x12\r\n\x05rules\x18\x02 \x03(\t\x12\"\n\x07reasons\x18\x03 \x03(\x0b\x32\x11.broker.v1.Reason\x12\"\n\x07missing\x18\x04 \x03(\x0b\x32\x11.broker.v1.Reason\x12+\n\x0bobligations\x18\x05 \x01(\x0b\x32\x16.broker.v1.Obligations\x12\x13\n\x0b\x62undle_hash\x18\x06 \x01(\t\"\x9e\x01\n\x0bObligations\x12\x30\n\x05masks\x18\x01 \x03(\x0b\x32!.broker.v1.Obligations.MasksEntry\x12\x13\n\x0bretain_days\x18\x02 \x01(\x05\x12\x1a\n\x12signed_application\x18\x03 \x01(\x08\x1a,\n\nMasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb8\x02\n\x06\x41nswer\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.broker.v1.AnswerStatus\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08subjects\x18\x03 \x03(\x0b\x32\x18.broker.v1.SubjectAnswer\x12\"\n\x07\x63olumns\x18\x04 \x03(\x0b\x32\x11.broker.v1.Column\x12\"\n\x07records\x18\x05 \x03(\x0b\x32\x11.broker.v1.Record\x12$\n\x06\x63ounts\x18\x06 \x01(\x0b\x32\x14.broker.v1.RowCounts\x12\r\n\x05nonce\x18\x07 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x08 \x01(\x0c\x12!\n\x06\x61\x64vice\x18\t \x01(\x0b\x32\x11.broker.v1.Advice\" \n\x06\x41\x64vice\x12\n\n\x02zh\x18\x01 \x01(\t\x12\n\n\x02\x65n\x18\x02 \x01(\t\"X\n\rSubjectAnswer\x12\r\n\x05index\x18\x01 \x01(\x05\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.broker.v1.AnswerStatus\x12\x0f\n\x07records\x18\x03 \x01(\x05\"%\n\x06\x43olumn\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04mask\x18\x02 \x01(\t\"\x8a\x01\n\x06Record\x12\x10\n\x08subjects\x18\x01 \x03(\x05\x12-\n\x06values\x18\x02 \x03(\x0b\x32\x1d.broker.v1.Record.ValuesEntry\x1a?\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.broker.v1.Value:\x02\x38\x01\"C\n\x05Value\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x0f\n\x05truth\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind\"8\n\tRowCounts\x12\x0c\n\x04read\x18\x01 \x01(\x03\x12\x0b\n\x03\x62\x61\x64\x18\x02 \x01(\x03\x12\x10\n\x08released\x18\x03 \x01(\x03\"t\n\x07Receipt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nleaf_index\x18\x02 \x01(\x03\x12\x11\n\ttree_size\x18\x03 \x01(\x03\x12\x11\n\tstatement\x18\x04 \x01(\x0c\x12\r\n\x05proof\x18\x05 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x06 \x01(\t*z\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_PERMIT\x10\x01\x12\x10\n\x0cVERDICT_DENY\x10\x02\x12\x12\n\x0eVERDICT_REVIEW\x10\x03\x12\x1c\n\x18VERDICT_NEEDS_SUPPLEMENT\x10\x04*\x93\x01\n\x0c\x41nswerStatus\x12\x1d\n\x19\x41NSWER_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41NSWER_STATUS_FOUND\x10\x01\x12\x16\n\x12\x41NSWER_STATUS_NONE\x10\x02\x12\x1a\n\x16\x41NSWER_STATUS_DOUBTFUL\x10\x03\x12\x17\n\x13\x41NSWER_STATUS_STALE\x10\x04\x32\xaf\x01\n\x0f\x45xchangeService\x12\x43\n\x08\x45xchange\x12\x1a.broker.v1.ExchangeRequest\x1a\x1b.broker.v1.ExchangeResponse\x12W\n\x0eStreamExchange\x12 .broker.v1.StreamExchangeRequest\x1a!.broker.v1.StreamExchangeResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OBLIGATIONS_MASKSENTRY']._serialized_options = b'8\001'
   _globals['_RECORD_VALUESENTRY']._loaded_options = None
   _globals['_RECORD_VALUESENTRY']._serialized_options = b'8\001'
-  _globals['_VERDICT']._serialized_start=2443
-  _globals['_VERDICT']._serialized_end=2565
-  _globals['_ANSWERSTATUS']._serialized_start=2568
-  _globals['_ANSWERSTATUS']._serialized_end=2715
+  _globals['_VERDICT']._serialized_start=2464
+  _globals['_VERDICT']._serialized_end=2586
+  _globals['_ANSWERSTATUS']._serialized_start=2589
+  _globals['_ANSWERSTATUS']._serialized_end=2736
   _globals['_APPLICATION']._serialized_start=73
   _globals['_APPLICATION']._serialized_end=232
   _globals['_EXCHANGEREQUEST']._serialized_start=235
@@ -53,33 +53,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMOPENING']._serialized_start=815
   _globals['_STREAMOPENING']._serialized_end=957
   _globals['_STREAMOUTCOME']._serialized_start=960
-  _globals['_STREAMOUTCOME']._serialized_end=1150
-  _globals['_REASON']._serialized_start=1152
-  _globals['_REASON']._serialized_end=1213
-  _globals['_DECISION']._serialized_start=1216
-  _globals['_DECISION']._serialized_end=1416
-  _globals['_OBLIGATIONS']._serialized_start=1419
-  _globals['_OBLIGATIONS']._serialized_end=1577
-  _globals['_OBLIGATIONS_MASKSENTRY']._serialized_start=1533
-  _globals['_OBLIGATIONS_MASKSENTRY']._serialized_end=1577
-  _globals['_ANSWER']._serialized_start=1580
-  _globals['_ANSWER']._serialized_end=1892
-  _globals['_ADVICE']._serialized_start=1894
-  _globals['_ADVICE']._serialized_end=1926
-  _globals['_SUBJECTANSWER']._serialized_start=1928
-  _globals['_SUBJECTANSWER']._serialized_end=2016
-  _globals['_COLUMN']._serialized_start=2018
-  _globals['_COLUMN']._serialized_end=2055
-  _globals['_RECORD']._serialized_start=2058
-  _globals['_RECORD']._serialized_end=2196
-  _globals['_RECORD_VALUESENTRY']._serialized_start=2133
-  _globals['_RECORD_VALUESENTRY']._serialized_end=2196
-  _globals['_VALUE']._serialized_start=2198
-  _globals['_VALUE']._serialized_end=2265
-  _globals['_ROWCOUNTS']._serialized_start=2267
-  _globals['_ROWCOUNTS']._serialized_end=2323
-  _globals['_RECEIPT']._serialized_start=2325
-  _globals['_RECEIPT']._serialized_end=2441
-  _globals['_EXCHANGESERVICE']._serialized_start=2718
-  _globals['_EXCHANGESERVICE']._serialized_end=2893
+  _globals['_STREAMOUTCOME']._serialized_end=1171
+  _globals['_REASON']._serialized_start=1173
+  _globals['_REASON']._serialized_end=1234
+  _globals['_DECISION']._serialized_start=1237
+  _globals['_DECISION']._serialized_end=1437
+  _globals['_OBLIGATIONS']._serialized_start=1440
+  _globals['_OBLIGATIONS']._serialized_end=1598
+  _globals['_OBLIGATIONS_MASKSENTRY']._serialized_start=1554
+  _globals['_OBLIGATIONS_MASKSENTRY']._serialized_end=1598
+  _globals['_ANSWER']._serialized_start=1601
+  _globals['_ANSWER']._serialized_end=1913
+  _globals['_ADVICE']._serialized_start=1915
+  _globals['_ADVICE']._serialized_end=1947
+  _globals['_SUBJECTANSWER']._serialized_start=1949
+  _globals['_SUBJECTANSWER']._serialized_end=2037
+  _globals['_COLUMN']._serialized_start=2039
+  _globals['_COLUMN']._serialized_end=2076
+  _globals['_RECORD']._serialized_start=2079
+  _globals['_RECORD']._serialized_end=2217
+  _globals['_RECORD_VALUESENTRY']._serialized_start=2154
+  _globals['_RECORD_VALUESENTRY']._serialized_end=2217
+  _globals['_VALUE']._serialized_start=2219
+  _globals['_VALUE']._serialized_end=2286
+  _globals['_ROWCOUNTS']._serialized_start=2288
+  _globals['_ROWCOUNTS']._serialized_end=2344
+  _globals['_RECEIPT']._serialized_start=2346
+  _globals['_RECEIPT']._serialized_end=2462
+  _globals['_EXCHANGESERVICE']._serialized_start=2739
+  _globals['_EXCHANGESERVICE']._serialized_end=2914
 # @@protoc_insertion_point(module_scope)

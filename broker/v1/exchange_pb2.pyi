@@ -117,18 +117,20 @@ class StreamOpening(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
 class StreamOutcome(_message.Message):
-    __slots__ = ("status", "as_of", "counts", "digest", "receipt")
+    __slots__ = ("status", "as_of", "counts", "digest", "receipt", "redelivered")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     AS_OF_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    REDELIVERED_FIELD_NUMBER: _ClassVar[int]
     status: AnswerStatus
     as_of: _timestamp_pb2.Timestamp
     counts: RowCounts
     digest: bytes
     receipt: Receipt
-    def __init__(self, status: _Optional[_Union[AnswerStatus, str]] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Union[RowCounts, _Mapping]] = ..., digest: _Optional[bytes] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
+    redelivered: bool
+    def __init__(self, status: _Optional[_Union[AnswerStatus, str]] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Union[RowCounts, _Mapping]] = ..., digest: _Optional[bytes] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., redelivered: _Optional[bool] = ...) -> None: ...
 
 class Reason(_message.Message):
     __slots__ = ("code", "zh", "en", "about")

@@ -74,9 +74,15 @@ class ExchangeServiceServicer:
         """The same for many records: first the decision with its receipt, then (for a permit) an Arrow IPC
         stream in chunks, last the outcome with its receipt.
 
-        A stream that ends without an outcome is incomplete, whatever it delivered. One whose caller takes nothing
-        for `[server] stall_seconds` is cut off; its outcome's receipt says CALLER_STALLED.
-        Errors: as for Exchange; RESOURCE_EXHAUSTED also when one system has half of the places (SHARE_USED_UP).
+        A stream that ends without an outcome is incomplete, and what it delivered must be discarded. One whose
+        caller takes nothing for `[server] stall_seconds` is cut off; its outcome's receipt says CALLER_STALLED.
+
+        Idempotent by `request_id`: the same request again is delivered from the beginning, and not charged again. A
+        stream still under way under that id then ends with ABORTED (TAKEN_OVER). Once an attempt was complete, later
+        ones must deliver the same bytes, else they end with ABORTED (DATA_CHANGED).
+
+        Errors: as for Exchange; RESOURCE_EXHAUSTED also when one system has half of the places (SHARE_USED_UP);
+        ABORTED (LEASE_EXPIRED) when the stream stood still for so long that it was receipted as interrupted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -17,6 +17,7 @@ from broker.epoch import LOOK_EVERY, Epochs
 from broker.exchange import Exchange
 from broker.keys.authority import Authority
 from broker.keys.keyring import Keyring
+from broker.leases import Keeper
 from broker.model import ReceiptFilter, Role
 from broker.publish import Order
 from broker.receipt.log import ReceiptLog
@@ -99,11 +100,13 @@ class World:
     def worker(self):
         """One more worker, with connections of its own."""
         store = self.open_store()
+        log = self.open_log(store)
         return Exchange(
             epochs=self.epochs(store),
             operators=operators_of(self.settings),
             keyring=Keyring.open(self.settings.path(self.settings.keys.keyring)),
-            log=self.open_log(store),
+            log=log,
+            keeper=Keeper(store, log, now, seconds=30.0),
             ca=ca_of(self.settings),
             clock=now,
             max_answer_bytes=2**20,

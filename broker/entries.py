@@ -1,0 +1,70 @@
+"""From what was decided and done to an entry for the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from broker.desensitize.plan import MaskPlan
+from broker.keys.keyring import Keyring
+from broker.model import Entry, EntryKind
+from broker.receipt.statement import Outcome, statement
+from broker.standing import Decided
+
+NO_MASKS: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Writes entries, dated when they are written."""
+
+    keyring: Keyring
+    clock: Callable[[], datetime]
+
+    def entry(
+        self,
+        kind: EntryKind,
+        decided: Decided,
+        mask_plan: MaskPlan | None = None,
+        outcome: Outcome | None = None,
+        *,
+        decision_leaf: int | None = None,
+        lease_seconds: float | None = None,
+        request_mac: bytes = b"",
+    ) -> Entry:
+        """An entry with its :func:`~broker.receipt.statement.statement`. With ``request_mac`` it claims the
+        request id and settles the charges."""
+        recorded_at, application = self.clock(), decided.application
+        provider = decided.dataset.department
+        tags = [self.keyring.subject_tag(s, application.request_id) for s in application.subjects]
+        content = statement(
+            kind,
+            application,
+            decided.decision,
+            recorded_at,
+            provider=provider,
+            subject_tags=tags,
+            masks=mask_plan.operator_versions if mask_plan else NO_MASKS,
+            epoch=decided.epoch.sequence,
+            outcome=outcome,
+            decision_leaf=decision_leaf,
+            lease_seconds=lease_seconds,
+        )
+        return Entry(
+            kind=kind,
+            statement=content,
+            recorded_at=recorded_at,
+            consumer=application.consumer.department,
+            consumer_uri=application.consumer.uri,
+            provider=provider,
+            dataset=application.dataset,
+            purpose=application.purpose,
+            verdict=decided.decision.verdict,
+            epoch=decided.epoch.sequence,
+            request_id=application.request_id if request_mac else "",
+            request_mac=request_mac,
+            answer_digest=outcome.digest if outcome and request_mac else b"",
+            charges=decided.decision.charges if request_mac else (),
+        )
