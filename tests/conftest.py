@@ -12,10 +12,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from secrets import token_bytes
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -33,6 +36,8 @@ from broker.model import (
     Entry,
     EntryKind,
     Identity,
+    LeaseBegin,
+    LeaseEnd,
     Role,
     RowCounts,
     Verdict,
@@ -40,7 +45,7 @@ from broker.model import (
 from broker.receipt.log import ReceiptLog
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import start_signer
-from broker.receipt.statement import Outcome, statement
+from broker.receipt.statement import HandedOver, Outcome, statement
 from broker.store import migrate, open_store
 
 # How long an example takes says something of the machine only. What CI examines of one commit is the same
@@ -170,23 +175,75 @@ class BrokerLog:
             entries = [self.exchange(permit=number % 3 > 0) for number in range(count)]
             list(pool.map(log.append, entries))
 
-    @staticmethod
-    def exchange(*, permit: bool = True) -> Entry:
+    @classmethod
+    def exchange(cls, *, permit: bool = True) -> Entry:
         """An exchange on its way into the log."""
+        verdict, digest = (Verdict.PERMIT, token_bytes(32)) if permit else (Verdict.DENY, b"")
+        now, request_id = datetime.now(UTC), str(uuid4())
+        outcome = Outcome(AnswerStatus.FOUND, now, RowCounts(1, 0, 1), digest) if permit else None
+        return replace(
+            cls._entry(EntryKind.EXCHANGE, request_id, verdict, outcome),
+            request_id=request_id if permit else "",
+            request_mac=b"m" * 32 if permit else b"",
+            answer_digest=digest,
+            charges=(Charge("calls/civil-affairs-marriage-001/low-income/tax/2026-11-23", 10**6, 1),),
+        )
+
+    @classmethod
+    def opening(cls, request_id: str, seconds: float = 30.0) -> Entry:
+        """A stream's decision on its way into the log."""
+        digest, counts = sha256(b"").digest(), RowCounts()
+        nothing = Outcome(
+            AnswerStatus.DOUBTFUL, None, counts, digest, interrupted=True, handed_over=HandedOver(0, 0)
+        )
+        unfinished = cls._entry(
+            EntryKind.STREAM_OUTCOME, request_id, Verdict.PERMIT, nothing, lease_seconds=seconds
+        )
+        return replace(
+            cls._entry(EntryKind.STREAM_DECISION, request_id, Verdict.PERMIT, lease_seconds=seconds),
+            request_id=request_id,
+            request_mac=b"m" * 32,
+            charges=(Charge("rows/civil-affairs-marriage-001/low-income/tax/2026-11-23", 10**6, 10),),
+            lease=LeaseBegin(round(seconds * 1000), unfinished.statement),
+        )
+
+    @classmethod
+    def outcome(
+        cls, request_id: str, opening: int, content: bytes = b"", *, interrupted: bool = False
+    ) -> Entry:
+        """The outcome of the stream that leaf ``opening`` opened, by its holder."""
+        digest, handed = sha256(content).digest(), HandedOver(1, len(content))
+        outcome = Outcome(
+            AnswerStatus.FOUND, None, RowCounts(1, 0, 1), digest, interrupted=interrupted, handed_over=handed
+        )
+        entry = cls._entry(
+            EntryKind.STREAM_OUTCOME,
+            request_id,
+            Verdict.PERMIT,
+            outcome,
+            decision_leaf=opening,
+            lease_seconds=30.0,
+        )
+        complete = {} if interrupted else {"request_id": request_id, "answer_digest": digest}
+        return replace(entry, lease=LeaseEnd(opening), **complete)
+
+    @staticmethod
+    def _entry(
+        kind: EntryKind, request_id: str, verdict: Verdict, outcome: Outcome | None = None, **more: Any
+    ) -> Entry:
         now = datetime.now(UTC)
         caller = Identity("xinghe", "tax", Role.SYSTEM, "counter-1", 7, now, b"f" * 32)
         application = Application(
             consumer=caller,
-            request_id=str(uuid4()),
+            request_id=request_id,
             dataset="civil_affairs.marriage",
             fields=("status",),
             subjects=("990101189901010015",),
             purpose="low_income_check",
             case_no="TAX-2026-000001",
         )
-        verdict, digest = (Verdict.PERMIT, token_bytes(32)) if permit else (Verdict.DENY, b"")
         content = statement(
-            EntryKind.EXCHANGE,
+            kind,
             application,
             Decision(verdict, "a" * 64, ("civil-affairs-marriage-001/low-income",)),
             now,
@@ -194,10 +251,11 @@ class BrokerLog:
             subject_tags=[b"t" * 16],
             masks={},
             epoch=1,
-            outcome=Outcome(AnswerStatus.FOUND, now, RowCounts(1, 0, 1), digest) if permit else None,
+            outcome=outcome,
+            **more,
         )
         return Entry(
-            kind=EntryKind.EXCHANGE,
+            kind=kind,
             statement=content,
             recorded_at=now,
             consumer="tax",
@@ -206,10 +264,6 @@ class BrokerLog:
             dataset=application.dataset,
             purpose=application.purpose,
             verdict=verdict,
-            request_id=application.request_id if permit else "",
-            request_mac=b"m" * 32 if permit else b"",
-            answer_digest=digest,
-            charges=(Charge("calls/civil-affairs-marriage-001/low-income/tax/2026-11-23", 10**6, 1),),
         )
 
 

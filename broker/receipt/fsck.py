@@ -1,7 +1,8 @@
 """``fsck``: everything stored of the log is derived again, and what contradicts it is named by table and row.
 
 Works on one snapshot, so it may run beside a broker that appends, and in bounded memory. Nothing can be said
-of what stands in one place only: the keyed digest of a request, and how much of a quota is used up.
+of what stands in one place only: the keyed digest of a request, how much of a quota is used up, and how far
+a stream under way has come.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from broker.receipt.memory import remembered
 from broker.receipt.merkle import EMPTY_ROOT, HASH_SIZE, leaf_entry
 from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
 from broker.receipt.rebuild import tile_count
+from broker.receipt.streams import Streams
 from broker.receipt.tiles import TILE_WIDTH
 from broker.store.snapshot import BATCH_ROWS, Progress, Row, Snapshot, no_progress, open_snapshot
 
@@ -52,6 +54,8 @@ class Fsck:
         self._memory = memory
         self._progress = progress
         self._acts = Acts(snapshot)
+        self._streams = Streams(snapshot)
+        self._erased_outcomes = 0
         self._genesis: Indexed | None = None
         self._claims = 0
         self.size = 0
@@ -73,6 +77,7 @@ class Fsck:
         yield from _read("request", self._requests())
         yield from _read("quota", self._quotas())
         yield from _read("epoch", self._acts.findings())
+        yield from _read("lease", self._streams.findings(erased_outcomes=self._erased_outcomes > 0))
 
     def _file(self) -> Iterator[Finding]:
         for said in self._snapshot.file_damage():
@@ -100,6 +105,7 @@ class Fsck:
         )
         yield from check.findings()
         self.root, self.erased, self._claims = check.rebuilt.root(), check.erased, check.claims
+        self._erased_outcomes = check.erased_outcomes
         for index in self._snapshot.leaves_outside(self.size):
             yield Finding("leaf", leaf_name(index), "", "序号超出日志", "is outside the log")
         for index in self._snapshot.orphans():
@@ -116,6 +122,7 @@ class Fsck:
         if index == 0:
             self._genesis = said
         self._acts.heard(said)
+        self._streams.heard(index, said)
 
     def _beginning(self) -> Iterator[Finding]:
         said = self._genesis.content if self._genesis else {}
@@ -184,9 +191,9 @@ def _wrong_in_request(row: Row) -> Iterator[str]:
     elif content is None:
         yield from (name for name in ("consumer_uri", "verdict") if row[name] != row[f"leaf_{name}"])
     elif isinstance(content, bytes) and leaf_entry(content) == entry and (said := indexed(content)):
-        yield from wrong_in_claim(
-            row, said
-        )  # an unsound statement is a finding of its own, and proves nothing
+        if not said.claims:
+            yield "leaf_index"
+        yield from wrong_in_claim(row, said)
 
 
 def _of_signer(zh: str, en: str) -> Finding:

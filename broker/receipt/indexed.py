@@ -32,11 +32,16 @@ class Indexed:
 
     @property
     def claims(self) -> bool:
-        """Whether it is what its request id was answered with."""
-        if self.kind is EntryKind.EXCHANGE:
-            return bool(self.answer_digest)
-        complete = self.kind is EntryKind.STREAM_OUTCOME and not self.content["outcome"]["interrupted"]
-        return complete and self.leased and "of" not in self.content
+        """Whether its request id pointed to it, when it was recorded."""
+        match self.kind:
+            case EntryKind.EXCHANGE:
+                return bool(self.answer_digest)
+            case EntryKind.STREAM_DECISION:
+                return self.leased
+            case EntryKind.STREAM_OUTCOME:
+                complete = not self.content["outcome"]["interrupted"]
+                return self.leased and complete and "of" not in self.content
+        return False
 
     @property
     def leased(self) -> bool:

@@ -61,6 +61,8 @@ class LeafCheck:
         self.rebuilt = Rebuilt(roots)
         self.erased = 0
         """Leaves without statement, which is allowed."""
+        self.erased_outcomes = 0
+        """Of these, outcomes of streams."""
         self.claims = 0
         """Rows of ``request`` that are as the statements have them."""
         self._newest = 0
@@ -146,6 +148,7 @@ class LeafCheck:
 
     def _erased(self, row: Row) -> Iterator[Finding]:
         index, time = row["leaf_index"], row["recorded_at"]
+        self.erased_outcomes += row["kind"] == EntryKind.STREAM_OUTCOME
         if row["kind"] not in _KINDS:
             yield Finding("leaf", leaf_name(index), "kind", "没有这一类别", "there is no such kind")
         if not isinstance(time, int) or time < self._newest - ORDER_TOLERANCE:
@@ -175,12 +178,12 @@ class LeafCheck:
         found = {(row["request_id"], row["consumer_uri"]): row for row in rows}
         for index, said in claims.items():
             row = found.get((said.request_id, said.consumer_uri))
-            if row is None or row["leaf_index"] != index:
+            if row is None or not _points(row["leaf_index"], index, said):
                 name = row_name({"request_id": said.request_id, "consumer_uri": said.consumer_uri})
                 zh = f"第 {index} 条存证用过此请求号，却没有记录"
                 en = f"does not tell that leaf {index} used this request id"
                 yield Finding("request", name, "", zh, en)
-            elif not any(wrong_in_claim(row, said)):
+            elif row["leaf_index"] == index and not any(wrong_in_claim(row, said)):
                 self.claims += 1
 
 
@@ -189,6 +192,12 @@ def wrong_in_claim(row: Row, said: Indexed) -> Iterator[str]:
     yield from (name for name in _CLAIMED if row[name] != getattr(said, name))
     if not isinstance(row["request_mac"], bytes) or len(row["request_mac"]) != MAC_SIZE:
         yield "request_mac"
+
+
+def _points(value: Any, index: int, said: Indexed) -> bool:
+    """Whether a request id points to a leaf that used it, or from a stream's decision on to its outcome."""
+    later = said.kind is EntryKind.STREAM_DECISION and isinstance(value, int) and value > index
+    return later or bool(value == index)
 
 
 def judge(witnesses: Witnesses, tile_believed: Callable[[], bool]) -> tuple[bytes, set[str]]:

@@ -39,6 +39,8 @@ LEAVES = 300
 """A full tile of leaves and a part of one, and a tile above them."""
 ERASED = 9
 """A leaf in a full tile whose statement was erased."""
+STREAM = LEAVES - 10
+"""A stream with its outcome, the same again, and one that is under way."""
 RETRIED, SUSPENDED, LIFTED = LEAVES - 4, LEAVES - 2, LEAVES - 1
 
 
@@ -102,7 +104,8 @@ def world(
     if request.param == "postgres":
         url = request.getfixturevalue("new_postgres_url")()
     log = broker_log(url, folder)
-    log.fill(LEAVES - 6)
+    log.fill(STREAM - 1)
+    streams(log)
     retried = log.exchange()
     with log.running() as running:
         running.append(retried)
@@ -114,6 +117,15 @@ def world(
     world.execute(f"DELETE FROM statement WHERE leaf_index = {ERASED}")
     yield world
     engine.dispose()
+
+
+def streams(log: Any) -> None:
+    """One stream has ended, twice with the same; another is under way. Five leaves."""
+    with log.running() as running:
+        for request_id in ("s1", "s1"):
+            opening = running.append(log.opening(request_id)).receipt.leaf_index
+            running.append(log.outcome(request_id, opening))
+        running.append(log.opening("s2"))
 
 
 def acts(url: str) -> None:
@@ -167,6 +179,7 @@ WHERE = {
     "bundle": "content IS NOT NULL",
     "crl": "pem IS NOT NULL",
     "suspension": "number = 2",
+    "lease": f"opening = {STREAM + 4}",
 }
 CANNOT_BE_CHECKED = {
     ("head", "id"),  # the database allows no other value
@@ -174,6 +187,8 @@ CANNOT_BE_CHECKED = {
     ("request", "request_mac"),  # stand in no other place
     ("quota", "counter"),
     ("quota", "used"),
+    ("lease", "renewals"),
+    ("lease", "unfinished"),
 }
 COLUMNS = [(table.name, column.name) for table in SQLModel.metadata.sorted_tables for column in table.columns]
 
