@@ -97,8 +97,8 @@ class World:
         compile_bundle = compiler(operators_of(self.settings))
         return Epochs(store or self.store, compile_bundle, sources, ca, monotonic=self.clock)
 
-    def worker(self):
-        """One more worker, with connections of its own."""
+    def worker(self, lease_seconds=30.0):
+        """One more worker, with connections of its own; its keeper runs when a test tells it to."""
         store = self.open_store()
         log = self.open_log(store)
         return Exchange(
@@ -106,7 +106,7 @@ class World:
             operators=operators_of(self.settings),
             keyring=Keyring.open(self.settings.path(self.settings.keys.keyring)),
             log=log,
-            keeper=Keeper(store, log, now, seconds=30.0),
+            keeper=Keeper(store, log, now, lease_seconds),
             ca=ca_of(self.settings),
             clock=now,
             max_answer_bytes=2**20,
