@@ -57,8 +57,10 @@ def list_receipts(
         "数据 dataset",
         "场景 purpose",
         "结论 verdict",
+        "流 stream",
     ):
         table.add_column(heading, overflow="fold")  # a name cut short is no name
+    outcomes: dict[int, int] = {}
     with connect(address, identity) as broker:
         found = broker.receipts(
             department=department,
@@ -69,11 +71,14 @@ def list_receipts(
             until=until,
         )
         for _, receipt in zip(range(limit), found, strict=False):
-            statement = orjson.loads(receipt.statement)
+            statement, index = orjson.loads(receipt.statement), receipt.leaf_index
+            if "decision_leaf" in statement:  # newest first: it comes before what it is the outcome of
+                outcomes[statement["decision_leaf"]] = index
             if as_json:
-                _print_json({"leaf_index": receipt.leaf_index, "statement": statement})
+                _print_json({"leaf_index": index, "statement": statement})
             else:
-                table.add_row(str(receipt.leaf_index), *map(Text, _row(statement)))
+                stream = became(statement, outcomes.get(index))
+                table.add_row(str(index), *map(Text, (*_row(statement), stream)))
     if not as_json:
         Console().print(table)
 
@@ -183,6 +188,10 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("状态", "status", _status(outcome, zh)),
         ("数据时点", "as of", outcome.get("as_of") or ""),
         ("行数", "rows", counted),
+        ("流", "stream", _ending(statement, zh=zh)),
+        ("已知至", "known until", outcome.get("known_until", "")),
+        ("所属决定", "decision", str(statement.get("decision_leaf", ""))),
+        ("重发自", "delivers again", str(statement.get("of", ""))),
         ("请求号", "request id", statement["request_id"]),
         ("策略包", "bundle", decision["bundle"]),
         ("生效序号", "epoch", str(decision.get("epoch", ""))),
@@ -227,6 +236,23 @@ def _row(statement: dict[str, Any]) -> list[str]:
         statement["purpose"],
         VERDICT_TITLES[statement["decision"]["verdict"]],
     ]
+
+
+def became(statement: dict[str, Any], outcome_leaf: int | None) -> str:
+    """What became of the stream that a statement opens or ends; "" for other statements."""
+    if "decision_leaf" in statement:
+        return f"{_ending(statement, zh=True)} {_ending(statement, zh=False)} ← {statement['decision_leaf']}"
+    if statement["kind"] != "stream_decision" and "lease_seconds" not in statement:
+        return ""
+    return "未见结束 no outcome" if outcome_leaf is None else f"→ {outcome_leaf}"
+
+
+def _ending(statement: dict[str, Any], *, zh: bool) -> str:
+    if "decision_leaf" not in statement:
+        return ""
+    if statement["outcome"]["interrupted"]:
+        return "中断" if zh else "interrupted"
+    return "完成" if zh else "complete"
 
 
 def _read(file: Path) -> Receipt:

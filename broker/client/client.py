@@ -59,6 +59,7 @@ class Client(Caller):
         """Apply, and get the decision at once and the masked records as Arrow batches by iterating.
 
         It is tried again only until the decision has come: what broke off later is not begun anew unasked.
+        Asked for under the same request id, it comes from the beginning, uncharged.
 
         Raises:
             BrokerError: as for :meth:`exchange`, here or while iterating.

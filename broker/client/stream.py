@@ -42,7 +42,8 @@ class Reception:
     """What has come of a streamed exchange, checked part by part; how the parts come is left to others.
 
     Iterate once, to the end: only then is :attr:`outcome` set and the digest of all chunks verified. A stream
-    that breaks off raises.
+    that breaks off raises: what came of it counts for nothing, and asked for again under its
+    :attr:`request_id` it begins anew.
     """
 
     def __init__(
@@ -69,6 +70,11 @@ class Reception:
     @property
     def permitted(self) -> bool:
         return self.verdict is Verdict.PERMIT
+
+    @property
+    def redelivered(self) -> bool:
+        """Whether an earlier attempt under this request id had delivered the same; known at the end."""
+        return self.outcome is not None and self.outcome.redelivered
 
     @property
     def reasons(self) -> tuple[exchange_pb2.Reason, ...]:

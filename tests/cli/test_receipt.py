@@ -7,7 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli.receipt import app
+from broker.cli.receipt import app, became
 from broker.client import export_receipt
 from broker.errors import VerificationFailed
 from broker.model import Receipt
@@ -94,3 +94,33 @@ def test_terminal_without_the_character(receipt_file):
     done = sharebroker("receipt", "show", file, PYTHONIOENCODING="gbk")
     assert done.returncode == 0
     assert "办件编号" in done.stdout.decode("gbk")
+
+
+def test_an_interrupted_stream_is_shown_as_one(receipt_file):
+    """With the time up to which it is known, and the leaf that opened it."""
+    outcome = STATEMENT["outcome"] | {
+        "interrupted": True,
+        "known_until": "2026-01-31T07:59:30.000000Z",
+        "reasons": [{"code": "LEASE_EXPIRED", "about": ""}],
+    }
+    stream = STATEMENT | {"kind": "stream_outcome", "decision_leaf": 41, "outcome": outcome}
+    shown = show(receipt_file(json.dumps(stream)), "--lang", "en").output
+    for said in ("interrupted", "2026-01-31T07:59:30.000000Z", "41", "LEASE_EXPIRED"):
+        assert said in shown
+
+
+@pytest.mark.parametrize(
+    ("statement", "outcome_leaf", "said"),
+    [
+        ({"kind": "exchange"}, None, ""),
+        ({"kind": "redelivered"}, None, ""),
+        ({"kind": "stream_decision"}, None, "未见结束 no outcome"),
+        ({"kind": "redelivered", "lease_seconds": 30.0}, None, "未见结束 no outcome"),
+        ({"kind": "stream_decision", "lease_seconds": 30.0}, 9, "→ 9"),
+        ({"decision_leaf": 8, "outcome": {"interrupted": True}}, None, "中断 interrupted ← 8"),
+        ({"decision_leaf": 8, "outcome": {"interrupted": False}}, None, "完成 complete ← 8"),
+    ],
+)
+def test_the_list_says_what_became_of_a_stream(statement, outcome_leaf, said):
+    """One that runs, or whose end nobody has recorded yet, is not shown as if it had been delivered."""
+    assert became(statement, outcome_leaf) == said

@@ -43,6 +43,7 @@ from broker.v1 import exchange_pb2 as pb
 
 POINTS = ("before_commit", "after_commit", "before_signature", "after_signature", "before_send", "after_send")
 UNARY, STREAM = "/broker.v1.ExchangeService/Exchange", "/broker.v1.ExchangeService/StreamExchange"
+LEASE = "SHAREBROKER_SERVER__STREAM_LEASE_SECONDS"
 CLIENTS = 4
 """The last one streams."""
 RETRIES = 8
@@ -157,7 +158,8 @@ class House:
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """An environment for a broker of one process that need not compile its modules at each start."""
-    environment = os.environ | {"SHAREBROKER_SERVER__WORKERS": "1"}
+    # Long leases, so that nothing is appended while the log is judged, but for the test that is about them.
+    environment = os.environ | {"SHAREBROKER_SERVER__WORKERS": "1", LEASE: "3600"}
     if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
         environment["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("pycache"))
     return environment
@@ -595,6 +597,33 @@ def test_kills_lose_nothing_in_postgresql(build, tmp_path, new_postgres_url):
     chance.shuffle(rounds)
     torture(house, tmp_path / "ledgers", rounds, chance)
     assert house.kills == len(rounds)
+
+
+def test_streams_that_a_kill_cut_off_get_their_outcome(build, tmp_path):
+    """The broker that is started next closes them, each once, and none that has its outcome."""
+    house, chance, calls = build(), random.Random(22), []
+    house.environment |= {LEASE: "1"}
+    for number in range(3):
+        with Load(house, house.start(), tmp_path / str(number), [], number) as load:
+            at_random(house, None, chance)
+        calls += load.calls()
+    address, end = house.start(), time.monotonic() + WAIT_SECONDS
+    with closing(open_store(house.store_url)) as store:
+        while under_way(store):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    judge = Judge(house, address)
+    judge.log()
+    for call in calls:
+        judge.call(call)
+    opened = [i for i, said in enumerate(judge.statements) if said["kind"] == EntryKind.STREAM_DECISION]
+    outcomes = Counter(said["decision_leaf"] for said in judge.statements if "decision_leaf" in said)
+    assert outcomes == dict.fromkeys(opened, 1)
+
+
+def under_way(store):
+    with store.leases() as leases:
+        return leases.live()
 
 
 def test_retry_after_a_kill_never_gives_other_data_under_the_same_request_id(build):

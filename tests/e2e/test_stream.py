@@ -8,7 +8,9 @@ from contextlib import closing, suppress
 
 import pytest
 from orjson import loads
+from typer.testing import CliRunner
 
+from broker.cli.receipt import app
 from broker.client import Client, Credentials, verify_receipt
 from broker.demo.run import broker_process
 from broker.demo.setup import prepare, shipped_policies
@@ -114,6 +116,18 @@ def test_equal_values_keep_equal_pseudonyms(connect, package, household):
     households = set(table["household_no"].to_pylist())
     assert 1 < len(households) < table.num_rows
     assert not households & set(household["hh"])
+
+
+def test_the_list_leads_from_a_stream_to_its_outcome_and_back(embedded, address, connect, package):
+    """Whoever lists receipts sees of a decision which leaf ended it, and of that how."""
+    auditor = embedded.identity("data_authority", Role.AUDITOR)
+    with connect("medical_insurance").stream(**package) as stream:
+        stream.table()
+    opening, outcome = stream.receipt.leaf_index, stream.outcome_receipt.leaf_index
+    words = ["list", "--broker", address, "--identity", str(auditor), "--limit", "3"]
+    listed = CliRunner().invoke(app, words, env={"COLUMNS": "300"}).output
+    assert f"→ {outcome}" in listed
+    assert f"完成 complete ← {opening}" in listed
 
 
 def test_refusal_is_an_opening_and_nothing_else(connect, package, trust):
