@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
@@ -153,7 +153,12 @@ def test_one_winner_in_any_order(broker_log: Callable[..., Any]) -> None:
     """No stream has two outcomes or none for ever, none is closed while its holder may hand over a chunk, and
     nobody gets two answers under one request id."""
     case = machine(broker_log).TestCase
-    case.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+    case.settings = settings(
+        max_examples=100,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     case().runTest()
 
 
