@@ -22,7 +22,7 @@ from broker.demo.setup import prepare, shipped_policies
 from broker.model import ReceiptFilter
 from broker.reasons import Reason
 from broker.receipt.fsck import open_fsck
-from broker.server.supervisor import ask_status
+from broker.server.asking import ask_status
 from broker.settings import load_settings
 from broker.store import migrate, open_store
 from broker.v1 import exchange_pb2 as pb
