@@ -36,6 +36,7 @@ from broker.epoch import Epochs, InForce
 from broker.exchange import Exchange
 from broker.keys.keyring import Keyring
 from broker.keys.revocation import read_revocations
+from broker.leases import Keeper
 from broker.model import Entry, EntryKind, Epoch, Identity, Receipt, Role
 from broker.receipt.log import Appended, ReceiptLog
 from broker.settings import Masking
@@ -141,7 +142,7 @@ def _asked(request: Request) -> bytes:
 
 
 def _stated(exchange: Exchange, decided: Decided) -> object:
-    return orjson.loads(exchange._entry(EntryKind.EXCHANGE, decided).statement)
+    return orjson.loads(exchange.entries.entry(EntryKind.EXCHANGE, decided).statement)
 
 
 def _exchange(embedded: Embedded) -> tuple[Exchange, InForce]:
@@ -159,6 +160,7 @@ def _exchange(embedded: Embedded) -> tuple[Exchange, InForce]:
         operators=load_operators(Masking().allowed),
         keyring=Keyring.open(embedded.folder / "keys" / "keyring.json"),
         log=cast("ReceiptLog", _Unlogged()),
+        keeper=cast("Keeper", None),
         ca=ca,
         clock=lambda: datetime.now(UTC),
         max_answer_bytes=64 * 1024 * 1024,
