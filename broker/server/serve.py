@@ -135,7 +135,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         if listening.stream_port is None:
             keeper.start()
             closing.callback(keeper.stop)
-        server.start()
+        server.start()  # nothing may fail after it: a server that runs keeps its process from ending
         log.info("serving", port=port)
         return Broker(port, server, health_service, lanes, closing.pop_all())
 

@@ -186,8 +186,10 @@ class Supervisor:
                 output.close()
                 return
             told = json.loads(said)
-            if "zh" in told and not self._announced:
-                raise SetUpError(told["zh"], told["en"])
+            if "zh" in told:
+                if not self._announced:
+                    raise SetUpError(told["zh"], told["en"])
+                log.error("worker cannot start", worker=worker.process.pid, **told)
             worker.ready = worker.ready or "port" in told
             worker.places = told.get("places", worker.places)
 

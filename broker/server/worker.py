@@ -3,7 +3,7 @@
 ``python -m broker.server.worker --config F --kind unary --listen A --stream-port P --core N`` is what the
 supervisor executes. It says on standard output, in one JSON line, that it serves or why it cannot, and later
 on how many of its places are used. It drains on SIGTERM, and when its standard input ends, for then its
-supervisor is gone.
+supervisor is gone. One that does not serve yet ends at once then: a new supervisor waits for the port.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from broker.errors import SetUpError
+from broker.errors import SetUpError, Unavailable
 from broker.server.listening import Kind, Listening
 from broker.server.logging import configure_logging
 from broker.server.serve import start
@@ -44,6 +44,8 @@ def main(arguments: list[str]) -> int:
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
     configure_logging()
+    serving, orphaned = threading.Event(), threading.Event()
+    threading.Thread(target=_await_end_of_input, args=(serving, orphaned, stop), daemon=True).start()
     try:
         settings = load_settings(options.config)
         listening = Listening(
@@ -55,9 +57,11 @@ def main(arguments: list[str]) -> int:
     except SetUpError as error:
         _tell({"zh": error.zh, "en": error.en})
         return 2
+    except Unavailable as error:  # the signer died just now, or the database went away
+        _tell({"zh": error.sentence.zh, "en": error.sentence.en})
+        return 2
     _tell({"port": broker.port})
-    orphaned = threading.Event()
-    threading.Thread(target=_await_end_of_input, args=(orphaned, stop), daemon=True).start()
+    serving.set()
     told = None
     while not stop.wait(TELL_SECONDS):
         if (places := broker.lanes.status()) != told:
@@ -72,12 +76,14 @@ def _tell(what: dict[str, object]) -> None:
         os.write(1, json.dumps(what).encode() + b"\n")
 
 
-def _await_end_of_input(*ended: threading.Event) -> None:
+def _await_end_of_input(serving: threading.Event, orphaned: threading.Event, stop: threading.Event) -> None:
     # Not through sys.stdin: at exit the interpreter would wait for its lock, which this thread holds.
     while os.read(0, 4096):
         pass
-    for event in ended:
-        event.set()
+    if not serving.is_set():
+        os._exit(0)
+    orphaned.set()
+    stop.set()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,15 +8,17 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from broker.client import Client, Credentials, VerifierKey
 from broker.demo.setup import prepare, shipped_policies
 from broker.errors import BrokerError
 from broker.server.asking import STATUS_SOCKET, ask_status
+from broker.server.signing import KeptSigner
 from broker.settings import load_settings
 
 ENVIRONMENT = {"SHAREBROKER_SERVER__STREAM_LISTEN": "127.0.0.1:0"}
@@ -169,6 +171,86 @@ def test_rolling_restart_replaces_all_without_a_refused_call(house, terms):
             caller.join()
     assert failures == []
     assert all(done)
+
+
+def test_why_a_successor_cannot_start_is_in_the_log(house):
+    """A rolling restart that cannot go on says why, in both languages, and the old workers serve on."""
+    before = {worker["pid"] for worker in house.settled()["workers"]}
+    keyring, log = house.embedded.folder / "keys" / "keyring.json", house.embedded.folder / "broker.log"
+    aside = keyring.rename(keyring.with_suffix(".aside"))
+    try:
+        house.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "rolling restart abandoned" in log.read_text("utf-8"))
+    finally:
+        aside.rename(keyring)
+    events = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line.startswith("{")]
+    (why,) = [event for event in events if event["event"] == "worker cannot start"]
+    assert "keyring.json" in why["zh"]
+    assert "keyring.json" in why["en"]
+    assert {worker["pid"] for worker in house.settled()["workers"]} == before
+
+
+def test_worker_that_lost_its_supervisor_does_not_come_to_serve(house):
+    """A worker whose supervisor dies while it starts ends without a word, and does not hold the port."""
+    status = house.settled()
+    listen = f"127.0.0.1:{status['port']}"
+    command = [sys.executable, "-m", "broker.server.worker", "--config", str(house.embedded.settings)]
+    orphan = subprocess.run(
+        [*command, "--kind", "unary", "--listen", listen, "--stream-port", str(status["stream_port"])],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+    )
+    assert (orphan.returncode, orphan.stdout, orphan.stderr) == (0, b"", b"")
+
+
+LOSES_ITS_SIGNER = """
+import os, signal, sys, time
+from pathlib import Path
+import grpc._server
+from broker.server import serve, worker
+
+signer, folder = int(sys.argv[1]), Path(sys.argv[2])
+bind, start, ports = serve._bind, grpc._server._Server.start, []
+
+def remember(*arguments):
+    ports.append(bind(*arguments))
+    return ports[0]
+
+def start_and_lose_the_signer(server):
+    start(server)
+    (folder / "started").write_text(str(ports[0]))
+    while not (folder / "called").exists():
+        time.sleep(0.01)
+    os.kill(signer, signal.SIGKILL)
+    while Path(f"/proc/{signer}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+
+serve._bind, grpc._server._Server.start = remember, start_and_lose_the_signer
+sys.exit(worker.main(sys.argv[3:]))
+"""
+"""A worker whose signer is killed as soon as a first call is under way."""
+
+
+def test_worker_that_loses_the_signer_at_its_start_goes_on(tmp_path):
+    """Once it serves it does not fail any more, for that left a port behind at which nobody answered."""
+    embedded = prepare(tmp_path, 300, 7, shipped_policies(), ("housing_fund",))
+    identity, started = Credentials.load(embedded.identity("housing_fund")), tmp_path / "started"
+    with ExitStack() as stack:
+        signer = stack.enter_context(closing(KeptSigner(load_settings(embedded.settings))))
+        script = ["-c", LOSES_ITS_SIGNER, str(signer.pid), str(tmp_path)]
+        config = ["--config", str(embedded.settings), "--kind", "unary", "--listen", "127.0.0.1:0"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        worker = stack.enter_context(subprocess.Popen([sys.executable, *script, *config], **pipes))
+        stack.callback(worker.kill)
+        address = f"127.0.0.1:{wait_for(lambda: started.exists() and started.read_text())}"
+        channel = stack.enter_context(grpc.secure_channel(address, identity.channel_credentials()))
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        next(watch)
+        (tmp_path / "called").touch()
+        assert "port" in json.loads(worker.stdout.readline())
+        worker.stdin.close()
+        assert worker.wait(120) == 0
 
 
 def test_second_broker_is_told(house):
