@@ -30,6 +30,9 @@ proto: .venv/dev.stamp ## Generate broker/v1 from proto/broker/v1
 bench: .venv/dev.stamp ## Measure, as ratios beside a peer or a physical limit
 	$(BIN)/python -m benchmarks $(ARGS)
 
+soak: .venv/dev.stamp ## Long runs, kills and then load; or `make soak ARGS="kills --postgres"`
+	$(if $(ARGS),$(BIN)/python -m soak $(ARGS),$(BIN)/python -m soak kills && $(BIN)/python -m soak load)
+
 docs: .venv/dev.stamp ## Write the generated parts of the docs (settings, command line)
 	$(BIN)/python docs/generate.py
 
@@ -62,4 +65,4 @@ help: ## Show this help
 	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: demo test lint format proto bench docs lock clean help
+.PHONY: demo test lint format proto bench soak docs lock clean help
