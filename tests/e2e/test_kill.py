@@ -263,20 +263,18 @@ def test_streams_that_a_kill_cut_off_get_their_outcome(build, tmp_path):
     house.environment |= {LEASE: "1"}
     for number in range(3):
         with Load(house, house.start(), tmp_path / str(number), [], number) as load:
-            at_random(house, None, chance)
+            at_random(house, None, chance, load)
         calls += load.calls()
-    address, end = house.start(), time.monotonic() + WAIT_SECONDS
+    address = house.start()
     with closing(open_store(house.store_url)) as store:
-        while under_way(store):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-    judge = Judge(house, address)
-    judge.log()
-    for call in calls:
-        judge.call(call)
-    opened = [i for i, said in enumerate(judge.statements) if said["kind"] == EntryKind.STREAM_DECISION]
-    outcomes = Counter(said["decision_leaf"] for said in judge.statements if "decision_leaf" in said)
+        wait_for(lambda: not under_way(store))
+    log = Judge(house.leaves(), house.head(address), house.trust)
+    faults = [*log.log(), *(fault for call in calls for fault in log.call(call))]
+    assert faults == []
+    opened = [index for index, fact in enumerate(log.facts) if fact.kind == EntryKind.STREAM_DECISION]
+    outcomes = Counter(fact.decision_leaf for fact in log.facts if fact.kind == EntryKind.STREAM_OUTCOME)
     assert outcomes == dict.fromkeys(opened, 1)
+    assert log.unclosed == 0
 
 
 def under_way(store):
