@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from benchmarks import echo
 from benchmarks.load import Job, measure
 from benchmarks.report import percentile, show
 from broker.demo.run import broker_process
-from broker.demo.setup import Embedded, prepare, shipped_policies
+from broker.demo.setup import prepare, shipped_policies
+from broker.store import migrate
+from soak.postgres import Postgres
 
 CALLERS = (1, 16, 64, 1000)
 SECONDS = 3.0
@@ -26,24 +29,29 @@ MANY_AND_ONE = 64
 
 
 def run() -> None:
-    """One worker, then one a core; at each number of callers the exchange beside both echoes."""
-    with tempfile.TemporaryDirectory() as folder:
-        embedded = prepare(Path(folder), 10_000, 1, shipped_policies(), ("housing_fund",))
-        for workers in (1, len(os.sched_getaffinity(0))):
-            _compare(embedded, workers)
+    """One worker, then one a core, then these on PostgreSQL; at each number of callers the exchange beside
+    both echoes."""
+    cores = len(os.sched_getaffinity(0))
+    _compare(1)
+    _compare(cores)
+    with closing(Postgres()) as postgres:
+        url = postgres.new_url()
+        migrate(url)
+        _compare(cores, url)
 
 
-def _compare(embedded: Embedded, workers: int) -> None:
-    city = json.loads((embedded.folder / "data/city.json").read_text("utf-8"))
-    subject = city["withdrawal"]["sound"]
-    pki, identity = embedded.folder / "pki", str(embedded.identity("housing_fund"))
+def _compare(workers: int, url: str = "") -> None:
+    """``url`` is that of a PostgreSQL database without leaves; without one the log is in SQLite."""
     rows = []
     with ExitStack() as running:
-        os.environ["SHAREBROKER_SERVER__WORKERS"] = str(workers)
-        os.environ["SHAREBROKER_SERVER__STREAM_LISTEN"] = "127.0.0.1:0"
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+        embedded = prepare(folder, 10_000, 1, shipped_policies(), ("housing_fund",))
+        subject = json.loads((folder / "data/city.json").read_text("utf-8"))["withdrawal"]["sound"]
+        identity = str(embedded.identity("housing_fund"))
+        running.enter_context(_environment(workers, url))
         broker = running.enter_context(broker_process(embedded))
-        sync = echo.start(pki, "sync", workers, running)
-        uvloop = echo.start(pki, "uvloop", workers, running)
+        sync = echo.start(folder / "pki", "sync", workers, running)
+        uvloop = echo.start(folder / "pki", "uvloop", workers, running)
         for callers in CALLERS:
             for channels in CHANNELS if callers == MANY_AND_ONE else CHANNELS[:1]:
                 jobs = [
@@ -52,8 +60,9 @@ def _compare(embedded: Embedded, workers: int) -> None:
                     Job(broker, identity, callers, channels, SECONDS, subject),
                 ]
                 rows.append(_row(callers, channels, *(measure(job) for job in jobs)))
+    database = "PostgreSQL" if url else "SQLite"
     show(
-        f"Unary exchanges, {workers} worker(s), mutual TLS, SQLite, durable and signed",
+        f"Unary exchanges, {workers} worker(s), mutual TLS, {database}, durable and signed",
         (
             "callers",
             "channels",
@@ -69,6 +78,23 @@ def _compare(embedded: Embedded, workers: int) -> None:
         "uvloop, pinned: bare grpc.aio and pinned synchronous echoes, as many processes, in the same run; "
         "the callers share the machine; p50 and p99 are the exchange's",
     )
+
+
+@contextmanager
+def _environment(workers: int, url: str) -> Iterator[None]:
+    """What the broker is started with, beside the settings of its folder."""
+    given = {
+        "SHAREBROKER_SERVER__WORKERS": str(workers),
+        "SHAREBROKER_SERVER__STREAM_LISTEN": "127.0.0.1:0",
+        **({"SHAREBROKER_STORE__URL": url} if url else {}),
+    }
+    before = dict(os.environ)
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _row(callers: int, channels: int, *measured: list[float]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.load import Job, measure
 from benchmarks.report import percentile, show
 from broker.client import Client, Credentials
+from broker.client.questions import Terms
 from broker.demo.run import broker_process
 from broker.demo.setup import Embedded, prepare, shipped_policies
 
@@ -34,19 +35,22 @@ ROUNDS = 3
 
 def run() -> None:
     """Print the latencies alone and beside a stream, in turns."""
-    rows = []
+    rows, every_alone, every_beside, total = [], [], [], 0
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         departments = ("housing_fund", "medical_insurance")
         embedded = prepare(Path(folder), RESIDENTS, 1, shipped_policies(), departments)
         os.environ["SHAREBROKER_SERVER__WORKERS"] = str(len(os.sched_getaffinity(0)))
         os.environ["SHAREBROKER_SERVER__STREAM_LISTEN"] = "127.0.0.1:0"
         address = running.enter_context(broker_process(embedded))
-        for _ in range(ROUNDS):
+        for number in range(1, ROUNDS + 1):
             alone = measure(_job(embedded, address))
             streamed: dict[str, int] = {}
             with _streaming(embedded, address, streamed):
                 beside = measure(_job(embedded, address))
-            rows.append(_row(alone, beside, streamed["bytes"]))
+            rows.append((str(number), *_row(alone, beside, streamed["bytes"])))
+            every_alone, every_beside = every_alone + alone, every_beside + beside
+            total += streamed["bytes"]
+    rows.append(("all", *_row(every_alone, every_beside, total // ROUNDS)))
     show(
         f"Unary exchanges beside a bulk stream ({CALLERS} callers, {PAUSE * 1000:.0f} ms between calls)",
         (
@@ -59,7 +63,7 @@ def run() -> None:
             "p99 ratio",
             "stream MB/s",
         ),
-        [(str(number + 1), *row) for number, row in enumerate(rows)],
+        rows,
         f"the stream: the register of {RESIDENTS:,} residents, masked, over and over, checked by its client",
     )
 
@@ -118,7 +122,7 @@ def stream(address: str, identity: str) -> None:
     print(json.dumps({"rows": rows, "bytes": size}))
 
 
-TERMS = {
+TERMS: Terms = {
     "dataset": "public_security.household",
     "fields": ["resident_id", "name", "household_no", "born_on", "district", "mobile"],
     "purpose": "grid_service",

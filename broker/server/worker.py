@@ -26,6 +26,10 @@ from broker.settings import load_settings
 STREAM_NICENESS = 5
 """Bulk gives way to the calls for which somebody waits at a counter, wherever they want one core."""
 
+STREAM_SWITCH_SECONDS = 0.0005
+"""Longest that a stream's thread keeps the interpreter from the one that holds the log's lock, for which the
+other workers wait; Python's own default is ten times that."""
+
 ORPHAN_SECONDS = 1.0
 """How long a worker without supervisor drains: a new supervisor cannot have the port before it is gone."""
 
@@ -41,6 +45,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if options.kind is Kind.STREAM:
         os.nice(STREAM_NICENESS)
+        sys.setswitchinterval(STREAM_SWITCH_SECONDS)
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
     configure_logging()
