@@ -5,9 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 
 import orjson
 import structlog
+
+log = structlog.get_logger("sharebroker.library")
+
+
+class Terse(logging.Handler):
+    """What libraries say, as one line each: who, how bad, and the type of the exception. Their texts and
+    tracebacks are left out, for these may hold values of a record, or of a database's row."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        say = log.error if record.levelno >= logging.ERROR else log.warning
+        with suppress(OSError):  # who calls a library is not to fail because the log is full
+            say("library", logger=record.name, error=kind.__name__ if kind else None)
 
 
 def configure_logging() -> None:
@@ -29,6 +43,5 @@ def configure_logging() -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
-    # gRPC's own logger prints tracebacks of handlers, and a traceback may hold values of a record.
-    logging.getLogger("grpc").addHandler(logging.NullHandler())
-    logging.getLogger("grpc").propagate = False
+    logging.captureWarnings(capture=True)
+    logging.basicConfig(handlers=[Terse()], level=logging.WARNING, force=True)
