@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from broker.receipt.tiles import CACHED_TILES, TILE_WIDTH
+
 WARM_UP = 0.2
 """Share of a run after which growth counts, at the earliest: thread pools and allocators have their size."""
-CACHES_FULL = 1024 * 256
-"""Exchanges after which each worker's cache of tiles is full: 1,024 of 16 KiB, of 256 leaves each."""
+CACHES_FULL = CACHED_TILES * TILE_WIDTH
+"""Exchanges after which each worker's cache of tiles is full, if each of them appends or reads all leaves."""
 SHORTEST = 20_000
 """Exchanges after the warm-up below which a run says nothing about growth."""
 MIB = 2**20

@@ -18,6 +18,8 @@ from broker.receipt.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
 TILE_BYTES = TILE_WIDTH * HASH_SIZE
+CACHED_TILES = 1024
+"""With the nodes above it, a full tile takes 16 KiB."""
 
 TileKey = tuple[int, int]
 """(level, index)."""
@@ -39,10 +41,10 @@ class CorruptLog(VerificationFailed):
 class TileCache:
     """Full tiles, least recently used out first; shared by the trees of one log, and by threads.
 
-    A full tile never changes, so nothing here can become stale. A tile takes 16 KiB.
+    A full tile never changes, so nothing here can become stale.
     """
 
-    def __init__(self, capacity: int = 1024) -> None:
+    def __init__(self, capacity: int = CACHED_TILES) -> None:
         self._capacity = capacity
         self._tiles: OrderedDict[TileKey, Rows] = OrderedDict()
         self._lock = Lock()
