@@ -1,7 +1,7 @@
 """Clients with ledgers, as a process of their own: ``python -m soak.clients JOB``, until standard input ends.
 
 Each asks until it is answered, under one request id, through however many deaths of the broker; now and then
-it asks again what it was answered already. One of them streams.
+it asks again what it was answered already. One of them streams, and takes over streams of its own.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -23,7 +25,7 @@ import grpc
 
 from broker.client import Credentials
 from soak import asks
-from soak.ledger import STREAM, UNARY, Ledger, ask, channel_to
+from soak.ledger import SMALL_WINDOW, STREAM, UNARY, Ledger, ask, channel_to, follow
 
 AGAIN = frozenset({"UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"})
 """Failures that say nothing of the request: it is made again. Any other is one that should not have been."""
@@ -32,6 +34,14 @@ LAST_SECONDS = 120
 """How long a client that is to stop goes on asking for its last answer."""
 REPEATED = 0.03
 """Share of the answered calls that are made once more."""
+RETRIED = 0.6
+"""How often a stream that broke off is asked for again under its request id; else there is another."""
+TAKEN_OVER = 0.2
+"""Share of the streams that are asked for again while they are under way."""
+MOST_LEFT = 40
+"""Parts read of such a stream before that."""
+MOST_LEFT_SECONDS = 2.0
+"""How long at most it is left alone: about once a second the broker records how far it has come."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -91,22 +101,49 @@ def work(job: Job) -> None:
 
 def _call(job: Job, number: int, residents: list[str], stop: threading.Event) -> None:
     department, chance = job.callers[number], Random(f"{job.seed} {number}")
-    streams = department == asks.INSURANCE
-    address = job.stream_address if streams else job.address
     credentials = Credentials.load(job.identities[department])
-    with (
-        closing(Ledger(Path(job.folder) / f"{number}.jsonl")) as ledger,
-        channel_to(address, credentials) as channel,
-    ):
+    with ExitStack() as stack:
+        ledger = stack.enter_context(closing(Ledger(Path(job.folder) / f"{number}.jsonl")))
+        if department == asks.INSURANCE:
+            left = stack.enter_context(closing(Ledger(Path(job.folder) / f"{number}-left.jsonl")))
+            channels = [channel_to(job.stream_address, credentials, SMALL_WINDOW) for _ in range(2)]
+            for one in channels:
+                stack.enter_context(one)
+            while not stop.is_set():
+                _stream(channels[0], ledger, channels[1], left, chance, stop)
+            return
+        channel = stack.enter_context(channel_to(job.address, credentials))
         while not stop.is_set():
-            if streams:
-                if ask(channel, ledger, STREAM, asks.stream()):
-                    stop.wait(PAUSE_SECONDS)  # what broke off is not continued; there will be another
-                continue
             request = asks.unary(asks.of(department, chance), chance.choice(residents))
             until_answered(channel, ledger, request, stop)
             if chance.random() < REPEATED:
                 until_answered(channel, ledger, request, stop, retried=True)
+
+
+def _stream(
+    channel: grpc.Channel,
+    ledger: Ledger,
+    other: grpc.Channel,
+    left: Ledger,
+    chance: Random,
+    stop: threading.Event,
+) -> None:
+    """One stream: perhaps begun over ``other``, left there and taken over; perhaps asked for again under its
+    request id, because it broke off or though it did not."""
+    request = asks.stream()
+    earlier = follow(other, left, STREAM, request) if chance.random() < TAKEN_OVER else iter(())
+    begun = len(list(islice(earlier, chance.randint(1, MOST_LEFT))))
+    if begun:
+        stop.wait(chance.uniform(0, MOST_LEFT_SECONDS))
+    failure = ask(channel, ledger, STREAM, request, retried=begun > 0)
+    deque(earlier, maxlen=0)  # what became of it
+    while failure and not stop.is_set() and chance.random() < RETRIED:
+        stop.wait(PAUSE_SECONDS)
+        failure = ask(channel, ledger, STREAM, request, retried=True)
+    if failure:
+        stop.wait(PAUSE_SECONDS)
+    elif chance.random() < REPEATED:
+        ask(channel, ledger, STREAM, request, retried=True)
 
 
 def until_answered(

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from broker.client import Client, Credentials, VerifierKey
 from broker.demo.setup import Embedded, prepare, shipped_policies
-from broker.journal import Leaf
+from broker.journal import Leaf, Lease
 from broker.model import ReceiptFilter, Role
 from broker.receipt.fsck import open_fsck
 from broker.receipt.memory import remembered
@@ -28,6 +28,7 @@ from broker.receipt.verify import verify_checkpoint
 from broker.server.asking import Status, ask_status
 from broker.settings import Settings, load_settings
 from broker.store import migrate, open_store
+from broker.store.snapshot import open_snapshot
 from soak import asks
 from soak.processes import children_of, with_argument
 
@@ -150,6 +151,16 @@ class House:
                 shutil.copy(file, folder)
         return f"sqlite:///{folder}/{database.name}"
 
+    def under_way(self) -> list[Lease]:
+        """The streams that have begun and have no outcome yet."""
+        with closing(open_store(self.store_url)) as store, store.leases() as leases:
+            return leases.live()
+
+    def charged(self, rule: str) -> int:
+        """How much of the quotas of a policy's rule is used up, all together."""
+        with open_snapshot(self.store_url) as snapshot:
+            return sum(int(row["used"]) for row in snapshot.rows("quota") if rule in row["counter"])
+
     def fsck(self) -> list[str]:
         """What ``fsck`` finds wrong, one line each."""
         state = self.settings.path(self.settings.keys.signer_state)
@@ -194,11 +205,12 @@ class Plan:
     """Of an empty PostgreSQL database; else the log is in SQLite, in the folder."""
     settings: dict[str, str] = field(default_factory=dict)
     """``SECTION__SETTING`` → value, beside those of the folder."""
+    policies: Path = field(default_factory=shipped_policies)
 
 
 def build(plan: Plan) -> House:
     """A house with a city and an empty log; nothing runs in it."""
-    embedded = prepare(plan.folder, plan.residents, 7, shipped_policies(), asks.DEPARTMENTS)
+    embedded = prepare(plan.folder, plan.residents, 7, plan.policies, asks.DEPARTMENTS)
     if plan.url:
         migrate(plan.url)
     given = {f"SHAREBROKER_{name}": value for name, value in plan.settings.items()}

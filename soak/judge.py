@@ -6,13 +6,9 @@ nothing with the broker's tree but its two hash functions.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import reduce
-
-import orjson
 
 from broker.client import Client, VerifierKey, verify_receipt
 from broker.errors import BrokerError, VerificationFailed
@@ -23,61 +19,14 @@ from broker.receipt.note import Checkpoint
 from broker.receipt.verify import verify_checkpoint
 from broker.transmit.digest import answer_digest, canonical_answer
 from broker.v1 import exchange_pb2 as pb
+from soak.facts import Fact, Fault, Wrong
 from soak.ledger import Call
+from soak.streams import Streams
 
 PROOFS = 20
 """Receipts for which the broker itself is asked again."""
 PATIENCE_SECONDS = 600
 """Longest wait for its answer, on the slowest machine."""
-
-
-class Wrong(StrEnum):
-    """What must not happen."""
-
-    LOST = "acknowledged receipts lost"
-    FORKED = "forks"
-    UNRECEIPTED = "releases without a leaf"
-    UNVERIFIED = "receipts that do not verify offline"
-    INTERRUPTED = "streams falsely interrupted"
-    REPEATED = "exchanges or deliveries out of step with their request id"
-    DAMAGED = "contradictions in the stored log"
-    FAILED = "calls that failed as none should"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One case of it, and where: a leaf, a tree size or a request id."""
-
-    wrong: Wrong
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What one leaf's statement says, as far as it is judged."""
-
-    kind: str
-    request_id: str = ""
-    verdict: str = ""
-    digest: str = ""
-    interrupted: bool = False
-    decision_leaf: int = -1
-    of: int = -1
-    """The leaf of the first answer, for a redelivery."""
-
-    @classmethod
-    def from_statement(cls, statement: bytes) -> Fact:
-        said = orjson.loads(statement)
-        outcome = said.get("outcome") or {}
-        return cls(
-            said["kind"],
-            said.get("request_id", ""),
-            said.get("decision", {}).get("verdict", ""),
-            outcome.get("digest", ""),
-            outcome.get("interrupted", False),
-            said.get("decision_leaf", -1),
-            said.get("of", -1),
-        )
 
 
 class Judge:
@@ -94,10 +43,10 @@ class Judge:
         self.facts: list[Fact] = []
         self.claims: dict[str, int] = {}
         """Request id → leaf of its permitted exchange."""
+        self.streams = Streams()
         self._trust = trust
         self._hashes: list[bytes] = []
         self._faults: list[Fault] = []
-        self._outcomes: dict[int, list[Fact]] = defaultdict(list)
         self._redelivered: Counter[int] = Counter()
         for place, leaf in enumerate(leaves):
             self._read(place, leaf)
@@ -121,7 +70,7 @@ class Judge:
             if answer.HasField("answer"):
                 yield from self._released(call.request_id, answer)
         if call.pieces():
-            yield from self._streamed(call.pieces())
+            yield from self.streams.received(call.pieces())
 
     def retry(self, call: Call, claims: dict[str, int]) -> Iterator[Fault]:
         """A call made again is answered as the first time, if the earlier ``claims`` have one."""
@@ -137,14 +86,6 @@ class Judge:
         for leaf in self._redelivered - said:
             yield Fault(Wrong.UNRECEIPTED, f"redelivery of leaf {leaf}")
 
-    @property
-    def unclosed(self) -> int:
-        """Streams that have a decision and no outcome."""
-        return sum(
-            fact.kind == EntryKind.STREAM_DECISION and index not in self._outcomes
-            for index, fact in enumerate(self.facts)
-        )
-
     def _read(self, place: int, leaf: Leaf) -> None:
         statement = leaf.entry.statement
         if leaf.index != place or leaf.log_entry != leaf_entry(statement):
@@ -156,8 +97,7 @@ class Judge:
             if fact.request_id in self.claims:
                 self._faults.append(Fault(Wrong.REPEATED, f"leaf {place}"))
             self.claims[fact.request_id] = place
-        if fact.kind == EntryKind.STREAM_OUTCOME:
-            self._outcomes[fact.decision_leaf].append(fact)
+        self.streams.read(place, fact)
 
     def _receipt(self, receipt: Receipt) -> Iterator[Fault]:
         where = f"leaf {receipt.leaf_index}"
@@ -186,28 +126,6 @@ class Judge:
         if self.claims.get(request_id) != index:
             yield Fault(Wrong.REPEATED, f"request {request_id}")
         self._redelivered[index] += response.redelivered
-
-    def _streamed(self, pieces: list[pb.StreamExchangeResponse]) -> Iterator[Fault]:
-        """The decision is in the log whatever came after it; with an outcome, what came is what it says, and
-        nobody says that it was interrupted."""
-        opening, *rest = pieces
-        decision = opening.opening.receipt.leaf_index
-        where = f"stream of leaf {decision}"
-        if not opening.HasField("opening") or self._fact(decision).kind != EntryKind.STREAM_DECISION:
-            yield Fault(Wrong.UNRECEIPTED, where)
-        if rest and rest[-1].HasField("outcome"):
-            outcome = self._fact(rest[-1].outcome.receipt.leaf_index)
-            digest = answer_digest(opening.opening.nonce, b"".join(piece.chunk for piece in rest)).hex()
-            if (outcome.kind, outcome.decision_leaf, outcome.digest) != (
-                EntryKind.STREAM_OUTCOME,
-                decision,
-                digest,
-            ):
-                yield Fault(Wrong.UNRECEIPTED, where)
-            if any(one.interrupted for one in self._outcomes[decision]):
-                yield Fault(Wrong.INTERRUPTED, where)
-            elif len(self._outcomes[decision]) != 1:
-                yield Fault(Wrong.REPEATED, where)
 
 
 def ask_again(

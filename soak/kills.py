@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -19,11 +20,13 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.report import show
+from broker.demo.setup import shipped_policies
 from broker.model import Receipt
 from soak import asks, house
 from soak.clients import AGAIN, Job, begin, finish, until_answered
+from soak.facts import Fault, Wrong
 from soak.house import House, wait_for
-from soak.judge import Fault, Judge, Wrong, ask_again
+from soak.judge import Judge, ask_again
 from soak.ledger import UNARY, Ledger, calls_in, channel_to
 from soak.postgres import Postgres
 
@@ -33,6 +36,12 @@ TWICE = 0.15
 """How often two are killed at once."""
 HASTE = 0.15
 """How often the next kill does not wait until there is an answer again."""
+LEASE_SECONDS = 5
+"""Of streams: short, so that many run out."""
+CLOSING_SECONDS = 120
+"""How long streams that were cut off may remain without an outcome after the last kill."""
+STREAM_RULE = "grid-service"
+"""The rule of the sample city by which streams are permitted."""
 RESTART_SECONDS = 120
 """After which a broker that does not come back is a fault, and what is left of the one before is killed."""
 PROOFS = 200
@@ -89,6 +98,8 @@ class Told:
     retried: int = 0
     redelivered: int = 0
     streams: int = 0
+    attempts: int = 0
+    """Streams asked for again."""
     whole: int = 0
     """Streams received to the end."""
     receipts: int = 0
@@ -121,12 +132,27 @@ def _build(plan: Plan, postgres: Postgres | None) -> House:
         "SERVER__WORKERS": str(plan.workers),
         "SERVER__LISTEN": f"127.0.0.1:{port}",
         "SERVER__STREAM_LISTEN": f"127.0.0.1:{stream_port}",
-        # Streams of many parts, so that kills find them under way.
-        "SERVER__STREAM_CHUNK_BYTES": "4096",
-        "SERVER__STREAM_BATCH_ROWS": "100",
+        # Streams of many parts, of which many wait in the broker for a client who does not read, so that
+        # kills and retries find them under way.
+        "SERVER__STREAM_CHUNK_BYTES": "1024",
+        "SERVER__STREAM_BATCH_ROWS": "1",
+        "SERVER__STREAM_LEASE_SECONDS": str(LEASE_SECONDS),
     }
     url = postgres.new_url() if postgres else ""
-    return house.build(house.Plan(plan.folder / "broker", plan.residents, url, settings))
+    policies = _metered(plan.folder / "policies")
+    return house.build(house.Plan(plan.folder / "broker", plan.residents, url, settings, policies))
+
+
+def _metered(folder: Path) -> Path:
+    """The sample city's policies, with a quota on streams that is never used up: it counts them."""
+    shutil.copytree(shipped_policies(), folder)
+    (file,) = folder.glob("sharing/public-security-household.yaml")
+    before, rule, after = file.read_text("utf-8").partition(f"- id: {STREAM_RULE}\n")
+    if not rule:
+        raise RuntimeError(f"the sample city has no rule {STREAM_RULE}")
+    limit = "    limits: {calls_per_day: 1000000}\n"
+    file.write_text(before + rule + limit + after, "utf-8")
+    return folder
 
 
 class Siege:
@@ -252,6 +278,8 @@ def _faults(broker: House, address: str, ledgers: Path, kills: list[Kill]) -> li
     sample = [receipt for file in sorted(ledgers.glob("*/*.jsonl")) for receipt in _some(file)]
     with broker.auditor(address) as auditor:
         faults = list(ask_again(auditor, broker.trust, sample, PROOFS))
+    with suppress(RuntimeError):  # then the judge says which streams
+        wait_for(lambda: not broker.under_way(), seconds=CLOSING_SECONDS)
     if code := broker.end():
         faults.append(Fault(Wrong.FAILED, f"the broker ended with {code}: {broker.said()}"))
     judge = Judge(broker.leaves(), broker.signed(), broker.trust)
@@ -259,7 +287,9 @@ def _faults(broker: House, address: str, ledgers: Path, kills: list[Kill]) -> li
     told = Told()
     for file in sorted(ledgers.glob("*/*.jsonl")):
         faults += _ledger(file, judge, told)
-    faults += judge.deliveries()
+    faults += [*judge.deliveries(), *judge.streams.closed()]
+    if (charged := broker.charged(STREAM_RULE)) != judge.streams.decisions:
+        faults.append(Fault(Wrong.REPEATED, f"{judge.streams.decisions} streams, {charged} charged"))
     faults += [Fault(Wrong.DAMAGED, found) for found in broker.fsck()]
     _show(kills, told, judge, faults)
     return faults
@@ -274,20 +304,22 @@ def _ledger(file: Path, judge: Judge, told: Told) -> Iterator[Fault]:
     for call in calls_in(file):
         yield from judge.call(call)
         told.calls += 1
-        told.retried += call.retried
         told.receipts += len(call.receipts())
         if call.method == UNARY:
             told.unary_times += call.times
             told.answered += len(call.parts)
             told.refused += sum(not answer.HasField("answer") for answer in call.answers())
             told.redelivered += sum(answer.redelivered for answer in call.answers())
+            told.retried += call.retried
         else:
             told.stream_times += call.times
             told.streams += bool(call.parts)
+            told.attempts += call.retried
             told.whole += any(piece.HasField("outcome") for piece in call.pieces())
         if call.failure:
             told.failures[call.failure] += 1
-            if call.failure not in AGAIN:
+            by_others = call.failure == "ABORTED" and judge.streams.ended_by_others(call.pieces())
+            if call.failure not in AGAIN and not by_others:
                 yield Fault(Wrong.FAILED, f"{call.failure}, request {call.request_id}")
 
 
@@ -317,9 +349,11 @@ def _show(kills: list[Kill], told: Told, judge: Judge, faults: list[Fault]) -> N
             ("unary answers acknowledged", str(told.answered)),
             ("… of them refusals", str(told.refused)),
             ("… of them delivered again", str(told.redelivered)),
-            ("attempts under an earlier request id", str(told.retried)),
+            ("… attempts under an earlier request id", str(told.retried)),
             ("streams begun / received whole", f"{told.streams} / {told.whole}"),
-            ("streams in the log without an outcome", str(judge.unclosed)),
+            ("… attempts under an earlier request id", str(told.attempts)),
+            ("streams decided, and charged", str(judge.streams.decisions)),
+            *((kind, str(number)) for kind, number in sorted(judge.streams.tally.items())),
             ("receipts judged", str(told.receipts)),
         ],
         f"attempts that failed: {failures}",

@@ -21,6 +21,11 @@ UNARY, STREAM = "/broker.v1.ExchangeService/Exchange", "/broker.v1.ExchangeServi
 ANSWER_SECONDS = 60
 """Longest wait for an answer."""
 
+Options = tuple[tuple[str, int], ...]
+"""Of a gRPC channel, beside those of every client."""
+SMALL_WINDOW: Options = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 64 * 1024))
+"""So that a stream which nobody reads soon stands still; by itself the window would grow."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -118,6 +123,20 @@ def ask(
 
     Returns the name of the gRPC status that it failed with; empty when it was answered to the end.
     """
+    said = list(follow(channel, ledger, method, request, retried=retried, timeout=timeout))
+    return said[-1] if said else ""
+
+
+def follow(
+    channel: grpc.Channel,
+    ledger: Ledger,
+    method: str,
+    request: bytes,
+    *,
+    retried: bool = False,
+    timeout: float = ANSWER_SECONDS,
+) -> Iterator[str]:
+    """As :func:`ask`, part by part as somebody iterates: empty for each part, at the end the failure."""
     ledger.write(method=method, request=base64.b64encode(request).decode(), retried=retried)
     try:
         if method == UNARY:
@@ -126,13 +145,13 @@ def ask(
             parts = channel.unary_stream(method)(request, timeout=timeout)
         for part in parts:
             ledger.write(part=base64.b64encode(part).decode(), at=time.monotonic())
+            yield ""
     except grpc.RpcError as failure:
         name = str(failure.code().name)
         ledger.write(failure=name)
-        return name
-    return ""
+        yield name
 
 
-def channel_to(address: str, credentials: Credentials) -> grpc.Channel:
+def channel_to(address: str, credentials: Credentials, options: Options = ()) -> grpc.Channel:
     """A connection that leaves messages the bytes they are, and soon tries again when nobody is there."""
-    return grpc.secure_channel(address, credentials.channel_credentials(), OPTIONS)
+    return grpc.secure_channel(address, credentials.channel_credentials(), (*OPTIONS, *options))

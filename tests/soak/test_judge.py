@@ -1,7 +1,10 @@
 """The judge finds each kind of what must not happen, in what a real broker gave and stored."""
 
+import hashlib
 import json
+from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 
@@ -11,16 +14,20 @@ from broker.model import EntryKind
 from broker.receipt.merkle import leaf_entry
 from broker.v1 import exchange_pb2 as pb
 from soak import asks
-from soak.house import Plan, build
-from soak.judge import Judge, Wrong, ask_again
-from soak.ledger import STREAM, UNARY, Ledger, ask, calls_in, channel_to
+from soak.facts import Wrong
+from soak.house import Plan, build, wait_for
+from soak.judge import Judge, ask_again
+from soak.ledger import SMALL_WINDOW, STREAM, UNARY, Ledger, ask, calls_in, channel_to, follow
 
 
 class World:
-    """A log, and the ledgers of two whom its broker served: two answers, one of them twice, and a stream."""
+    """A log, and the ledgers of those whom its broker served: two answers, one of them twice, a stream, and
+    one that was taken over by a second attempt, which came whole, as did a third."""
 
     def __init__(self, folder):
-        house = build(Plan(folder / "broker", 300, settings={"SERVER__WORKERS": "1"}))
+        # Row by row, so that much of a stream waits in the broker for a client who does not read.
+        rows = {"SERVER__STREAM_BATCH_ROWS": "1", "SERVER__STREAM_CHUNK_BYTES": "1024"}
+        house = build(Plan(folder / "broker", 1_000, settings={"SERVER__WORKERS": "1", **rows}))
         try:
             address = house.start()
             residents = asks.residents(house.embedded.folder / "data")
@@ -31,8 +38,9 @@ class World:
             with channel_to(address, house.credentials(asks.INSURANCE)) as channel:
                 failures += write(insurance, channel, [(STREAM, asks.stream())])
             assert failures == ["", "", "", ""]
+            self.overtaken, *self.attempts = taken_over(folder, address, house)
             self.unary, (self.stream,) = list(calls_in(fund)), list(calls_in(insurance))
-            self.calls = [*self.unary, self.stream]
+            self.calls = [*self.unary, self.stream, self.overtaken, *self.attempts]
             self.head, self.trust = house.head(address), house.trust
             with house.auditor(address) as auditor:
                 receipts = [receipt for call in self.calls for receipt in call.receipts()]
@@ -49,11 +57,16 @@ class World:
         """What is wrong about a call, before a judge with other leaves or another key."""
         return {fault.wrong for fault in self.judge(**other).call(call)}
 
+    def streams(self, leaves=None):
+        """What is wrong about the streams, by the log alone."""
+        return {fault.wrong for fault in self.judge(leaves).streams.closed()}
+
     def restated(self, index, **changes):
         """The leaves, with another statement in one place; its hash is right, so the tree is another."""
         leaf = self.leaves[index]
         statement = json.loads(leaf.entry.statement)
-        statement["outcome"] |= changes.pop("outcome", {})
+        if "outcome" in changes:
+            statement["outcome"] |= changes.pop("outcome")
         content = json.dumps(statement | changes).encode()
         leaves = list(self.leaves)
         leaves[index] = replace(
@@ -68,6 +81,23 @@ def write(path, channel, requests):
     failures = [ask(channel, ledger, method, request) for method, request in requests]
     ledger.close()
     return failures
+
+
+def taken_over(folder, address, house):
+    """A stream that is left under way, and two more attempts under its request id, one after the other."""
+    left, taken, request = Ledger(folder / "left.jsonl"), folder / "taken.jsonl", asks.stream()
+    credentials = house.credentials(asks.INSURANCE)
+    with (
+        closing(left),
+        channel_to(address, credentials, SMALL_WINDOW) as one,
+        channel_to(address, credentials) as other,
+    ):
+        earlier = follow(one, left, STREAM, request)
+        assert list(islice(earlier, 3)) == [""] * 3
+        wait_for(lambda: any(json.loads(one.unfinished)["outcome"]["chunks"] for one in house.under_way()))
+        assert write(taken, other, [(STREAM, request)] * 2) == ["", ""]
+        assert [*earlier][-1] == "ABORTED"  # after all that was on its way
+    return [*left.calls(), *calls_in(taken)]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +115,14 @@ def test_nothing_is_wrong_with_what_a_broker_did(world):
     judge = world.judge()
     faults = [*judge.log(), *(fault for call in world.calls for fault in judge.call(call))]
     assert [*faults, *judge.deliveries(), *world.asked_again, *world.damage] == []
-    assert judge.unclosed == 0
+    assert [*judge.streams.closed()] == []
+    assert judge.streams.decisions == 2
+    assert judge.streams.tally == {
+        "outcomes: complete": 2,
+        "outcomes: complete again": 1,
+        "outcomes: TAKEN_OVER": 1,
+        "broken streams whose digest was compared": 1,
+    }
     assert world.unary[2].answers()[0].redelivered
 
 
@@ -140,6 +177,98 @@ def test_stream_that_is_falsely_called_interrupted(world):
     assert Wrong.INTERRUPTED in world.kinds(world.stream, leaves=instead)
     beside = [*world.leaves, replace(instead[own], index=len(world.leaves))]
     assert world.kinds(world.stream, leaves=beside) == {Wrong.INTERRUPTED}
+
+
+def outcome_of(world, call):
+    """Where the log says how an attempt at a stream ended, and what it says."""
+    opening = call.receipts()[0].leaf_index
+    said = [(leaf.index, json.loads(leaf.entry.statement)) for leaf in world.leaves]
+    ((index, statement),) = [(n, one) for n, one in said if one.get("decision_leaf") == opening]
+    return index, statement["outcome"]
+
+
+def test_call_that_ends_because_another_took_over(world):
+    """Such a call may be aborted; one that nobody took over may not."""
+    assert world.overtaken.failure == "ABORTED"
+    assert world.judge().streams.ended_by_others(world.overtaken.pieces())
+    assert not world.judge().streams.ended_by_others(world.stream.pieces())
+    assert not world.judge().streams.ended_by_others([])
+
+
+def test_broken_stream_whose_outcome_tells_of_other_bytes(world):
+    """What an interrupted outcome says was handed over must be what came, as far as it came."""
+    index, outcome = outcome_of(world, world.overtaken)
+    assert 0 < outcome["chunks"] <= len(world.overtaken.pieces()) - 1
+    other = world.restated(index, outcome={"chunks": outcome["chunks"] - 1})
+    assert world.kinds(world.overtaken, leaves=other) >= {Wrong.UNRECEIPTED}
+    more = world.restated(index, outcome={"chunks": 10_000, "digest": "00" * 32})
+    assert Wrong.UNRECEIPTED not in world.kinds(world.overtaken, leaves=more)
+
+
+def test_broken_stream_that_got_more_than_its_own_process_knows(world):
+    """Only who records the outcome of another's stream may know too little."""
+    index, outcome = outcome_of(world, world.overtaken)
+    opening = world.overtaken.pieces()[0].opening
+    less = {"chunks": 0, "digest": hashlib.sha256(opening.nonce).hexdigest()}
+    assert Wrong.UNRECEIPTED not in world.kinds(world.overtaken, leaves=world.restated(index, outcome=less))
+    own = less | {"known_until": "", "reasons": []}
+    assert Wrong.UNRECEIPTED in world.kinds(world.overtaken, leaves=world.restated(index, outcome=own))
+    assert outcome["known_until"]
+
+
+def test_stream_without_an_outcome(world):
+    """A stream that nobody closed, and an outcome of what is no stream."""
+    own = leaf_of(world.stream)
+    assert world.streams(world.restated(own, kind="exchange")) == {Wrong.UNCLOSED}
+    assert world.streams(world.restated(own, decision_leaf=0)) == {Wrong.UNCLOSED, Wrong.DAMAGED}
+
+
+def test_stream_with_two_outcomes(world):
+    """One is enough."""
+    twice = [*world.leaves, replace(world.leaves[leaf_of(world.stream)], index=len(world.leaves))]
+    assert Wrong.REPEATED in world.streams(twice)
+
+
+def test_stream_that_nobody_took_over(world):
+    """Whose outcome says so without a retry that did."""
+    index, _ = outcome_of(world, world.overtaken)
+    assert Wrong.INTERRUPTED in world.streams(world.restated(index + 1, request_id="another"))
+
+
+def test_outcome_that_does_not_say_how_far_it_knows(world):
+    """Recorded by another than the stream's process, it must; complete, it must not."""
+    index, _ = outcome_of(world, world.overtaken)
+    assert Wrong.DAMAGED in world.streams(world.restated(index, outcome={"known_until": ""}))
+    complete = world.restated(leaf_of(world.stream), outcome={"known_until": "2026-11-23T04:00:00.000000Z"})
+    assert Wrong.DAMAGED in world.streams(complete)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"kind": "stream_decision"}, id="decided, and so charged, twice"),
+        pytest.param({"of": 0}, id="points elsewhere"),
+    ],
+)
+def test_attempt_out_of_step(world, changes):
+    """Later attempts are no decisions, and point to what answered the request id by then."""
+    for attempt in world.attempts:
+        opening = attempt.receipts()[0].leaf_index
+        assert Wrong.REPEATED in world.streams(world.restated(opening, **changes))
+
+
+def test_attempt_that_brought_other_bytes(world):
+    """Every complete outcome under one request id has the digest of the first, and names it."""
+    index, _ = outcome_of(world, world.attempts[1])
+    assert Wrong.REPEATED in world.streams(world.restated(index, outcome={"digest": "00" * 32}))
+    assert Wrong.REPEATED in world.streams(world.restated(index, of=-1))
+
+
+def test_attempts_under_way_at_once(world):
+    """An attempt begins after the end of the one before it."""
+    index, _ = outcome_of(world, world.overtaken)
+    late = [*world.restated(index, kind="exchange"), replace(world.leaves[index], index=len(world.leaves))]
+    assert Wrong.REPEATED in world.streams(late)
 
 
 def test_second_exchange_under_one_request_id(world):
