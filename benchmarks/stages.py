@@ -1,8 +1,9 @@
 """What each stage of a unary exchange costs in processor time, beside a peer in the same run.
 
 The receipt's way into the log is left out (see ``appends``), and so are gRPC and TLS (see ``exchanges``).
-Processor time of one thread, the least of many short rounds. A stage alone runs from warm caches; all of them
-together, as in service, take longer than their sum.
+Processor time of one thread: once the least of many short rounds, in which everything is in the processor's
+caches; and once the median of single calls, each two milliseconds after the one before, in which it no longer
+is. Service lies between the two, nearer to the second: that is what a process does between two calls.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from cryptography import x509
 
 from adapters.masking.registry import load_operators
 from adapters.sources.registry import load_sources
-from benchmarks.report import show
+from benchmarks.report import percentile, show
 from broker.apply.admission import Request, admit
 from broker.apply.identity import check_standing
 from broker.approve.bundle import compile_bundle
@@ -47,6 +48,8 @@ from broker.transmit.sources import Sources
 ROUND_SECONDS = 0.002
 MOST_SECONDS = 0.5
 """Of processor time, for one measurement."""
+PAUSE_SECONDS = 0.002
+SINGLE_CALLS = 101
 RESIDENTS = 10_000
 MANY = 1_000
 
@@ -61,6 +64,14 @@ class _Case:
     database: str
     statement: str
     values: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Microseconds of processor time."""
+
+    warm: float
+    single: float
 
 
 class _Unlogged:
@@ -78,20 +89,29 @@ def run() -> None:
             _show(case, _stages(case, embedded))
 
 
-def _show(case: _Case, stages: dict[str, tuple[float, str, float]]) -> None:
+def _show(case: _Case, stages: dict[str, tuple[Cost, str, Cost]]) -> None:
     rows = [
-        (stage, f"{ours:.1f}", peer, f"{theirs:.1f}", f"{ours / theirs:.1f}")
+        (
+            stage,
+            f"{ours.warm:.1f}",
+            f"{ours.single:.0f}",
+            peer,
+            f"{theirs.warm:.1f}",
+            f"{theirs.single:.0f}",
+            f"{ours.warm / theirs.warm:.1f}",
+        )
         for stage, (ours, peer, theirs) in stages.items()
     ]
     show(
         f"One exchange by stages: {case.title}",
-        ("stage", "µs", "beside", "µs", "ratio"),
+        ("stage", "warm µs", "single µs", "beside", "warm µs", "single µs", "warm ratio"),
         rows,
-        "processor time of one thread, least of several rounds; without gRPC and without the log's append",
+        "processor time of one thread, over and over (warm) or every 2 ms (single); without gRPC and the "
+        "log's append",
     )
 
 
-def _stages(case: _Case, embedded: Embedded) -> dict[str, tuple[float, str, float]]:
+def _stages(case: _Case, embedded: Embedded) -> dict[str, tuple[Cost, str, Cost]]:
     """Microseconds of each stage, what stands beside it, and microseconds of that."""
     exchange, epoch = _exchange(embedded)
     consumer, request, now = _consumer(case.department), case.request, datetime.now(UTC)
@@ -133,7 +153,7 @@ def _stages(case: _Case, embedded: Embedded) -> dict[str, tuple[float, str, floa
         }
 
 
-def _beside(peer: str, call: Callable[[], object]) -> tuple[str, float]:
+def _beside(peer: str, call: Callable[[], object]) -> tuple[str, Cost]:
     return peer, _time(call)
 
 
@@ -239,7 +259,11 @@ def _request(
     )
 
 
-def _time(call: Callable[[], object]) -> float:
+def _time(call: Callable[[], object]) -> Cost:
+    return Cost(_warm(call), _single(call))
+
+
+def _warm(call: Callable[[], object]) -> float:
     """Microseconds of this thread's processor time a call takes, in the best of many short rounds."""
     began = time.thread_time()
     call()
@@ -250,3 +274,16 @@ def _time(call: Callable[[], object]) -> float:
             call()
         best = min(best, (time.thread_time() - began) / calls)
     return best * 1e6
+
+
+def _single(call: Callable[[], object]) -> float:
+    """The same of a call that comes a while after the last one, in the median."""
+    times = []
+    for _ in range(SINGLE_CALLS):
+        end = time.perf_counter() + PAUSE_SECONDS
+        while time.perf_counter() < end:
+            pass
+        began = time.thread_time()
+        call()
+        times.append(time.thread_time() - began)
+    return percentile(times, 0.5) * 1e6
