@@ -1,5 +1,6 @@
 """Between the client and the broker stands one that lies: cuts, changes and mixes up what it passes on."""
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -219,7 +220,7 @@ QUESTIONS = {
     "case_no": lambda request: setattr(request.application, "case_no", "YB-2026-999999"),
     "operator": lambda request: setattr(request.application, "operator", "YB-9999"),
     "fields": lambda request: request.application.fields.pop(),
-    "request_id": lambda request: setattr(request, "request_id", "11111111-2222-4333-8444-555555555555"),
+    "request_id": lambda request: setattr(request, "request_id", str(uuid.uuid4())),
 }
 
 
