@@ -31,6 +31,7 @@ SURE = 0.9
 """Part of its time for which a holder believes in a lease: clocks need not run at quite the same rate."""
 
 JOIN_SECONDS = 30.0
+SETTLE_STEP_SECONDS = 0.02
 
 Unfinished = Callable[[], bytes]
 """Gives the statement of a stream's outcome if it were interrupted now. Called by other threads."""
@@ -144,6 +145,12 @@ class Keeper:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(JOIN_SECONDS)
+
+    def settle(self, seconds: float) -> None:
+        """Wait until every stream of this process has recorded its outcome, no longer than ``seconds``."""
+        end = elapsed() + seconds
+        while self._held and elapsed() < end:
+            time.sleep(SETTLE_STEP_SECONDS)
 
     def hold(self, opening: int, unfinished: Unfinished, since: float) -> Held:
         """Keep the lease that begins with leaf ``opening``; ``since`` is a time before it was recorded, by

@@ -60,7 +60,7 @@ class ReceiptLog:
         with _set_up():
             self._head.require_unforgotten()
             self._begin(origin, clock())
-            self._head.sign(self._head.tree(journal.head().size))
+            self._head.sign(self._head.tree(self._durable_size()))
             self._writer = Writer(journal, self._head, clock, timedelta(seconds=tolerance_seconds))
 
     def append(self, entry: Entry, rows: int = 0) -> Appended:
@@ -118,7 +118,7 @@ class ReceiptLog:
     def sign(self) -> None:
         """Have the head over all committed leaves signed; appending does so by itself."""
         with _consistent():
-            self._head.sign(self._head.tree(self._journal.head().size))
+            self._head.sign(self._head.tree(self._durable_size()))
 
     def size(self) -> int:
         """Number of leaves under the current checkpoint."""
@@ -157,6 +157,12 @@ class ReceiptLog:
     def close(self) -> None:
         """Append what was submitted, then stop. Journal and signer stay open."""
         self._writer.close()
+
+    def _durable_size(self) -> int:
+        """Number of leaves, all of them on disk: a commit of others can be seen before it is, but a
+        transaction of one's own ends only when all before it are."""
+        with self._journal.append_transaction() as transaction:
+            return transaction.head.size
 
     def _require_signed(self, size: int) -> None:
         if not 0 < size <= self._head.refresh().tree.size:

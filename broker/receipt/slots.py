@@ -7,6 +7,7 @@ folder would cost several.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ class Slots:
         if len(texts) < 2:
             _create(path, texts)
         self._file = os.open(path, os.O_RDWR)
+        os.fdatasync(self._file)  # what was read may have been written by one who was killed before his flush
 
     def write(self, slot: int, text: str) -> None:
         """The text is in the slot, durably, once this returns.
@@ -41,7 +43,7 @@ class Slots:
         """
         content = _padded(text)
         if os.pwrite(self._file, content, slot * SLOT_BYTES) != len(content):
-            raise OSError("short write")
+            raise OSError(errno.EIO, "short write")
         os.fdatasync(self._file)
 
     def close(self) -> None:
@@ -71,7 +73,9 @@ def _create(path: Path, texts: Sequence[str]) -> None:
     temporary = f"{path}.new"
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(file, b"".join(_padded(text) for text in (*texts, "", "")[:2]))
+        content = b"".join(_padded(text) for text in (*texts, "", "")[:2])
+        if os.write(file, content) != len(content):
+            raise OSError(errno.ENOSPC, "short write")
         os.fsync(file)
     finally:
         os.close(file)

@@ -66,6 +66,10 @@ SERVICES = tuple(
 )
 
 
+SETTLE_SECONDS = 10.0
+"""Longest wait, after the drain, for streams to record their outcome."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -78,12 +82,15 @@ class Broker:
     server: grpc.Server
     health: Health
     lanes: Lanes
+    keeper: Keeper
     closing: ExitStack
 
     def stop(self, grace: float) -> None:
         """Refuse new calls, let those under way finish for ``grace`` seconds, close everything."""
         self.health.drain()
         self.server.stop(grace).wait()
+        # gRPC does not wait for threads: a stream that it has cut off may still have to record that.
+        self.keeper.settle(SETTLE_SECONDS)
         self.closing.close()
 
 
@@ -137,7 +144,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             closing.callback(keeper.stop)
         server.start()  # nothing may fail after it: a server that runs keeps its process from ending
         log.info("serving", port=port)
-        return Broker(port, server, health_service, lanes, closing.pop_all())
+        return Broker(port, server, health_service, lanes, keeper, closing.pop_all())
 
 
 def settle_down() -> None:

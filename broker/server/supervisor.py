@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -185,7 +185,7 @@ class Supervisor:
                 self._selector.unregister(output)
                 output.close()
                 return
-            told = json.loads(said)
+            told = _told(said)
             if "zh" in told:
                 if not self._announced:
                     raise SetUpError(told["zh"], told["en"])
@@ -276,3 +276,12 @@ def _unary_slots(workers: int) -> list[Slot]:
 
 def _streams(settings: Settings) -> int:
     return settings.server.stream_workers
+
+
+def _told(line: bytes) -> dict[str, Any]:
+    """What a worker says of itself; nothing, when something else in it (a plugin) has printed the line."""
+    with suppress(ValueError):
+        told = json.loads(line)
+        if isinstance(told, dict):
+            return told
+    return {}

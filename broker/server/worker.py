@@ -20,7 +20,7 @@ from pathlib import Path
 from broker.errors import SetUpError, Unavailable
 from broker.server.listening import Kind, Listening
 from broker.server.logging import configure_logging
-from broker.server.serve import start
+from broker.server.serve import settle_down, start
 from broker.settings import load_settings
 
 STREAM_NICENESS = 5
@@ -65,6 +65,7 @@ def main(arguments: list[str]) -> int:
     except Unavailable as error:  # the signer died just now, or the database went away
         _tell({"zh": error.sentence.zh, "en": error.sentence.en})
         return 2
+    settle_down()
     _tell({"port": broker.port})
     serving.set()
     told = None
@@ -102,4 +103,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(code)  # the interpreter would wait for its threads, and one may be stuck in a provider's source

@@ -76,9 +76,13 @@ class SqliteDatabase:
     @contextmanager
     def exclusive(self) -> Iterator[Connection]:
         """The only writing transaction; commits at the end, rolls back on an exception."""
-        self._wal.require_sound()
-        with self._mutex, self._flock(), self._appending.begin() as connection:
-            yield connection
+        with self._mutex:
+            lock = self._lock()
+            # The connection first: while somebody waits for one he must not hold the lock.
+            with self._appending.connect() as connection, _locked(lock):
+                self._wal.require_sound()
+                with connection.begin():
+                    yield connection
         self._wal.flush()
 
     @contextmanager
@@ -91,16 +95,12 @@ class SqliteDatabase:
             driver.text_factory = _any_text
             yield connection
 
-    @contextmanager
-    def _flock(self) -> Iterator[None]:
+    def _lock(self) -> int:
+        """The file to lock; makes it and the database, if they are not there."""
         if self._lock_file is None:
             self._create()
             self._lock_file = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+        return self._lock_file
 
     def _create(self) -> None:
         """SQLite alone would ask the umask. Never opened when it is there: closing any descriptor of a file
@@ -133,18 +133,18 @@ class WriteAheadLog:
         Raises:
             OSError: it may not be, now or ever.
         """
-        with self._lock:
-            file = self._current()
-        try:
-            os.fdatasync(file)
-        except OSError:
-            self._lost = True
-            raise
+        with self._lock:  # over the flush, too: of an error only one of two at once would be told
+            self.require_sound()
+            try:
+                os.fdatasync(self._current())
+            except OSError:
+                self._lost = True
+                raise
 
     def require_sound(self) -> None:
         """Raises:
         OSError: a flush has failed before. The system may have dropped what could not be written, and would
-            call the next flush a success; a process started anew reads what there really is.
+            call the next flush a success.
         """
         if self._lost:
             raise OSError(errno.EIO, "an earlier flush failed")
@@ -163,9 +163,18 @@ class WriteAheadLog:
             os.close(self._file)
             self._file = None
         if self._file is None:
-            self._file = os.open(self._path, os.O_RDONLY)
             _flush_folder(self._path.parent)
+            self._file = os.open(self._path, os.O_RDONLY)
         return self._file
+
+
+@contextmanager
+def _locked(file: int) -> Iterator[None]:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _flush_folder(path: Path) -> None:

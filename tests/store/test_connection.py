@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,37 @@ def test_after_a_failed_flush_nothing_is_committed_any_more(
         said = connection.execute(text("SELECT said FROM word")).scalars().all()
     other.close()
     assert said == ["lost"]
+
+
+def test_who_waits_for_the_lock_while_a_flush_fails_is_not_told_of_success(
+    database: SqliteDatabase, flushes: Flushes
+) -> None:
+    """The failure is told to one of them; the other would hear of a success."""
+    began, failed = threading.Event(), []
+
+    def first() -> None:
+        with database.exclusive() as connection:
+            connection.execute(text("INSERT INTO word VALUES ('first')"))
+            began.set()
+
+    def second() -> None:
+        began.wait()
+        say(database, "second")
+
+    def fails(act: Callable[[], None]) -> None:
+        try:
+            act()
+        except OSError as error:
+            failed.append(error)
+
+    flushes.broken = True
+    threads = [threading.Thread(target=fails, args=[act]) for act in (first, second)]
+    for thread in threads:
+        thread.start()
+    threads[0].join()
+    flushes.broken = False
+    threads[1].join()
+    assert len(failed) == 2
 
 
 def test_a_log_made_anew_is_the_one_that_is_flushed(tmp_path: Path, flushes: Flushes) -> None:
