@@ -174,7 +174,8 @@ class LeafCheck:
 
     def _claims(self, claims: Mapping[int, Indexed]) -> Iterator[Finding]:
         """Every request id that an answer used up is on record, as the statement has it."""
-        rows = self._snapshot.claims([said.request_id for said in claims.values()]) if claims else []
+        keys = {(said.consumer_uri, said.request_id) for said in claims.values()}
+        rows = self._snapshot.claims(keys) if keys else []
         found = {(row["request_id"], row["consumer_uri"]): row for row in rows}
         for index, said in claims.items():
             row = found.get((said.request_id, said.consumer_uri))

@@ -13,12 +13,13 @@ from functools import cache
 from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import ARRAY, Executable, String, Table, any_, bindparam, func, select, update
+from sqlalchemy import ARRAY, Executable, String, Table, any_, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
+from broker.journal import RequestKey
 from broker.store.tables import EPOCH, HEAD, LEAF, QUOTA, REQUEST, STATEMENT, TILE
 
 Values = Mapping[str, object]
@@ -132,7 +133,7 @@ def append_statements(dialect: str) -> AppendStatements:
                 REQUEST.c.request_mac,
                 REQUEST.c.answer_digest,
                 REQUEST.c.verdict,
-            ).where(_among(REQUEST.c.request_id, dialect))
+            ).where(is_asked(REQUEST.c.request_id, REQUEST.c.consumer_uri, dialect))
         ),
         quotas=prepared(select(QUOTA.c.counter, QUOTA.c.used).where(_among(QUOTA.c.counter, dialect))),
         insert_leaf=PreparedInsert(LEAF.insert(), dialect),
@@ -152,6 +153,29 @@ def among(values: Iterable[str], dialect: str) -> Values:
     """The values that a statement which asks for any of them takes: its text is the same for any number."""
     listed = list(values)
     return {"among": listed if dialect == "postgresql" else orjson.dumps(listed).decode()}
+
+
+def asked(keys: Iterable[RequestKey], dialect: str) -> Values:
+    """The values that :func:`is_asked` takes."""
+    listed = list(keys)
+    ids = [request_id for _, request_id in listed]
+    return (
+        {"ids": ids, "uris": [uri for uri, _ in listed]} if dialect == "postgresql" else among(ids, dialect)
+    )
+
+
+def is_asked(
+    request_id: ColumnElement[str], consumer_uri: ColumnElement[str], dialect: str
+) -> ColumnElement[bool]:
+    """Whether a row of ``request`` has one of the keys that are asked for. In SQLite it may also have
+    the request id of one of them alone."""
+    if dialect == "sqlite":  # which would look through the whole table for pairs
+        return _among(request_id, dialect)
+    # By the whole key: PostgreSQL would look through the whole table for ids alone, as long as it has no
+    # statistics to tell it how few rows have one.
+    ids, uris = (bindparam(name, type_=ARRAY(String)) for name in ("ids", "uris"))
+    pairs = func.unnest(ids, uris).table_valued("id", "uri").render_derived()
+    return tuple_(request_id, consumer_uri).in_(select(pairs.c.id, pairs.c.uri))
 
 
 def _among(column: ColumnElement[str], dialect: str) -> ColumnElement[bool]:

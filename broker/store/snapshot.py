@@ -32,8 +32,10 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
 from broker.errors import VerificationFailed
+from broker.journal import RequestKey
 from broker.store import tables as _tables  # noqa: F401 - fills the metadata
 from broker.store.connection import connect
+from broker.store.prepared import asked, is_asked
 from broker.store.schema import (
     SchemaState,
     reachable,
@@ -182,12 +184,12 @@ class Snapshot:
         query = select(tile.c.level, tile.c.tile_index).order_by(tile.c.level, tile.c.tile_index)
         return ((row["level"], row["tile_index"]) for row in self._stream(query))
 
-    def claims(self, request_ids: Collection[str]) -> list[Row]:
-        """The rows of ``request`` with one of these ids."""
-        request = self._table("request")
-        query = select(request).where(request.c.request_id.in_(bindparam("ids", expanding=True)))
+    def claims(self, keys: Collection[RequestKey]) -> list[Row]:
+        """The rows of ``request`` with one of these keys; perhaps also others with the same request ids."""
+        request, dialect = self._table("request"), self._connection.dialect.name
+        query = select(request).where(is_asked(request.c.request_id, request.c.consumer_uri, dialect))
         with reachable():
-            return list(self._connection.execute(query, {"ids": list(request_ids)}).mappings().all())
+            return list(self._connection.execute(query, asked(keys, dialect)).mappings().all())
 
     def requests(self) -> Iterator[Row]:
         """Rows of ``request``, each with ``log_entry``, ``leaf_consumer_uri``, ``leaf_verdict`` and

@@ -19,7 +19,7 @@ from broker.store import rows
 from broker.store.connection import Database, connect
 from broker.store.epochs import EpochTables
 from broker.store.leases import LeaseTables
-from broker.store.prepared import AppendStatements, Cursor, among, append_statements
+from broker.store.prepared import AppendStatements, Cursor, among, append_statements, asked
 from broker.store.schema import require_current, state_of
 from broker.store.tables import LEAF, STATEMENT
 
@@ -139,8 +139,7 @@ class StoreTransaction:
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
         if not keys:
             return {}
-        ids = among((request_id for _, request_id in keys), self._dialect)
-        found = self._statements.requests.rows(self._cursor, ids)
+        found = self._statements.requests.rows(self._cursor, asked(keys, self._dialect))
         claims = {(uri, request_id): rows.claim(*claim) for uri, request_id, *claim in found}
         return {key: claims[key] for key in keys if key in claims}
 

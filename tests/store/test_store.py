@@ -19,7 +19,7 @@ from broker.errors import Unavailable
 from broker.journal import Claim, Head, Leaf
 from broker.model import Entry, EntryKind, ReceiptFilter, Verdict
 from broker.store import Store, migrate, open_store
-from broker.store.prepared import among, append_statements
+from broker.store.prepared import among, append_statements, asked
 from broker.store.rows import instant, microseconds
 
 NOW = datetime(2026, 11, 23, 4, 0, 0, 123456, tzinfo=UTC)
@@ -194,6 +194,32 @@ def test_a_used_request_id_is_found_by_an_index(tmp_path: Path) -> None:
         ids = among(["a", "b", "c"], "sqlite")["among"]
         plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", (ids,)).fetchall()
     assert "SEARCH request USING INDEX" in str(plan)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("size", [4, 64])
+def test_a_used_request_id_is_found_by_an_index_in_postgresql(postgres_url: str, size: int) -> None:
+    """From the first minute on, and after a restore, when there are no statistics yet."""
+    migrate(postgres_url)
+    keys = [(CONSUMER, str(number)) for number in range(0, 2 * size, 2)]
+    with closing_store(postgres_url) as store, store.append_transaction() as transaction:
+        transaction.connection.execute(
+            text(
+                "INSERT INTO request SELECT number::text, :uri, number, repeat('m', 32)::bytea, '', 'permit'"
+                " FROM generate_series(1, 60000, 2) AS number"
+            ),
+            {"uri": CONSUMER},
+        )
+        cursor = transaction.connection.connection.cursor()
+        statement = append_statements("postgresql").requests
+        values = asked(keys, "postgresql")
+        cursor.execute(f"EXPLAIN {statement._text}", [values[name] for name in statement._names])
+        plan = str(cursor.fetchall())
+        assert "Index Scan" in plan
+        assert "Seq Scan" not in plan
+        assert transaction.claims(keys) == {}
+        there = (CONSUMER, "7")
+        assert transaction.claims([*keys, there, ("spiffe://other", "7")]).keys() == {there}
 
 
 @pytest.mark.postgres
