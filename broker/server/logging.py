@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from contextlib import suppress
 
 import orjson
 import structlog
 
-log = structlog.get_logger("sharebroker.library")
+log = structlog.get_logger("sharebroker.logging")
 
 
 class Terse(logging.Handler):
@@ -22,6 +23,12 @@ class Terse(logging.Handler):
         say = log.error if record.levelno >= logging.ERROR else log.warning
         with suppress(OSError):  # who calls a library is not to fail because the log is full
             say("library", logger=record.name, error=kind.__name__ if kind else None)
+
+
+def _defect(event: str, kind: type[BaseException]) -> None:
+    """What the interpreter would write a traceback of."""
+    with suppress(OSError):
+        log.error(event, error=kind.__name__)
 
 
 def configure_logging() -> None:
@@ -44,4 +51,6 @@ def configure_logging() -> None:
         cache_logger_on_first_use=True,
     )
     logging.captureWarnings(capture=True)
+    sys.unraisablehook = lambda found: _defect("unraisable", found.exc_type)
+    threading.excepthook = lambda found: _defect("thread_failed", found.exc_type)
     logging.basicConfig(handlers=[Terse()], level=logging.WARNING, force=True)

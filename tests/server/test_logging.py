@@ -25,6 +25,30 @@ warnings.warn("{SECRET}")
 """
 
 
+DEFECTS = f"""
+import threading
+from broker.server.logging import configure_logging
+
+configure_logging()
+
+def fail():
+    raise ValueError("{SECRET}")
+
+def parts():
+    try:
+        yield
+    finally:
+        fail()
+
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+left = parts()
+next(left)
+del left
+"""
+
+
 def lines_of(program):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert SECRET.encode() not in done.stdout + done.stderr
@@ -44,4 +68,12 @@ def test_libraries_say_who_and_how_bad_and_nothing_else():
         ("sqlalchemy.engine", "warning", None),
         ("asyncio", "warning", None),
         ("py.warnings", "warning", None),
+    ]
+
+
+def test_interpreter_writes_no_traceback_either():
+    """Of a thread that fails, or a generator that fails while it is taken away."""
+    assert [(line["event"], line["level"], line["error"]) for line in lines_of(DEFECTS)] == [
+        ("thread_failed", "error", "ValueError"),
+        ("unraisable", "error", "ValueError"),
     ]
