@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from broker.desensitize.plan import MaskPlan
 from broker.entries import Entries
 from broker.errors import BrokerError, DeadlinePassed, TooLarge, Unavailable
@@ -22,6 +24,8 @@ from broker.receipt.statement import HandedOver, Outcome
 from broker.standing import MOST_EPOCHS, Standing
 from broker.transmit.chunks import IpcChunks
 from broker.transmit.reading import OverRowLimit, Reading
+
+log = structlog.get_logger("sharebroker.streaming")
 
 StillWanted = Callable[[], bool]
 """Whether the caller still waits; asked right before the release."""
@@ -167,6 +171,8 @@ class Handover:
             self.log.append(replace(self._outcome_entry(outcome), epoch=None))
         except LeaseLost:
             return  # it has an outcome that says so
+        except Unavailable as error:  # the lease, renewed no more, runs out: then others record it
+            log.warning("stream_left", opening=self.opening.receipt.leaf_index, reason=error.reason)
 
     def _outcome(self, *, interrupted: bool = False, reasons: tuple[Why, ...] = ()) -> Outcome:
         reading, chunks = self.reading, self.chunks

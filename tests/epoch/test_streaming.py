@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.errors import Changed, Conflict
+from broker.errors import Changed, Conflict, DeadlinePassed
 from broker.exchange import Closing, Opening
 from broker.model import Verdict
 from broker.reasons import Reason
@@ -55,7 +55,10 @@ def consumer(any_world):
 
 
 def outcomes(world, streaming):
-    opening = streaming.opening.receipt.leaf_index
+    return outcomes_of(world, streaming.opening.receipt.leaf_index)
+
+
+def outcomes_of(world, opening):
     return [said for said in world.statements() if said.get("decision_leaf") == opening]
 
 
@@ -66,14 +69,14 @@ def recorded_of(world):
     return json.loads(lease.unfinished)["outcome"]
 
 
-def closed_by(keeper, world, streaming):
+def closed_by(keeper, world, opening):
     """The outcome, once the keeper has seen the lease run out."""
     end = time.monotonic() + PATIENCE
-    while not outcomes(world, streaming):
+    while not outcomes_of(world, opening):
         assert time.monotonic() < end
         keeper.close_abandoned()
         time.sleep(0.05)
-    (said,) = outcomes(world, streaming)
+    (said,) = outcomes_of(world, opening)
     return said
 
 
@@ -93,7 +96,7 @@ def test_a_stream_that_nobody_keeps_is_closed_with_what_was_recorded(any_world, 
     assert recorded["chunks"] == 2  # whether the third one has left, is known when a fourth is asked for
     streaming.take(2)
     recorded = recorded_of(any_world)  # on a slow machine it had to renew before the fourth
-    said = closed_by(second.keeper, any_world, streaming)
+    said = closed_by(second.keeper, any_world, streaming.opening.receipt.leaf_index)
     outcome = said["outcome"]
     assert (said["kind"], outcome["interrupted"]) == ("stream_outcome", True)
     assert [why["code"] for why in outcome["reasons"]] == [Reason.LEASE_EXPIRED]
@@ -208,4 +211,25 @@ def test_a_caller_who_leaves_at_the_opening_leaves_an_outcome(any_world, consume
     streaming.parts.close()
     (said,) = outcomes(any_world, streaming)
     assert (said["outcome"]["interrupted"], said["outcome"]["chunks"]) == (True, 0)
+    assert sound(any_world)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_stream_whose_end_cannot_be_recorded_is_left_to_its_lease(any_world, consumer, leaves):
+    """Others record its outcome. Who leaves hears nothing; who is stopped, why the stream was."""
+    first, second, wanted = any_world.worker(lease_seconds=1.0), any_world.worker(), [True]
+    parts = first.stream(any_world.package(), consumer, lambda: bool(wanted))
+    opening = next(parts).receipt.leaf_index
+    next(parts)
+    first.log.close()
+    if leaves:
+        parts.close()
+    else:
+        wanted.clear()
+        first.keeper.seconds = 3600.0
+        first.keeper.renew()  # however slow the machine is, the lease is not what stops it
+        with pytest.raises(DeadlinePassed):
+            list(parts)
+    said = closed_by(second.keeper, any_world, opening)
+    assert [why["code"] for why in said["outcome"]["reasons"]] == [Reason.LEASE_EXPIRED]
     assert sound(any_world)
