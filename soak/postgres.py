@@ -42,7 +42,7 @@ class Postgres:
         self._program = installed.bin_path / "postgres"
         self._user = installed.system_user
         self._numbers = count()
-        self._process = self._start()
+        self._start()
 
     @property
     def pid(self) -> int:
@@ -66,7 +66,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it again, once it has ended."""
-        self._process = self._start()
+        self._start()
 
     def wait(self) -> None:
         """Until it has ended, by whatever hand."""
@@ -78,14 +78,15 @@ class Postgres:
         self.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
         """Tried again while processes of a killed postmaster hold its memory: until then a new one ends."""
         end = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < end:
-            process = self._launch()
+            # Kept at once: Ctrl-C while it comes up must not leave it behind.
+            process = self._process = self._launch()
             while process.poll() is None and time.monotonic() < end:
                 if self._answers():
-                    return process
+                    return
                 time.sleep(0.05)
             process.kill()
             process.wait()
