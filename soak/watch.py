@@ -45,8 +45,8 @@ class Bound:
 MEMORY = Bound(32 * MIB, 6 * MIB)
 """A worker that grew so would have doubled after some three million exchanges; what an allocator gains and
 gives back, without any leak, is seen to be a few MiB."""
-COUNTS = Bound(8, 6)
-"""Threads and files: a pool may still grow by a few."""
+COUNTS = Bound(8, 64)
+"""Threads and files: their pools fill as the crowd happens to come, up to their size and not beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
