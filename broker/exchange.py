@@ -28,7 +28,7 @@ from broker.apply.admission import Request, admit
 from broker.apply.identity import check_standing
 from broker.apply.signed import verify_signed_application
 from broker.approve.evaluate import evaluate
-from broker.desensitize.plan import MaskPlan, plan
+from broker.desensitize.plan import MaskPlan
 from broker.desensitize.planner import Planner
 from broker.entries import Entries
 from broker.epoch import Epochs, InForce
@@ -202,7 +202,7 @@ class Exchange:
         if not decided.permitted:
             return self._refusal(decided)
         approved, application = decided.approved(), decided.application
-        mask_plan = plan(approved, self.operators, self.keyring)
+        mask_plan = self._planner.plan(approved)
         nonce = self.keyring.nonce(consumer.uri, application.request_id)
         handover = Handover(
             self.entries,

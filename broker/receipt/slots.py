@@ -12,6 +12,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from broker.durable import sync_folder
+
 SLOT_BYTES = 4096
 """One block of the disk or several: two slots never share one."""
 
@@ -80,11 +82,7 @@ def _create(path: Path, texts: Sequence[str]) -> None:
     finally:
         os.close(file)
     os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _padded(text: str) -> bytes:

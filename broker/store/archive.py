@@ -22,6 +22,7 @@ import pyarrow as pa
 from pyarrow import ipc
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from broker.durable import sync_folder
 from broker.errors import SetUpError, VerificationFailed
 from broker.store.snapshot import Progress, Snapshot, no_progress
 
@@ -193,20 +194,12 @@ def _new_file(file: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             os.unlink(temporary)
             raise
-        _sync_folder(file.parent)
+        sync_folder(file.parent)
     except OSError as error:
         raise SetUpError(
             f"无法写入备份文件 {file}（{error.strerror}），没有生成备份。",
             f"Backup {file} cannot be written ({error.strerror}); there is no backup.",
         ) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from broker.durable import sync_folder
 from broker.errors import SetUpError
 
 LOCK_SECONDS = 10
@@ -163,7 +164,7 @@ class WriteAheadLog:
             os.close(self._file)
             self._file = None
         if self._file is None:
-            _flush_folder(self._path.parent)
+            sync_folder(self._path.parent)
             self._file = os.open(self._path, os.O_RDONLY)
         return self._file
 
@@ -175,15 +176,6 @@ def _locked(file: int) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _flush_folder(path: Path) -> None:
-    """A new file's name is on disk."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _set_up(connection: sqlite3.Connection, _: object) -> None:
