@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -59,6 +59,47 @@ class Identity:
         return f"spiffe://{self.city}/department/{self.department}/{self.role}/{self.name}"
 
 
+class Scope(StrEnum):
+    """Level of government (行政层级) of a department and of the policies it makes; the highest first."""
+
+    NATIONAL = "national"
+    PROVINCE = "province"
+    CITY = "city"
+    COUNTY = "county"
+
+    @property
+    def rank(self) -> int:
+        """0 for the highest: what a scope of smaller rank says binds those of greater."""
+        return _SCOPES.index(self)
+
+
+_SCOPES = tuple(Scope)
+
+
+def scope_of(region: str) -> Scope:
+    """The level of government that a GB/T 2260 code names, by its trailing zero pairs."""
+    return _SCOPES[len(region_prefix(region)) // 2]
+
+
+def region_prefix(region: str) -> str:
+    """A GB/T 2260 code without its trailing zero pairs: what every code within that region begins with."""
+    while region.endswith("00"):
+        region = region[:-2]
+    return region
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What a department's system may be narrowed to: its region, if not the department's, and its grids."""
+
+    name: str
+    """As in its certificate."""
+    region: str = ""
+    """GB/T 2260 code; empty: the department's own."""
+    grids: frozenset[str] = frozenset()
+    """Codes of the grids (网格) that it serves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Department:
     """A party to sharing. ``region`` is its GB/T 2260 code, e.g. ``990101``; ``…00`` covers all below."""
@@ -69,6 +110,12 @@ class Department:
     kind: DepartmentKind
     region: str
     sharing_office: str
+    systems: Mapping[str, System] = field(default_factory=dict)
+    """Systems that the catalog describes, by name; others may call all the same."""
+
+    @property
+    def scope(self) -> Scope:
+        return scope_of(self.region)
 
 
 # ── what ─────────────────────────────────────────────────────────────────────────────────────────
@@ -93,6 +140,11 @@ class FieldType(StrEnum):
     TIMESTAMP = "timestamp"
 
 
+IMPORTANT, CORE = "important", "core"
+"""重要 and 核心, in every city above its own levels: the first never goes without a person's review, the
+second never through the broker."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One data item (数据项) of a dataset."""
@@ -101,7 +153,7 @@ class Field:
     title: str
     type: FieldType
     level: str
-    """Classification level, one of :attr:`Catalog.levels`."""
+    """Classification level: one of :attr:`Catalog.levels`, or :data:`IMPORTANT` or :data:`CORE`."""
     format: str | None = None
     """Name of a format in :mod:`broker.formats`, e.g. ``resident_id``; checked on every row read."""
     required: bool = False
@@ -147,6 +199,10 @@ class Dataset:
     source: SourceSpec
     region_field: str | None = None
     """The field a row scope ``district: caller`` compares with the caller's region."""
+    grid_field: str | None = None
+    """The field a row scope ``grid: caller`` compares with the caller's grids."""
+    category: str | None = None
+    """Category (数据分类), one of :attr:`Catalog.categories`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +213,46 @@ class ServiceItem:
     title: str
     department: str
     purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Working days: weekdays but holidays, and make-up days (调休), by the State Council's notice."""
+
+    years: frozenset[int] = frozenset()
+    """Years whose notice is known."""
+    holidays: frozenset[date] = frozenset()
+    """Weekdays off."""
+    makeup_days: frozenset[date] = frozenset()
+    """Saturdays and Sundays worked."""
+
+    def is_working(self, day: date) -> bool:
+        """Whether ``day`` is a working day.
+
+        Raises:
+            LookupError: nobody knows yet, its year has no notice.
+        """
+        if day.year not in self.years:
+            raise LookupError(f"no calendar of {day.year}")
+        return day in self.makeup_days or (day.weekday() < SATURDAY and day not in self.holidays)
+
+
+SATURDAY = 5
+"""As :meth:`datetime.date.weekday` counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskOrder:
+    """Which masks are stricter (``masking.yaml``), as declared by the authority."""
+
+    operators: tuple[str, ...] = ()
+    """Working days (工作日): weekdays but holidays, and make-up days (调休), by yearly notice."""
+    floors: Mapping[str, str] = field(default_factory=dict)
+    """Level → the weakest operator that its fields may be released under."""
+
+    def strictness(self, operator: str) -> int | None:
+        """Place in the order, larger for stricter; None for one that has none."""
+        return self.operators.index(operator) if operator in self.operators else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +271,12 @@ class Catalog:
     purposes: Mapping[str, str]
     """Purpose id → title."""
     service_items: Mapping[str, ServiceItem]
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Group id → ids of its departments."""
+    categories: Mapping[str, str] = field(default_factory=dict)
+    """Category id → title."""
+    calendar: Calendar = Calendar()
+    mask_order: MaskOrder = field(default_factory=MaskOrder)
 
 
 # ── apply ────────────────────────────────────────────────────────────────────────────────────────
@@ -250,6 +352,16 @@ class Obligations:
     masks: Mapping[str, Mask] = field(default_factory=dict)
     retain_days: int | None = None
     signed_application: bool = False
+    acknowledge_hours: int | None = None
+    """Hours within which the consumer must acknowledge the delivery."""
+    no_onward_sharing: bool = False
+    """Not to be passed on, to nobody (不得转供)."""
+    watermark: bool = False
+    """What is handed over names consumer and request."""
+    notify_subject: bool = False
+    """The consumer must tell the citizen."""
+    countersignature: bool = False
+    """Only with the provider's countersignature, hence by review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +379,26 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class RowScope:
-    """Only rows whose ``field`` begins with ``prefix`` (a region code cut at its trailing zero pairs)."""
+    """Only rows whose ``field`` begins with ``prefix`` (a region code cut at its trailing zero pairs), or is
+    one of ``values`` where they are given.
+    """
 
     field: str
-    prefix: str
+    prefix: str = ""
+    values: tuple[str, ...] = ()
+    """In ascending order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewBy:
+    """Who must review, how many of them, and how soon; of several, all must have been satisfied."""
+
+    departments: frozenset[str]
+    """Whose officers; usually the provider, or the authority."""
+    count: int = 1
+    within_working_days: int | None = None
+    never_own: bool = True
+    """Four eyes: no officer of the department that asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +417,10 @@ class Decision:
     row_scopes: tuple[RowScope, ...] = ()
     """All of them must hold."""
     charges: tuple[Charge, ...] = ()
+    minimum_group_size: int | None = None
+    """An answer about fewer subjects than that is not released."""
+    reviews: tuple[ReviewBy, ...] = ()
+    """For ``review``: what each reviewing rule asks for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from broker.model import (
     Suspension,
     Verdict,
     Why,
+    region_prefix,
 )
 from broker.reasons import Reason
 
@@ -214,20 +215,13 @@ def _row_scopes(
     permits: Sequence[Rule], dataset: Dataset, department: Department
 ) -> tuple[tuple[RowScope, ...], set[str]]:
     """The scopes that must all hold, and the permits whose scope cannot be told."""
-    scoped = {rule.id for rule in permits if rule.own_region}
+    scoped = {rule.id for rule in permits if rule.rows.own_region}
     if not scoped:
         return (), scoped
     prefix = region_prefix(department.region)
     if dataset.region_field is None or not prefix:
         return (), scoped
     return (RowScope(dataset.region_field, prefix),), set()
-
-
-def region_prefix(region: str) -> str:
-    """A GB/T 2260 code without its trailing zero pairs: what every code within that region begins with."""
-    while region.endswith("00"):
-        region = region[:-2]
-    return region
 
 
 def _missing(application: Application, signed: bool) -> tuple[Why, ...]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from broker.approve.catalog import headed
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
 from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code, Problems
-from broker.approve.rule import Effect, Limits, Rule
+from broker.approve.rule import Effect, Limits, Rows, Rule
 from broker.approve.table import NAME, SLUG, Table, identifier, mapping_items, text
 from broker.model import Catalog, Dataset, Field, Mask, Obligations, SharingAttribute
 
@@ -86,6 +86,8 @@ class PolicyReader:
         valid_from, valid_until = self._period(when)
         return Rule(
             id=f"{policy}/{name}",
+            owner=owner,
+            at=table.at,
             effect=effect,
             dataset=dataset.id,
             fields=fields,
@@ -94,8 +96,10 @@ class PolicyReader:
             legal_basis=_legal_basis(why),
             valid_from=valid_from,
             valid_until=valid_until,
-            own_region=_own_region(rows, dataset),
-            whole_dataset=rows.word("subjects", Subjects, Subjects.NAMED) is Subjects.ALL,
+            rows=Rows(
+                own_region=_own_region(rows, dataset),
+                whole_dataset=rows.word("subjects", Subjects, Subjects.NAMED) is Subjects.ALL,
+            ),
             limits=_limits(table),
             obligations=self._obligations(table, dataset, fields),
         )

@@ -13,6 +13,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
+from broker.cli.policy.app import policy
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.model import Epoch, Suspension, Target
 from broker.receipt.head import SignedHead
@@ -23,7 +24,6 @@ from broker.store.store import Store, open_store
 if TYPE_CHECKING:
     from broker.publish import Moved, Order, Publisher
 
-policy = typer.Typer(help="策略：发布、查看 / the policy in force: publish, show", no_args_is_help=True)
 revocations = typer.Typer(
     help="吊销列表：发布、查看 / the revocation list in force: publish, show", no_args_is_help=True
 )

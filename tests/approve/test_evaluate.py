@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.approve.bundle import Bundle, compile_bundle
-from broker.approve.evaluate import evaluate, region_prefix
-from broker.approve.rule import Effect, Limits, Rule
+from broker.approve.evaluate import evaluate
+from broker.approve.rule import Effect, Limits, Rows, Rule
 from broker.model import (
     Application,
     Catalog,
@@ -37,6 +37,7 @@ from broker.model import (
     Target,
     Verdict,
     Why,
+    region_prefix,
 )
 from broker.reasons import Reason
 
@@ -162,7 +163,7 @@ def test_several_permits_hold_together() -> None:
     two = replace(
         PERMIT,
         id="pol/second",
-        own_region=True,
+        rows=Rows(own_region=True),
         limits=Limits(rows_per_call=3, rows_per_day=9),
         obligations=Obligations({"b": Mask("year")}, retain_days=60, signed_application=True),
     )
@@ -203,13 +204,13 @@ def test_region_prefix(region: str, prefix: str) -> None:
 
 def test_row_scope_that_cannot_be_told_permits_nothing() -> None:
     """Without a region field to compare there is no own region, and so no release."""
-    scoped = replace(PERMIT, dataset="p.noregion", own_region=True)
+    scoped = replace(PERMIT, dataset="p.noregion", rows=Rows(own_region=True))
     assert_denied(decide(scoped, dataset="p.noregion"), Why(Reason.RULE_ERROR, "pol/permit"))
 
 
 def test_whole_dataset_needs_a_permit_that_says_so() -> None:
     """Only permits with ``subjects: all`` speak about an application without subjects."""
-    whole = replace(PERMIT, id="pol/whole", whole_dataset=True)
+    whole = replace(PERMIT, id="pol/whole", rows=Rows(whole_dataset=True))
     assert_denied(decide(PERMIT, subjects=()), Why(Reason.WHOLE_DATASET_NOT_PERMITTED))
     assert decide(PERMIT, whole, subjects=()).rules == ("pol/whole",)
     assert decide(PERMIT, whole).rules == ("pol/permit", "pol/whole")
@@ -393,8 +394,7 @@ RULE = st.builds(
     legal_basis=st.none() | st.frozensets(st.sampled_from(["law 1", "law 2"]), min_size=1),
     valid_from=st.sampled_from([None, PAST, PAST, FUTURE]),
     valid_until=st.sampled_from([None, FUTURE, FUTURE, PAST]),
-    own_region=st.booleans(),
-    whole_dataset=st.booleans(),
+    rows=st.builds(Rows, own_region=st.booleans(), whole_dataset=st.booleans()),
     limits=st.builds(Limits, LIMIT, LIMIT, LIMIT, LIMIT),
     obligations=st.builds(Obligations, MASKS, LIMIT, st.booleans()),
 )
@@ -434,7 +434,7 @@ def naive(asked: Application, rules: Iterable[Rule]) -> tuple[Verdict, tuple[str
             and (rule.valid_from is None or rule.valid_from <= NOW)
             and (rule.valid_until is None or rule.valid_until > NOW)
             and bool(set(asked.fields) & rule.fields)
-            and (asked.subjects != () or rule.whole_dataset or rule.effect is not Effect.PERMIT)
+            and (asked.subjects != () or rule.rows.whole_dataset or rule.effect is not Effect.PERMIT)
         )
 
     def ids(effect: Effect) -> tuple[str, ...]:
@@ -461,7 +461,7 @@ def naive(asked: Application, rules: Iterable[Rule]) -> tuple[Verdict, tuple[str
         return Verdict.DENY, ()
     if any(len(demanded) > 1 for demanded in masks):
         return Verdict.DENY, ()
-    if asked.dataset == "p.noregion" and any(rule.own_region for rule in permits):
+    if asked.dataset == "p.noregion" and any(rule.rows.own_region for rule in permits):
         return Verdict.DENY, ()
     unsigned = not asked.signed_digest and any(rule.obligations.signed_application for rule in permits)
     if not asked.case_no or not asked.legal_basis or unsigned:
@@ -510,7 +510,7 @@ def test_permit_meets_every_demand_of_its_rules(rules: list[Rule], asked: Applic
             (decision.obligations.retain_days, rule.obligations.retain_days),
         ):
             assert limit is None or (bound is not None and bound <= limit)
-        assert rule.own_region <= bool(decision.row_scopes)
+        assert rule.rows.own_region <= bool(decision.row_scopes)
         has_quota = rule.limits.calls_per_day is not None or rule.limits.rows_per_day is not None
         assert has_quota == (f"{rule.id}/{asked.consumer.department}/2026-11-24" in counters)
 

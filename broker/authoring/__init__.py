@@ -1,0 +1,1 @@
+"""What officers need around policies: check, test, explain, compare. Nothing here decides an exchange."""
