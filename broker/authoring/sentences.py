@@ -1,0 +1,283 @@
+"""A rule in words: what an officer reads to know what it does, in Chinese and in English.
+
+Names in Chinese are the catalog's titles; in English, where the catalog has none but for departments, ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from broker.approve.rule import Effect, Limits, Rows, Rule, WorkingHours
+from broker.model import Catalog, Dataset, Mask, Obligations, ReviewBy
+from broker.reasons import Sentence
+
+MOST_NAMES = 6
+"""So many departments are named; of more, the first of them and their number."""
+
+_WEEKDAYS = tuple(zip("一二三四五六日", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
+_ASKS = {
+    "eq": ("等于", "equal to"),
+    "ne": ("不等于", "other than"),
+    "ge": ("不小于", "at least"),
+    "gt": ("大于", "more than"),
+    "le": ("不大于", "at most"),
+    "lt": ("小于", "less than"),
+    "in": ("属于", "one of"),
+}
+_REGIONS = {"province": "省", "city": "市", "district": "区县"}
+
+
+def sentence(rule: Rule, catalog: Catalog) -> Sentence:
+    """What ``rule`` does, whole: who may see what, why, when, which rows, how much, and what they owe for it.
+
+    The rule's names must be those of ``catalog``.
+    """
+    parts = [_effect(rule, catalog), *conditions(rule, catalog), *demands(rule, catalog)]
+    return Sentence("；".join(part.zh for part in parts) + "。", "; ".join(part.en for part in parts) + ".")
+
+
+def consumers(departments: Collection[str] | None, catalog: Catalog) -> Sentence:
+    """Departments by name; None is every one."""
+    if departments is None:
+        return Sentence("任何部门", "any department")
+    found = [department for name, department in catalog.departments.items() if name in departments]
+    zh, en = "、".join(d.title for d in found[:MOST_NAMES]), ", ".join(d.title_en for d in found[:MOST_NAMES])
+    if len(found) <= MOST_NAMES:
+        return Sentence(zh, en)
+    return Sentence(f"{zh} 等 {len(found)} 个部门", f"{en} and {len(found) - MOST_NAMES} more departments")
+
+
+def purposes(names: Collection[str] | None, catalog: Catalog) -> Sentence:
+    """Purposes by name; None is every one."""
+    if names is None:
+        return Sentence("任何使用场景", "any purpose")
+    found = [name for name in catalog.purposes if name in names]
+    return Sentence("、".join(f"“{catalog.purposes[name]}”" for name in found), ", ".join(found))
+
+
+def fields(rule: Rule, dataset: Dataset) -> Sentence:
+    """The fields, each with its mask; all of them by that word when none is left out."""
+    masks = rule.obligations.masks
+    reachable = {name for name, field in dataset.fields.items() if field.shared or not _releases(rule)}
+    if reachable <= rule.fields:
+        masked = _listed(masks, masks, dataset)
+        zh, en = "全部数据项", "every field"
+        return Sentence(f"{zh}（{masked.zh}）", f"{en} ({masked.en})") if masks else Sentence(zh, en)
+    return _listed(rule.fields, masks, dataset)
+
+
+def mask_words(mask: Mask) -> Sentence:
+    """What is left of a value under ``mask``. One of an operator that others have added goes by its name."""
+    describe = _MASKS.get(mask.operator)
+    if describe is None:
+        return Sentence(f"以 {mask.operator} 脱敏", f"masked by {mask.operator}")
+    return describe(mask.params)
+
+
+def period(rule: Rule, zone: ZoneInfo) -> Sentence:
+    """The days on which the rule is in force, first and last included."""
+    first = _day(rule.valid_from, zone)
+    last = _day(rule.valid_until - timedelta(microseconds=1) if rule.valid_until else None, zone)
+    if first and last:
+        return Sentence(f"{first} 至 {last}", f"from {first} to {last}")
+    if first or last:
+        return (
+            Sentence(f"{first} 起", f"from {first} on") if first else Sentence(f"至 {last}", f"until {last}")
+        )
+    return Sentence("不限期", "without end")
+
+
+def conditions(rule: Rule, catalog: Catalog) -> Iterator[Sentence]:
+    """What must hold beside department, purpose and fields."""
+    if rule.systems is not None:
+        names = ", ".join(sorted(rule.systems))
+        yield Sentence(f"只限系统 {names}", f"only the systems {names}")
+    if rule.legal_basis is not None:
+        bases = sorted(rule.legal_basis)
+        yield Sentence(f"依据：{'、'.join(bases)}", f"on the basis of {', '.join(bases)}")
+    if rule.valid_from or rule.valid_until:
+        days = period(rule, ZoneInfo(catalog.zone))
+        yield Sentence(f"有效期 {days.zh}", f"valid {days.en}")
+    if rule.working_hours is not None:
+        yield _working_hours(rule.working_hours)
+    if rule.expression is not None:
+        yield Sentence(f"并须满足 {rule.expression.source}", f"only if {rule.expression.source}")
+
+
+def demands(rule: Rule, catalog: Catalog) -> Iterator[Sentence]:
+    """Rows, limits and duties under which it releases, and who reviews."""
+    yield from _rows(rule.rows, catalog.datasets[rule.dataset])
+    yield from _limits(rule.limits)
+    yield from _duties(rule.obligations)
+    if rule.review is not None:
+        yield _review(rule.review, catalog)
+    if rule.consent is not None:
+        number = rule.consent.application_no
+        yield Sentence(f"依据共享申请 {number}", f"under application {number}")
+    if rule.standing_until is not None:
+        last = _day(rule.standing_until - timedelta(microseconds=1), ZoneInfo(catalog.zone))
+        yield Sentence(f"预先审核同意至 {last} 止", f"standing approval until {last}")
+
+
+# ── what it does ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _effect(rule: Rule, catalog: Catalog) -> Sentence:
+    dataset = catalog.datasets[rule.dataset]
+    owner = catalog.departments[rule.owner or dataset.department]
+    who, why, what = (
+        consumers(rule.departments, catalog),
+        purposes(rule.purposes, catalog),
+        fields(rule, dataset),
+    )
+    zh = f"{who.zh}为{why.zh}查看《{dataset.title}》的{what.zh}"
+    en = f"{what.en} of {dataset.id} for {why.en}"
+    match rule.effect:
+        case Effect.PERMIT:
+            return Sentence(f"{owner.title}许可{zh}", f"{owner.title_en} permits {who.en} to see {en}")
+        case Effect.DENY:
+            return Sentence(f"{owner.title}禁止{zh}", f"{owner.title_en} forbids {who.en} to see {en}")
+        case Effect.REVIEW:
+            return Sentence(
+                f"{owner.title}要求人工审核：{zh}",
+                f"{owner.title_en} demands a person's review when {who.en} asks for {en}",
+            )
+        case Effect.DELEGATE:
+            return Sentence(
+                f"{owner.title}授权下级制定规则，可许可{zh}",
+                f"{owner.title_en} lets lower scopes permit {who.en} to see {en}",
+            )
+
+
+def _releases(rule: Rule) -> bool:
+    return rule.effect in (Effect.PERMIT, Effect.DELEGATE)
+
+
+def _listed(names: Collection[str], masks: Mapping[str, Mask], dataset: Dataset) -> Sentence:
+    """Fields in the catalog's order."""
+    zh, en = [], []
+    for field in dataset.fields.values():
+        if field.name not in names:
+            continue
+        words = mask_words(masks[field.name]) if field.name in masks else None
+        zh.append(f"{field.title}（{words.zh}）" if words else field.title)
+        en.append(f"{field.name} ({words.en})" if words else field.name)
+    return Sentence("、".join(zh), ", ".join(en))
+
+
+# ── masks ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _partial(params: Mapping[str, object]) -> Sentence:
+    start, end = params.get("keep_start", 0), params.get("keep_end", 0)
+    kept = [(f"前 {start} 位", f"first {start}")] if start else []
+    kept += [(f"后 {end} 位", f"last {end}")] if end else []
+    return Sentence(f"只留{'、'.join(zh for zh, _ in kept)}", f"{' and '.join(en for _, en in kept)} kept")
+
+
+def _region(params: Mapping[str, object]) -> Sentence:
+    level = str(params.get("to"))
+    return Sentence(f"只到{_REGIONS.get(level, level)}", f"{level} only")
+
+
+def _predicate(params: Mapping[str, object]) -> Sentence:
+    op, value = str(params.get("op")), params.get("value")
+    if op not in _ASKS:
+        return Sentence("只答有无", "only whether there is one")
+    written = [str(one) for one in value] if isinstance(value, tuple) else [str(value)]
+    zh, en = _ASKS[op]
+    return Sentence(f"只答是否{zh} {'、'.join(written)}", f"only whether {en} {', '.join(written)}")
+
+
+_MASKS: Mapping[str, Callable[[Mapping[str, object]], Sentence]] = {
+    "redact": lambda _: Sentence("全部遮盖", "blanked"),
+    "pseudonym": lambda _: Sentence("换成假名", "pseudonym"),
+    "year": lambda _: Sentence("只留年份", "year only"),
+    "partial": _partial,
+    "region": _region,
+    "predicate": _predicate,
+}
+
+
+# ── conditions and demands ───────────────────────────────────────────────────────────────────────
+
+
+def _working_hours(hours: WorkingHours) -> Sentence:
+    zh, en = [], []
+    if hours.calendar is not None:
+        zh.append("工作日")
+        en.append("working days")
+    if hours.weekdays is not None:
+        zh.append("".join(f"周{_WEEKDAYS[day][0]}" for day in sorted(hours.weekdays)))
+        en.append(", ".join(_WEEKDAYS[day][1] for day in sorted(hours.weekdays)))
+    ranges = [f"{first:%H:%M}–{last:%H:%M}" for first, last in hours.hours]
+    return Sentence(f"只限 {' '.join([*zh, *ranges])}", f"only {' '.join([*en, *ranges])}")
+
+
+def _rows(rows: Rows, dataset: Dataset) -> Iterator[Sentence]:
+    if rows.own_region:
+        yield Sentence("只给调用方本辖区的数据", "only rows of the caller's own region")
+    if rows.own_grid:
+        yield Sentence("只给调用方本网格的数据", "only rows of the caller's own grids")
+    for name, values in rows.lists.items():
+        field = dataset.fields[name]
+        yield Sentence(
+            f"只给{field.title}为 {'、'.join(values)} 的数据",
+            f"only rows whose {name} is {' or '.join(values)}",
+        )
+    if rows.whole_dataset:
+        yield Sentence("可不写明查询对象，整体共享", "also without naming subjects, the whole dataset")
+
+
+_BOUNDS = {
+    "rows_per_call": ("每次最多 {} 行", "at most {} a call", "row"),
+    "subjects_per_call": ("每次最多 {} 个查询对象", "at most {} a call", "subject"),
+    "calls_per_day": ("每日最多 {} 次", "at most {} a day", "call"),
+    "rows_per_day": ("每日最多 {} 行", "at most {} a day", "row"),
+    "calls_per_month": ("每月最多 {} 次", "at most {} a month", "call"),
+    "rows_per_month": ("每月最多 {} 行", "at most {} a month", "row"),
+    "minimum_group_size": ("不足 {} 人的结果不给", "nothing about fewer than {}", "subject"),
+}
+
+
+def _limits(limits: Limits) -> Iterator[Sentence]:
+    for name, (zh, en, noun) in _BOUNDS.items():
+        if (bound := getattr(limits, name)) is not None:
+            yield Sentence(zh.format(bound), en.format(_count(bound, noun)))
+
+
+_DUTIES = {
+    "signed_application": ("须附签名的申请（数据使用责任状）", "a signed application is demanded"),
+    "no_onward_sharing": ("不得转供他人", "not to be passed on"),
+    "watermark": ("结果带水印", "what is handed over is watermarked"),
+    "notify_subject": ("须告知当事人", "the citizen must be told"),
+    "countersignature": ("须经提供部门会签", "with the provider's countersignature"),
+}
+
+
+def _duties(obligations: Obligations) -> Iterator[Sentence]:
+    if (days := obligations.retain_days) is not None:
+        yield Sentence(f"最多保存 {days} 天", f"kept for at most {_count(days, 'day')}")
+    if (hours := obligations.acknowledge_hours) is not None:
+        yield Sentence(f"{hours} 小时内确认收到", f"receipt acknowledged within {_count(hours, 'hour')}")
+    for name, duty in _DUTIES.items():
+        if getattr(obligations, name):
+            yield Sentence(*duty)
+
+
+def _review(review: ReviewBy, catalog: Catalog) -> Sentence:
+    who = consumers(review.departments, catalog)
+    zh, en = f"由{who.zh}的 {review.count} 人审核", f"reviewed by {review.count} of {who.en}"
+    if (days := review.within_working_days) is not None:
+        zh, en = f"{zh}，{days} 个工作日内", f"{en} within {_count(days, 'working day')}"
+    return Sentence(zh, en)
+
+
+def _day(instant: datetime | None, zone: ZoneInfo) -> str:
+    return instant.astimezone(zone).date().isoformat() if instant else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
