@@ -7,6 +7,7 @@ holds more than :data:`BATCH_ROWS` rows at a time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -90,6 +91,19 @@ def open_snapshot(url: str, *, older: bool = False) -> Iterator[Snapshot]:
 
 CHECK_CACHE_KIB = 256 * 1024
 """Memory for the check of an SQLite file."""
+
+BLOCK_BYTES = 1 << 20
+
+
+def _read_ahead(file: str | None) -> None:
+    """Reads ``file`` from end to end, if it fits into free memory: a disk gives that many times sooner
+    than the same pages one by one."""
+    if not file or os.path.getsize(file) > os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        return
+    with open(file, "rb", buffering=0) as stream:
+        block = bytearray(BLOCK_BYTES)
+        while stream.readinto(block):
+            pass
 
 
 class Snapshot:
@@ -211,7 +225,8 @@ class Snapshot:
         if self._connection.dialect.name != "sqlite":
             return
         with reachable():
-            # Each row is looked up in each index: with SQLite's own 2 MB of cache, from the disk.
+            # Each row is looked up in each index: from the disk, but for what stands in memory before.
+            _read_ahead(self._connection.engine.url.database)
             self._connection.exec_driver_sql(f"PRAGMA cache_size = {-CHECK_CACHE_KIB}")
             said = self._connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
         yield from (line for line in said if line != "ok")
