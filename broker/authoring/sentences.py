@@ -34,7 +34,10 @@ def sentence(rule: Rule, catalog: Catalog) -> Sentence:
 
     The rule's names must be those of ``catalog``.
     """
-    parts = [_effect(rule, catalog), *conditions(rule, catalog), *demands(rule, catalog)]
+    days = period(rule, ZoneInfo(catalog.zone))
+    valid = Sentence(f"有效期 {days.zh}", f"valid {days.en}")
+    dated = [valid] if rule.valid_from or rule.valid_until else []
+    parts = [_effect(rule, catalog), *dated, *conditions(rule), *demands(rule, catalog)]
     return Sentence("；".join(part.zh for part in parts) + "。", "; ".join(part.en for part in parts) + ".")
 
 
@@ -89,17 +92,14 @@ def period(rule: Rule, zone: ZoneInfo) -> Sentence:
     return Sentence("不限期", "without end")
 
 
-def conditions(rule: Rule, catalog: Catalog) -> Iterator[Sentence]:
-    """What must hold beside department, purpose and fields."""
+def conditions(rule: Rule) -> Iterator[Sentence]:
+    """What must hold beside department, purpose, fields and days."""
     if rule.systems is not None:
         names = ", ".join(sorted(rule.systems))
         yield Sentence(f"只限系统 {names}", f"only the systems {names}")
     if rule.legal_basis is not None:
         bases = sorted(rule.legal_basis)
         yield Sentence(f"依据：{'、'.join(bases)}", f"on the basis of {', '.join(bases)}")
-    if rule.valid_from or rule.valid_until:
-        days = period(rule, ZoneInfo(catalog.zone))
-        yield Sentence(f"有效期 {days.zh}", f"valid {days.en}")
     if rule.working_hours is not None:
         yield _working_hours(rule.working_hours)
     if rule.expression is not None:

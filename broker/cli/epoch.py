@@ -61,25 +61,6 @@ def publish_policy(
     )
 
 
-@policy.command("show")
-def show_policy(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
-    """查看生效的策略与序号 / show which policy is in force, since which epoch and time."""
-    epoch = _in_force(config)
-    if as_json:
-        _print_json(
-            {
-                "epoch": epoch.sequence,
-                "bundle": epoch.bundle_hash,
-                "crl": epoch.crl_number,
-                "since": epoch.since,
-            }
-        )
-        return
-    typer.echo(f"策略 policy     {epoch.bundle_hash}")
-    typer.echo(f"生效序号 epoch  {epoch.sequence}")
-    typer.echo(f"自 since        {_time(epoch.since)}")
-
-
 @revocations.command("publish")
 def publish_revocations(
     crl: Annotated[Path, typer.Argument(help="吊销列表文件（PEM） / revocation list, PEM")],

@@ -44,11 +44,11 @@ def test_a_whole_rule(catalog, rule):
     )
     assert sentence(whole, catalog) == (
         "民政局许可住房公积金管理中心为“住房公积金提取”查看《婚姻登记信息》的婚姻状态、结婚登记日期（只留年份）；"
-        "依据：住房公积金管理条例 第二十四条；有效期 2025-08-01 至 2029-12-31；"
+        "有效期 2025-08-01 至 2029-12-31；依据：住房公积金管理条例 第二十四条；"
         "每次最多 10 行；每次最多 1 个查询对象；最多保存 30 天。",
         "Civil Affairs Bureau permits Housing Provident Fund Centre to see status, registered_on (year only) "
-        "of civil_affairs.marriage for housing_fund_withdrawal; on the basis of "
-        "住房公积金管理条例 第二十四条; valid from 2025-08-01 to 2029-12-31; at most 10 rows a call; "
+        "of civil_affairs.marriage for housing_fund_withdrawal; valid from 2025-08-01 to 2029-12-31; "
+        "on the basis of 住房公积金管理条例 第二十四条; at most 10 rows a call; "
         "at most 1 subject a call; kept for at most 30 days.",
     )
 

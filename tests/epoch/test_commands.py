@@ -5,7 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli.epoch import policy, revocations, suspend
+from broker.cli.epoch import revocations, suspend
+from broker.cli.main import policy
 from broker.errors import SetUpError, VerificationFailed
 from broker.receipt.note import parse_checkpoint, verify_note
 
@@ -42,7 +43,9 @@ def test_policy_is_published_and_shown(run, world):
     assert f"in force, epoch {after['epoch']}" in said
     assert (world.statements()[-1]["actor"], world.statements()[-1]["reason"]) == ("officer", "fewer rows")
     assert "nothing was done" in run(policy, "publish", world.policies)
-    assert after["bundle"] in run(policy, "show")
+    shown = run(policy, "show")
+    assert after["bundle"] in shown
+    assert "每次最多 9 行 · at most 9 rows a call" in shown
 
 
 def test_the_head_over_the_act_is_signed_at_once_when_a_signer_runs(run, world):
