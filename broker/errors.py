@@ -9,7 +9,8 @@
     ├── NotFound                 NOT_FOUND
     ├── Conflict                 ALREADY_EXISTS
     ├── Changed                  ABORTED
-    ├── TooLarge, Elsewhere      FAILED_PRECONDITION
+    ├── TooLarge, TooSmall       FAILED_PRECONDITION
+    ├── Elsewhere                FAILED_PRECONDITION
     ├── Exhausted                RESOURCE_EXHAUSTED, mostly with a time after which to ask again
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
@@ -86,6 +87,10 @@ class Changed(BrokerError):
 
 class TooLarge(BrokerError):
     """The answer does not fit into one message; the streamed call takes it."""
+
+
+class TooSmall(BrokerError):
+    """A stream's answer is about fewer subjects than policy lets anybody learn of together."""
 
 
 class Elsewhere(BrokerError):

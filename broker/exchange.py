@@ -52,6 +52,7 @@ from broker.standing import MOST_EPOCHS, Decided, Standing
 from broker.streaming import Closing, Handover, Opening, StillWanted
 from broker.transmit.chunks import IpcChunks
 from broker.transmit.digest import answer_digest, canonical_answer
+from broker.transmit.group import GroupTooSmall
 from broker.transmit.reading import Answer, OverRowLimit
 
 T = TypeVar("T")
@@ -160,6 +161,8 @@ class Exchange:
             return self._release(decided, mask_plan, answer, still_wanted)
         except OverRowLimit:
             return self._without_data(decided.refused(Why(Reason.TOO_MANY_ROWS)))
+        except GroupTooSmall:
+            return self._without_data(decided.refused(Why(Reason.GROUP_TOO_SMALL)))
         except QuotaExceeded as exceeded:
             return self._without_data(decided.refused(_quota(exceeded)))
 

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     TOO_MANY_SUBJECTS = "TOO_MANY_SUBJECTS"
     WHOLE_DATASET_NOT_PERMITTED = "WHOLE_DATASET_NOT_PERMITTED"
     TOO_MANY_ROWS = "TOO_MANY_ROWS"
+    GROUP_TOO_SMALL = "GROUP_TOO_SMALL"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     GRANT_UNKNOWN = "GRANT_UNKNOWN"
     RULE_ERROR = "RULE_ERROR"
@@ -186,6 +187,10 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.TOO_MANY_ROWS: Sentence(
         "结果超过每次允许的行数，未返回任何数据，请缩小范围。",
         "The answer exceeds the rows permitted in one call, so nothing was released; narrow it.",
+    ),
+    Reason.GROUP_TOO_SMALL: Sentence(
+        "结果涉及的对象少于规则允许的最小人数，未返回任何数据，请扩大范围。",
+        "The answer is about fewer subjects than the smallest group permitted, so nothing was released; widen it.",
     ),
     Reason.QUOTA_EXCEEDED: Sentence(
         "已达到 {about} 的额度，请待下一周期或联系提供部门。",

@@ -83,4 +83,10 @@ class Standing:
 def _terms(decided: Decided) -> tuple[object, ...]:
     """What a permit allows and demands; not its quotas, which were settled when the stream began."""
     decision = decided.decision
-    return decided.dataset, decision.obligations, decision.rows_per_call, decision.row_scopes
+    return (
+        decided.dataset,
+        decision.obligations,
+        decision.rows_per_call,
+        decision.row_scopes,
+        decision.minimum_group_size,
+    )

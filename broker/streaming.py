@@ -14,7 +14,7 @@ import structlog
 
 from broker.desensitize.plan import MaskPlan
 from broker.entries import Entries
-from broker.errors import BrokerError, DeadlinePassed, TooLarge, Unavailable
+from broker.errors import BrokerError, DeadlinePassed, TooLarge, TooSmall, Unavailable
 from broker.journal import EpochMoved, LeaseLost
 from broker.leases import Held, Keeper, elapsed
 from broker.model import Charge, Decision, Entry, EntryKind, LeaseBegin, LeaseEnd, Receipt, Why
@@ -23,6 +23,7 @@ from broker.receipt.log import ReceiptLog
 from broker.receipt.statement import HandedOver, Outcome
 from broker.standing import MOST_EPOCHS, Standing
 from broker.transmit.chunks import IpcChunks
+from broker.transmit.group import GroupTooSmall
 from broker.transmit.reading import OverRowLimit, Reading
 
 log = structlog.get_logger("sharebroker.streaming")
@@ -125,6 +126,8 @@ class Handover:
                 yield from self._hand_over(self.chunks.write(self.mask_plan.apply(batch)))
         except OverRowLimit:
             raise TooLarge(Reason.TOO_MANY_ROWS) from None
+        except GroupTooSmall:
+            raise TooSmall(Reason.GROUP_TOO_SMALL) from None
         yield from self._hand_over(self.chunks.finish())
 
     def _hand_over(self, chunks: Iterator[bytes]) -> Iterator[bytes]:

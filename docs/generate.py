@@ -59,6 +59,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.TOO_MANY_SUBJECTS,
         Reason.WHOLE_DATASET_NOT_PERMITTED,
         Reason.TOO_MANY_ROWS,
+        Reason.GROUP_TOO_SMALL,
         Reason.QUOTA_EXCEEDED,
         Reason.GRANT_UNKNOWN,
         Reason.RULE_ERROR,

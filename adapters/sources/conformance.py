@@ -41,6 +41,7 @@ def check_source(source: Source) -> None:
     _check_projection(source)
     _check_subjects(source)
     _check_prefixes(source)
+    _check_within(source)
     _check_order_and_limit(source)
     _check_batches(source)
     _check_newest(source)
@@ -100,6 +101,28 @@ def _check_prefixes(source: Source) -> None:
     _holds(scoped(("xm", "乙%_\\")) == ["乙%_\\"], "a prefix is data")
     _holds(scoped(("sfzh", "a")) == ["None"], "case matters")
     _holds(len(scoped(("qh", ""))) == len(ROWS) - 1, "a null begins with nothing, not even with nothing")
+
+
+def _check_within(source: Source) -> None:
+    def scoped(
+        *within: tuple[str, Sequence[str]],
+        subjects: Sequence[str] = (),
+        prefixes: Sequence[tuple[str, str]] = (),
+    ) -> list[str]:
+        return _names(source, Query(FIELDS, BOTH, subjects, prefixes, within))
+
+    found = scoped(("qh", ("990102", "990201", "nowhere")))
+    _holds(found == ["乙%_\\", "甲'\"; --"], "within keeps what equals one of the values")
+    _holds(scoped(("qh", ("9901",))) == [], "a value is no prefix")
+    _holds(scoped(("qh", ("990101",)), subjects=("A1",)) == ["007", "丙"], "within and subject both hold")
+    found = scoped(("qh", ("990101", "990201")), prefixes=(("qh", "9902"),), subjects=("A1",))
+    _holds(found == ["乙%_\\"], "within and prefix both hold")
+    _holds(scoped(("qh", ("990101",)), ("xm", ("007", "乙%_\\"))) == ["007"], "every list holds")
+    _holds(scoped(("xm", ("甲'\"; --", "%"))) == ["甲'\"; --"], "a value is data")
+    _holds(scoped(("xm", ("7",))) == [], "values are compared as texts")
+    _holds(scoped(("sfzh", ("a1",))) == ["None"], "case matters")
+    _holds(scoped(("qh", ("None", ""))) == [], "a null is within nothing")
+    _holds(scoped(("qh", ())) == scoped(("qh", ()), subjects=("A1",)) == [], "nothing is within no values")
 
 
 def _check_order_and_limit(source: Source) -> None:

@@ -27,7 +27,8 @@ class Query:
 
     ``columns`` maps the catalog's field names to the source's column names; batches come back under the
     field names, in this order. A row matches when any of ``subject_columns`` equals any of ``subjects``
-    (all rows when ``subjects`` is empty) and every ``(column, prefix)`` of ``prefixes`` holds.
+    (all rows when ``subjects`` is empty), every ``(column, prefix)`` of ``prefixes`` holds, and so does every
+    ``(column, values)`` of ``within``: the column, as text, is one of the values, character by character.
 
     A source may add a row whose subject is damaged and may have been one of ``subjects``: nobody can say
     whom it is about, so it counts as bad and the answer as doubtful, where "none" could be wrong.
@@ -37,6 +38,7 @@ class Query:
     subject_columns: Sequence[str]
     subjects: Sequence[str]
     prefixes: Sequence[tuple[str, str]] = ()
+    within: Sequence[tuple[str, Sequence[str]]] = ()
     order_by: Sequence[str] = ()
     """Source columns that make the order of rows the same at every read."""
     limit: int | None = None

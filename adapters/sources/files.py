@@ -255,10 +255,14 @@ def _found(rows: pa.RecordBatch, indices: dict[str, _Index], query: Query) -> li
     }
     if not numbers:
         return []
-    needed = {*query.columns.values(), *query.order_by, *(column for column, _ in query.prefixes)}
+    scoped = (column for column, _ in (*query.prefixes, *query.within))
+    needed = {*query.columns.values(), *query.order_by, *scoped}
     found = rows.select(sorted(needed)).take(pa.array(sorted(numbers), pa.int64()))
     for column, prefix in query.prefixes:
         found = found.filter(pc.starts_with(found.column(column).cast(pa.string()), prefix))
+    for column, values in query.within:
+        among = pa.array(values, pa.string())
+        found = found.filter(pc.is_in(found.column(column).cast(pa.string()), among))
     if query.order_by:
         return list(_ordered(pa.Table.from_batches([found]), query).to_batches())
     return [_projected(found, query)]
@@ -282,15 +286,16 @@ def _filter(schema: pa.Schema, query: Query) -> Any:
         named = (_is_among(schema, column, query.subjects) for column in query.subject_columns)
         parts.append(reduce(or_, named))
     parts += [pc.starts_with(ds.field(column).cast(pa.string()), prefix) for column, prefix in query.prefixes]
+    parts += [_is_among(schema, column, values) for column, values in query.within]
     return reduce(and_, parts) if parts else None
 
 
-def _is_among(schema: pa.Schema, column: str, subjects: Sequence[str]) -> Any:
+def _is_among(schema: pa.Schema, column: str, values: Sequence[str]) -> Any:
     """Without a cast where the column is text, so that Parquet's statistics can skip row groups."""
     kind = schema.field(column).type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return ds.field(column).isin(pa.array(subjects, kind))
-    return ds.field(column).cast(pa.string()).isin(pa.array(subjects, pa.string()))
+        return ds.field(column).isin(pa.array(values, kind))
+    return ds.field(column).cast(pa.string()).isin(pa.array(values, pa.string()))
 
 
 def _cut(batches: Iterator[pa.RecordBatch], limit: int | None, batch_rows: int) -> Iterator[pa.RecordBatch]:

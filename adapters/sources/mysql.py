@@ -26,15 +26,16 @@ _GRACE_SECONDS = 5
 
 def is_among(column: sa.ColumnElement[Any], subjects: Sequence[Subject]) -> sa.ColumnElement[bool]:
     """``column`` equals one of ``subjects``, byte by byte in UTF-8."""
-    return sa.and_(column.in_(subjects), _exact(column).in_(subjects))
+    return sa.and_(column.in_(subjects), exact(column).in_(subjects))
 
 
 def begins_with(column: sa.ColumnElement[Any], prefix: sa.BindParameter[str]) -> sa.ColumnElement[bool]:
     """``column`` begins with ``prefix``, byte by byte in UTF-8."""
-    return sa.func.left(_exact(column), sa.func.length(prefix)) == prefix
+    return sa.func.left(exact(column), sa.func.length(prefix)) == prefix
 
 
-def _exact(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def exact(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """``column`` as text that is compared byte by byte in UTF-8."""
     # Binary for the server, which then compares bytes; a text for SQLAlchemy, which sends texts.
     return sa.type_coerce(sa.cast(sa.cast(column, CHAR(charset="utf8mb4")), sa.BINARY), sa.String())
 

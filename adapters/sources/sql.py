@@ -128,6 +128,7 @@ class SqlSource:
             tuple(query.subject_columns),
             _places(query.subjects),
             tuple([column for column, _ in query.prefixes]),
+            tuple([(column, _places(values)) for column, values in query.within]),
             tuple(query.order_by),
         )
         written = self._written.get(shape)
@@ -220,7 +221,7 @@ def table_names(options: Mapping[str, str], base: str) -> list[str]:
 
 
 def _select(table: sa.TableClause, query: Query, dialect: str) -> Statement:
-    is_among, begins_with = _COMPARISONS.get(dialect, (_is_among, _begins_with))
+    is_among, begins_with, as_text = _COMPARISONS.get(dialect, (_is_among, _begins_with, _as_text))
     # Binds have no type of their own: PostgreSQL then takes that of the column, and uses its index.
     statement: Statement = sa.select(*(sa.column(name) for name in query.columns.values())).select_from(table)
     if query.subjects:
@@ -232,22 +233,27 @@ def _select(table: sa.TableClause, query: Query, dialect: str) -> Statement:
         statement = statement.where(
             begins_with(sa.column(name), sa.bindparam(f"prefix_{i}", type_=sa.String()))
         )
+    for i, (name, values) in enumerate(query.within):
+        places = [sa.bindparam(f"within_{i}_{j}", type_=sa.String()) for j in range(_places(values))]
+        statement = statement.where(as_text(sa.column(name)).in_(places) if places else sa.false())
     statement = statement.order_by(*(sa.column(name) for name in query.order_by))
     return statement if query.limit is None else statement.limit(_LIMIT)
 
 
-def _places(subjects: Sequence[str]) -> int:
-    """How many subjects a statement for these has room for: powers of two make few statements."""
-    return 1 << (len(subjects) - 1).bit_length() if subjects else 0
+def _places(values: Sequence[str]) -> int:
+    """How many values a statement for these has room for: powers of two make few statements."""
+    return 1 << (len(values) - 1).bit_length() if values else 0
 
 
 def _values(query: Query) -> dict[str, object]:
-    """The values of a query's statement by their names; the last subject fills the places that are left."""
+    """The values of a query's statement by their names; the last of a list fills the places that are left."""
     values: dict[str, object] = {f"prefix_{i}": prefix for i, (_, prefix) in enumerate(query.prefixes)}
     if query.limit is not None:
         values["limit"] = query.limit
-    for i in range(_places(query.subjects)):
-        values[f"subject_{i}"] = query.subjects[min(i, len(query.subjects) - 1)]
+    lists = [("subject", query.subjects), *((f"within_{i}", of) for i, (_, of) in enumerate(query.within))]
+    for name, listed in lists:
+        for i in range(_places(listed)):
+            values[f"{name}_{i}"] = listed[min(i, len(listed) - 1)]
     return values
 
 
@@ -263,10 +269,14 @@ def _is_among(
 
 def _begins_with(column: sa.ColumnElement[Any], prefix: sa.BindParameter[str]) -> sa.ColumnElement[bool]:
     # Not LIKE, which ignores case in SQLite; not a range, which depends on PostgreSQL's collation.
-    return sa.func.substr(sa.cast(column, sa.String()), 1, sa.func.length(prefix)) == prefix
+    return sa.func.substr(_as_text(column), 1, sa.func.length(prefix)) == prefix
 
 
-_COMPARISONS = dict.fromkeys(mysql.BACKENDS, (mysql.is_among, mysql.begins_with))
+def _as_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(column, sa.String())
+
+
+_COMPARISONS = dict.fromkeys(mysql.BACKENDS, (mysql.is_among, mysql.begins_with, mysql.exact))
 
 
 # ── engines ──────────────────────────────────────────────────────────────────────────────────────

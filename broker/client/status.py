@@ -26,6 +26,12 @@ ERRORS: dict[grpc.StatusCode, type[errors.BrokerError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlinePassed,
 }
 
+BY_REASON: dict[Reason, type[errors.BrokerError]] = {
+    Reason.SERVED_ELSEWHERE: errors.Elsewhere,
+    Reason.GROUP_TOO_SMALL: errors.TooSmall,
+}
+"""Where a status stands for several errors."""
+
 FALLBACKS: dict[grpc.StatusCode, Reason] = {
     grpc.StatusCode.UNAVAILABLE: Reason.BROKER_UNREACHABLE,
     grpc.StatusCode.CANCELLED: Reason.BROKER_UNREACHABLE,
@@ -59,9 +65,7 @@ def _error(code: grpc.StatusCode, details: Sequence[Message]) -> errors.BrokerEr
         found = (v for d in details if isinstance(d, BadRequest) for v in d.field_violations)
         return errors.MalformedRequest(tuple(_violation(v.field, v.description) for v in found), reason)
     about = infos[0].metadata.get("about", "") if infos else ""
-    if reason is Reason.SERVED_ELSEWHERE:
-        return errors.Elsewhere(reason, about)
-    return ERRORS.get(code, errors.Failed)(reason, about)
+    return BY_REASON.get(reason, ERRORS.get(code, errors.Failed))(reason, about)
 
 
 def _details(error: grpc.RpcError) -> list[Message]:

@@ -21,6 +21,7 @@ CODES: dict[type[errors.BrokerError], grpc.StatusCode] = {
     errors.Conflict: grpc.StatusCode.ALREADY_EXISTS,
     errors.Changed: grpc.StatusCode.ABORTED,
     errors.TooLarge: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.TooSmall: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Elsewhere: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,

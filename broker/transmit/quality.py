@@ -51,8 +51,16 @@ class Checked:
 
     def values(self, name: str) -> list[object]:
         """One field of every row read."""
-        (column,) = [column for field, column in self.columns if field.name == name]
-        return _values(column)
+        return _values(self._column(name)[1])
+
+    def texts(self, name: str) -> Column:
+        """The same as texts, or null, in the form of the columns."""
+        field, column = self._column(name)
+        return column if field.type is FieldType.TEXT else _texts(column, field)
+
+    def _column(self, name: str) -> tuple[Field, Column]:
+        (found,) = [(field, column) for field, column in self.columns if field.name == name]
+        return found
 
     def good(self) -> pa.RecordBatch:
         """The sound rows only; no byte of the others is in its buffers."""
@@ -117,10 +125,13 @@ def _bad(values: list[object], given: pa.Array, field: Field) -> Iterator[int]:
                 yield row
     if field.format is not None:
         matches = FORMATS[field.format].matches
-        texts = (
-            values if field.type is FieldType.TEXT else _array(values, field).cast(pa.string()).to_pylist()
-        )
+        texts = values if field.type is FieldType.TEXT else _texts(values, field)
         yield from (row for row, text in enumerate(texts) if text is not None and not matches(text))
+
+
+def _texts(column: Column, field: Field) -> Column:
+    texts = _array(column, field).cast(pa.string())
+    return texts.to_pylist() if isinstance(column, list) else texts
 
 
 def _array(column: Column, field: Field) -> pa.Array:

@@ -19,7 +19,9 @@ from broker.model import AnswerStatus, Approved, RowCounts, SubjectAnswer
 from broker.reasons import Reason
 from broker.transmit.digest import Record, records_of
 from broker.transmit.freshness import Freshness
+from broker.transmit.group import Part, from_group
 from broker.transmit.quality import Checked, check
+from broker.transmit.scope import within
 from broker.transmit.tally import About, Tally
 
 MOST_UNARY_ROWS = 10_000
@@ -58,6 +60,7 @@ class Reader:
 
         Raises:
             OverRowLimit: there are more rows than permitted.
+            GroupTooSmall: they are about fewer subjects than permitted.
             TooLarge: there are more than :data:`MOST_UNARY_ROWS`.
             Unavailable: the source cannot be read.
         """
@@ -92,17 +95,23 @@ class Reader:
 
     def _reading(self, approved: Approved, now: datetime, most: int | None, batch_rows: int) -> Reading:
         source = self._sources[approved.dataset.id]
-        tally = Tally(approved.dataset, approved.application.subjects, now, self._zone)
-        return Reading(approved, source, tally, self._freshness, self._zone, most, batch_rows)
+        told = Tally(approved.dataset, approved.application.subjects, now, self._zone)
+        if approved.decision.minimum_group_size is None:
+            tally = told
+        else:  # what is held back is told of as little as it is released
+            tally = Tally(approved.dataset, approved.application.subjects, now, self._zone)
+        return Reading(approved, source, tally, told, self._freshness, self._zone, most, batch_rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """A read under way. Iterate once; the other members tell at any moment what was given out until then."""
 
     approved: Approved
     source: Source
     tally: Tally
+    told: Tally
+    """The tally, or an empty one as long as everything is held back."""
     freshness: Freshness
     zone: tzinfo
     most: int | None
@@ -113,17 +122,30 @@ class Reading:
 
         Raises:
             OverRowLimit: there are more rows than permitted.
+            GroupTooSmall: they are about fewer subjects than permitted.
             Unavailable: the source cannot be read.
         """
         return (checked.good() for checked, _ in self.parts())
 
-    def parts(self) -> Iterator[tuple[Checked, list[About]]]:
+    def parts(self) -> Iterator[Part]:
         """The same with, for each sound row, whom it is about (an empty list when no subject was named)."""
+        smallest = self.approved.decision.minimum_group_size
+        if smallest is None:
+            return self._parts()
+        return self._told(from_group(self._parts(), smallest, self.approved.dataset))
+
+    def _told(self, parts: Iterator[Part]) -> Iterator[Part]:
+        for part in parts:
+            self.told = self.tally
+            yield part
+        self.told = self.tally
+
+    def _parts(self) -> Iterator[Part]:
         try:
             for batch in self.source.read(self._query(), self.batch_rows):
-                if self.most is not None and self.counts.read + batch.num_rows > self.most:
+                if self.most is not None and self.tally.counts.read + batch.num_rows > self.most:
                     raise OverRowLimit
-                checked, about = self.tally.add(check(batch, self.approved.dataset, self.zone))
+                checked, about = self.tally.add(self._checked(batch))
                 if checked.good_rows:
                     yield checked, about
             self.tally.finish(self._newest())
@@ -135,19 +157,22 @@ class Reading:
 
     @property
     def status(self) -> AnswerStatus:
-        return self.tally.status
+        return self.told.status
 
     @property
     def as_of(self) -> datetime | None:
-        return self.tally.as_of
+        return self.told.as_of
 
     @property
     def subjects(self) -> tuple[SubjectAnswer, ...]:
-        return self.tally.subjects
+        return self.told.subjects
 
     @property
     def counts(self) -> RowCounts:
-        return self.tally.counts
+        return self.told.counts
+
+    def _checked(self, batch: pa.RecordBatch) -> Checked:
+        return within(check(batch, self.approved.dataset, self.zone), self.approved.decision.row_scopes)
 
     def _newest(self) -> datetime | None:
         if not self.tally.released_nothing_about_somebody:
@@ -168,7 +193,8 @@ class Reading:
             columns={name: columns[name] for name in dict.fromkeys(read)},
             subject_columns=[columns[name] for name in dataset.subject_fields],
             subjects=_spellings(application.subjects),
-            prefixes=[(columns[scope.field], scope.prefix) for scope in scopes],
+            prefixes=[(columns[scope.field], scope.prefix) for scope in scopes if not scope.values],
+            within=[(columns[scope.field], scope.values) for scope in scopes if scope.values],
             limit=None if self.most is None else self.most + 1,
         )
 

@@ -7,7 +7,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from broker import errors
-from broker.client.status import failure_of
+from broker.client.status import BY_REASON, failure_of
 from broker.reasons import Reason
 from broker.server.status import CODES, to_status
 
@@ -43,7 +43,8 @@ def test_what_the_broker_raised_is_what_the_client_raises(kind):
     if kind is errors.MalformedRequest:
         raised = kind((errors.Violation("application.fields[0]", "不对。", "wrong."),))
     else:
-        reason = Reason.SERVED_ELSEWHERE if kind is errors.Elsewhere else Reason.MASKING_FAILED
+        by_reason = {known: reason for reason, known in BY_REASON.items()}
+        reason = by_reason.get(kind, Reason.MASKING_FAILED)
         raised = kind(reason, "something")
     failure = failure_of(Ended(to_status(raised)))
     assert type(failure.error) is kind

@@ -15,9 +15,11 @@ import pytest
 from adapters.sources.sql import SqlSource
 from broker.arrow import Columns
 from broker.errors import TooLarge, Unavailable
-from broker.model import AnswerStatus, Approved, Dataset, RowCounts, RowScope
+from broker.model import AnswerStatus, Approved, Dataset, RowCounts, RowScope, SubjectAnswer
+from broker.transmit import group
 from broker.transmit import reading as module
 from broker.transmit.freshness import CLOCK_SKEW_SECONDS
+from broker.transmit.group import GroupTooSmall
 from broker.transmit.reading import Answer, OverRowLimit, Reader
 
 FOUND, NONE, DOUBTFUL, STALE = AnswerStatus
@@ -294,3 +296,116 @@ def test_the_sources_age_is_asked_once_in_a_while(
         office.reader.read(approve(BEN), now, clear)
         office.reader.read(approve(ADA), now, clear)
     assert asked == ["c_updated_at"]
+
+
+# ── row scopes and the smallest group ────────────────────────────────────────────────────────────
+
+
+def test_a_list_of_values_is_pushed_down(office: Office, approve: Approve, now: datetime) -> None:
+    """Only rows with one of the values are read; of several scopes on one field every one holds."""
+    for district in ("990101", "990102", "990201", None):
+        office.add(ADA, district=district)
+    listed = RowScope("district", values=("990102", "990201"))
+    answer = office.reader.read(approve(ADA, row_scopes=(listed,)), now, clear)
+    assert answer.counts == RowCounts(2, 0, 2)
+    both = (listed, RowScope("district", "9901"))
+    assert office.reader.read(approve(ADA, row_scopes=both), now, clear).counts == RowCounts(1, 0, 1)
+
+
+@pytest.mark.parametrize("rows", [1, 40], ids=["few", "many"])
+@pytest.mark.parametrize(
+    "scope",
+    [
+        RowScope("district", "9901"),
+        RowScope("district", values=("990101",)),
+        RowScope("children", values=("2",)),
+    ],
+    ids=["prefix", "values", "integers"],
+)
+def test_a_row_outside_the_scope_is_not_released(
+    office: Office,
+    approve: Approve,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    scope: RowScope,
+    rows: int,
+) -> None:
+    """A source that does not keep to the scope is not trusted: what is outside is bad, a null too."""
+    for inside in ({"district": "990101", "children": 2}, {"district": "990201"}, {"district": None}):
+        for _ in range(rows):
+            office.add(ADA, **inside)
+    read = office.source.read
+    monkeypatch.setattr(
+        office.source, "read", lambda query, n: read(replace(query, prefixes=(), within=()), n)
+    )
+    answer = office.reader.read(approve(ADA, row_scopes=(scope,)), now, clear)
+    assert (answer.status, answer.counts) == (DOUBTFUL, RowCounts(3 * rows, 2 * rows, rows))
+
+
+def test_a_group_that_is_too_small_is_not_released(office: Office, approve: Approve, now: datetime) -> None:
+    """Of fewer subjects than the smallest group nothing is given out; of none or enough everything."""
+    for subject in (ADA, ADA, BEN):
+        office.add(subject)
+    everybody = (ADA, BEN, CID, DEE)
+    with pytest.raises(GroupTooSmall):
+        office.reader.read(approve(*everybody, minimum_group_size=3), now, clear)
+    answer = office.reader.read(approve(*everybody, minimum_group_size=2), now, clear)
+    assert statuses(answer) == [FOUND, FOUND, NONE, NONE]
+    assert office.reader.read(approve(CID, DEE, minimum_group_size=3), now, clear).status == NONE
+
+
+def test_bad_rows_are_about_nobody(office: Office, approve: Approve, now: datetime) -> None:
+    """What is not released does not make the group larger."""
+    office.add(ADA)
+    office.add(BEN, status=None)
+    with pytest.raises(GroupTooSmall):
+        office.reader.read(approve(ADA, BEN, minimum_group_size=2), now, clear)
+
+
+def test_a_stream_waits_for_its_group(office: Office, approve: Approve, now: datetime) -> None:
+    """Nothing is given out, or told, before enough subjects are there; then all of it is, in order."""
+    for subject in (ADA, ADA, ADA, ADA, BEN, CID):
+        office.add(subject, status="x")
+    reading = office.reader.stream(approve(minimum_group_size=3), now, 2)
+    assert reading.counts == RowCounts()
+    parts = iter(reading)
+    first = next(parts)
+    assert (first.num_rows, reading.counts) == (2, RowCounts(6, 0, 6))
+    assert [batch.num_rows for batch in parts] == [2, 2]
+    assert reading.status == FOUND
+
+
+def test_a_stream_about_too_few_gives_and_tells_nothing(
+    office: Office, approve: Approve, now: datetime
+) -> None:
+    """The whole of it is held back, and so are its counts and whom it would have found."""
+    for _ in range(5):
+        office.add(ADA)
+    for permit in (approve(minimum_group_size=2), approve(ADA, BEN, minimum_group_size=2)):
+        reading = office.reader.stream(permit, now, 2)
+        with pytest.raises(GroupTooSmall):
+            list(reading)
+        assert reading.counts == RowCounts()
+        assert all(
+            subject == SubjectAnswer(place, DOUBTFUL, 0) for place, subject in enumerate(reading.subjects)
+        )
+        assert (reading.status, reading.as_of) == (DOUBTFUL, None)
+
+
+def test_an_empty_answer_is_no_small_group(office: Office, approve: Approve, now: datetime) -> None:
+    """That there is none is told, whatever the smallest group."""
+    office.add(ADA, district="990201")
+    permit = approve(minimum_group_size=9, row_scopes=(RowScope("district", "9901"),))
+    reading = office.reader.stream(permit, now, 2)
+    assert (list(reading), reading.status) == ([], NONE)
+
+
+def test_what_is_held_back_is_bounded(
+    office: Office, approve: Approve, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that finds no group among very many rows is not released, rather than held in memory."""
+    monkeypatch.setattr(group, "MOST_HELD", 3)
+    for subject in (ADA, ADA, ADA, ADA, BEN):
+        office.add(subject)
+    with pytest.raises(GroupTooSmall):
+        list(office.reader.stream(approve(minimum_group_size=2), now, 2))
