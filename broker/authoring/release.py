@@ -1,0 +1,205 @@
+"""What rules that speak together release of one field, and under which demands (``docs/policy-language.md``,
+3 to 5): the part of a decision that depends on neither the request's papers nor its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import orjson
+
+from broker.approve.rule import Effect, Limits, Rule
+from broker.model import (
+    CORE,
+    IMPORTANT,
+    Catalog,
+    Dataset,
+    Mask,
+    MaskOrder,
+    ReviewBy,
+    Scope,
+    SharingAttribute,
+    System,
+    region_prefix,
+)
+
+CALLER = "caller"
+"""Stands for the caller's own region or grids where it does not matter which they are."""
+DUTIES = ("signed_application", "no_onward_sharing", "watermark", "notify_subject", "countersignature")
+"""What :class:`~broker.model.Obligations` demands or does not, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskText:
+    """A mask as a value that can be compared: its parameters as JSON with sorted keys."""
+
+    operator: str
+    params: str = "{}"
+
+    @property
+    def mask(self) -> Mask:
+        """As the model has it."""
+        return Mask(self.operator, orjson.loads(self.params))
+
+
+@dataclass(frozen=True, slots=True)
+class RowLimit:
+    """Only rows whose ``field`` lies in the region ``values`` begins with (``kind`` region), is one of the
+    grids (grid), or one of ``values`` (list); :data:`CALLER` alone where it is the caller's own."""
+
+    kind: str
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One field, released: after a person's review or at once, under which mask and demands."""
+
+    review: bool
+    mask: MaskText | None = None
+    rows: tuple[RowLimit, ...] = ()
+    """All must hold; ordered by kind and field."""
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    retain_days: int | None = None
+    acknowledge_hours: int | None = None
+    duties: frozenset[str] = frozenset()
+    """Of :data:`DUTIES`."""
+    reviews: frozenset[ReviewBy] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What row scopes compare with, of the system that calls."""
+
+    region: str = CALLER
+    """Region code cut at its trailing zero pairs; empty: none."""
+    grids: tuple[str, ...] = (CALLER,)
+
+
+def place_of(catalog: Catalog, department: str, system: System | None) -> Place:
+    """Where ``system`` (None: one that the catalog does not describe) of ``department`` stands."""
+    own = catalog.departments[department].region
+    region = region_prefix(system.region) if system and system.region else region_prefix(own)
+    return Place(region, tuple(sorted(system.grids)) if system else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all rules about one dataset are read under: the dataset, the order of masks, the scopes."""
+
+    dataset: Dataset
+    order: MaskOrder
+    written: tuple[Scope, ...]
+    """The scopes at which permits or delegates are written about the dataset, the highest first."""
+
+    @staticmethod
+    def of(catalog: Catalog, dataset: Dataset, rules: Iterable[Rule]) -> Terms:
+        """The terms of ``dataset``, of which ``rules`` are all the rules."""
+        written = {rule.scope for rule in rules if rule.effect in (Effect.PERMIT, Effect.DELEGATE)}
+        return Terms(dataset, catalog.mask_order, tuple(sorted(written, key=lambda scope: scope.rank)))
+
+    def release(self, name: str, speaking: Sequence[Rule], place: Place) -> Release | None:
+        """What ``speaking`` (all rules that speak and name the field) release of it; None for nothing."""
+        asked = self.dataset.fields.get(name)
+        if asked is None or not asked.shared or asked.level == CORE:
+            return None
+        if self.dataset.sharing_attribute is SharingAttribute.WITHHELD:
+            return None
+        by_effect: dict[Effect, list[Rule]] = {effect: [] for effect in Effect}
+        for rule in speaking:
+            by_effect[rule.effect].append(rule)
+        permits, reviews = by_effect[Effect.PERMIT], by_effect[Effect.REVIEW]
+        if by_effect[Effect.DENY]:
+            return None
+        relied = self._relied_on(permits, by_effect[Effect.DELEGATE])
+        if relied is None and not reviews:
+            return None
+        demanding = [*permits, *(relied or ())]
+        try:
+            mask = _strictest(name, demanding, self.order)
+            rows = tuple(sorted(_rows(demanding, self.dataset, place), key=lambda row: (row.kind, row.field)))
+        except _CannotBeMetError:
+            return None
+        duties = frozenset(d for rule in demanding for d in DUTIES if getattr(rule.obligations, d))
+        return Release(
+            review=bool(reviews) or asked.level == IMPORTANT or "countersignature" in duties,
+            mask=mask,
+            rows=rows,
+            limits=_limits(demanding),
+            retain_days=_smallest(rule.obligations.retain_days for rule in demanding),
+            acknowledge_hours=_smallest(rule.obligations.acknowledge_hours for rule in demanding),
+            duties=duties,
+            reviews=frozenset(rule.review for rule in reviews if rule.review),
+        )
+
+    def _relied_on(self, permits: Sequence[Rule], delegates: Sequence[Rule]) -> list[Rule] | None:
+        """The delegates through which permits cover the field; None if none covers it (3.5)."""
+        lent = {rule.scope for rule in delegates}
+        needed = [self._above(rule.scope) for rule in permits if self._above(rule.scope) <= lent]
+        if not needed:
+            return None
+        through = frozenset().union(*needed)
+        return [rule for rule in delegates if rule.scope in through]
+
+    def _above(self, scope: Scope) -> frozenset[Scope]:
+        return frozenset(written for written in self.written if written.rank < scope.rank)
+
+
+def mask_text(mask: Mask) -> MaskText:
+    return MaskText(
+        mask.operator, orjson.dumps(mask.params, default=dict, option=orjson.OPT_SORT_KEYS).decode()
+    )
+
+
+class _CannotBeMetError(Exception):
+    """Permits that contradict one another, or a row scope that cannot be told: the field is not released."""
+
+
+def _strictest(name: str, rules: Iterable[Rule], order: MaskOrder) -> MaskText | None:
+    masks = {mask_text(rule.obligations.masks[name]) for rule in rules if name in rule.obligations.masks}
+    if len(masks) < 2:
+        return next(iter(masks), None)
+    ranks = [order.strictness(mask.operator) for mask in masks]
+    if None in ranks or len(set(ranks)) < len(ranks):
+        raise _CannotBeMetError
+    return max(masks, key=lambda mask: order.strictness(mask.operator) or 0)
+
+
+def _rows(rules: Collection[Rule], dataset: Dataset, place: Place) -> Iterator[RowLimit]:
+    if any(rule.rows.own_region for rule in rules):
+        if dataset.region_field is None or not place.region:
+            raise _CannotBeMetError
+        yield RowLimit("region", dataset.region_field, (place.region,))
+    if any(rule.rows.own_grid for rule in rules):
+        if dataset.grid_field is None or not place.grids:
+            raise _CannotBeMetError
+        yield RowLimit("grid", dataset.grid_field, place.grids)
+    listed: dict[str, set[str]] = {}
+    for rule in rules:
+        for name, values in rule.rows.lists.items():
+            listed.setdefault(name, set(values)).intersection_update(values)
+    for name, left in listed.items():
+        if not left:
+            raise _CannotBeMetError
+        yield RowLimit("list", name, tuple(sorted(left)))
+
+
+def _limits(rules: Sequence[Rule]) -> Limits:
+    if len(rules) == 1:
+        return rules[0].limits
+    bounds: Mapping[str, int | None] = {
+        bound.name: _tightest(bound.name, [getattr(rule.limits, bound.name) for rule in rules])
+        for bound in fields(Limits)
+    }
+    return Limits(**bounds)
+
+
+def _tightest(name: str, bounds: Sequence[int | None]) -> int | None:
+    given = [bound for bound in bounds if bound is not None]
+    return (max if name == "minimum_group_size" else min)(given, default=None)
+
+
+def _smallest(bounds: Iterable[int | None]) -> int | None:
+    return min([bound for bound in bounds if bound is not None], default=None)

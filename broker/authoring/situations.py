@@ -1,0 +1,423 @@
+"""The situations in which an application can reach rules: what is left of their conditions to the moment of
+the call (legal basis, system, time, whole dataset, expression), split where any of them splits it.
+
+Two situations in which the same rules speak are one. So a handful stand for all that can happen, and what
+holds in each holds always: access is compared without trying applications one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from broker.approve.rule import Effect, Rule, WorkingHours
+from broker.model import Application, Calendar
+
+K = TypeVar("K")
+T = TypeVar("T", datetime, time)
+Period = tuple[datetime | None, datetime | None]
+"""From the first instant, to the first no longer in it; None is without end."""
+Clock = tuple[time, time | None]
+"""Likewise within a local day; None is midnight."""
+Truth = bool | None
+"""None: it cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A kind of local day: Monday is 0, and whether it is worked by each of the calendars that matter."""
+
+    weekday: int
+    working: tuple[Truth, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a rule's conditions to the moment of the call."""
+
+    against: bool
+    """A deny or a review: speaks when it cannot be told whether it does."""
+    legal_basis: frozenset[str] | None
+    systems: frozenset[str] | None
+    period: Period
+    working_hours: WorkingHours | None
+    expression: str | None
+    whole_dataset: bool
+
+    def takes_basis(self, basis: str | None) -> bool:
+        """Whether ``basis`` fits, None being one that no rule lists."""
+        return self.legal_basis is None or basis in self.legal_basis
+
+    def takes_system(self, name: str | None) -> bool:
+        return self.systems is None or name in self.systems
+
+    @staticmethod
+    def of(rule: Rule) -> Left:
+        against = rule.effect in (Effect.DENY, Effect.REVIEW)
+        ends = [end for end in (rule.valid_until, rule.standing_until) if end is not None]
+        return Left(
+            against,
+            rule.legal_basis,
+            rule.systems,
+            (rule.valid_from, min(ends, default=None)),
+            rule.working_hours,
+            rule.expression.source if rule.expression else None,
+            against or rule.rows.whole_dataset,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Those of ``listed``; or, for ``but``, every other one."""
+
+    listed: frozenset[str] = frozenset()
+    but: bool = True
+
+    def __contains__(self, name: str) -> bool:
+        return (name in self.listed) is not self.but
+
+
+ANY = Names()
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """When something holds: each part covers it, and together they may cover a little more."""
+
+    legal_basis: Names = ANY
+    systems: Names = ANY
+    periods: tuple[Period, ...] = ((None, None),)
+    """Apart and in order."""
+    days: frozenset[Day] | None = None
+    """None: any."""
+    clock: tuple[Clock, ...] = ((time(), None),)
+    zone: ZoneInfo | None = None
+    """Of days and clock, where they matter."""
+    calendars: tuple[Calendar, ...] = ()
+    """By which :attr:`Day.working` is told."""
+    named: bool = True
+    """When subjects are named."""
+    whole: bool = True
+    """When the whole dataset is asked for."""
+    expressions: tuple[tuple[str, frozenset[Truth]], ...] = ()
+
+    def cover(self, application: Application, now: datetime, truth: Mapping[str, Truth]) -> bool:
+        """Whether ``application`` at ``now``, with each expression's ``truth``, is among what is covered."""
+        return (
+            application.legal_basis in self.legal_basis
+            and application.consumer.name in self.systems
+            and any((a is None or a <= now) and (b is None or now < b) for a, b in self.periods)
+            and (self.named if application.subjects else self.whole)
+            and self._covers_clock(now)
+            and all(truth[source] in values for source, values in self.expressions)
+        )
+
+    def _covers_clock(self, now: datetime) -> bool:
+        if self.zone is None:
+            return True
+        local = now.astimezone(self.zone)
+        day = Day(local.weekday(), tuple(_working(calendar, local.date()) for calendar in self.calendars))
+        clock = local.time()
+        return (self.days is None or day in self.days) and any(
+            first <= clock and (last is None or clock < last) for first, last in self.clock
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Which of the conditions given hold, as bits, and when that is so."""
+
+    holding: int
+    tag: Hashable
+    """That of the system which calls."""
+    mixed: bool
+    """It takes an expression of one side to be true and one of the other not, of which nobody knows whether
+    that can be."""
+    when: Conditions
+
+
+Tags = Mapping[str, Hashable]
+"""Systems to be told apart, by name; those not in it have the tag None."""
+
+
+def situations(lefts: Sequence[Left], tags: Tags, sides: Sequence[int] = ()) -> list[Situation]:
+    """Every situation that any of ``lefts`` tells from another, in which at least one of them holds.
+
+    Of an application that gives its legal basis. ``sides`` says of each of ``lefts`` whose it is, as bits
+    (1 old, 2 new), to know expressions that only one has.
+    """
+    space = _Space(lefts, tags, sides)
+    return [situation for situation in space.situations() if situation.holding]
+
+
+_Values = tuple[frozenset[Any], ...]
+"""For each dimension walked so far, the values that lead to a point."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """Which conditions hold so far, as bits."""
+
+    holding: int
+    forced: int = 0
+    """Those of denies and reviews that cannot be told: they hold whatever the expressions say."""
+    tag: Hashable = None
+    private: Truth | Literal["none", "mixed"] = "none"
+    """What the expressions that only one side has are, all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One way on from any point: what still holds, what is forced, or another tag."""
+
+    true: int
+    unknown: int = 0
+    tag: Hashable = None
+
+
+_OTHER = None
+"""Any name but those that a condition lists."""
+
+
+class _Space:
+    """Walks one dimension after the other, keeping one point for all values that make no difference."""
+
+    def __init__(self, lefts: Sequence[Left], tags: Tags, sides: Sequence[int]) -> None:
+        self._lefts = lefts
+        self._tags = tags
+        self._sides = sides or [3] * len(lefts)
+        self._against = sum(left.against << i for i, left in enumerate(lefts))
+        self._bases = sorted(frozenset[str]().union(*[left.legal_basis or () for left in lefts]))
+        self._systems = sorted(frozenset(tags).union(*[left.systems or () for left in lefts]))
+        hours = [left.working_hours for left in lefts if left.working_hours]
+        self._zones = list(dict.fromkeys(each.zone for each in hours))
+        self._calendars = list(dict.fromkeys(each.calendar for each in hours if each.calendar))
+        self._by_day = bool(self._calendars) or any(each.weekdays is not None for each in hours)
+        self._expressions = sorted({left.expression for left in lefts if left.expression})
+        owners = [self._owners(source) for source in self._expressions]
+        apart = 1 in owners and 2 in owners
+        self._private = {
+            source for source, owner in zip(self._expressions, owners, strict=True) if apart and owner != 3
+        }
+
+    def situations(self) -> Iterator[Situation]:
+        points: dict[_Point, _Values] = {_Point((1 << len(self._lefts)) - 1): ()}
+        for steps in (self._basis_steps(), self._system_steps(), self._subject_steps(), self._time_steps()):
+            points = _walk(points, _merged(steps), self._against)
+        for source in self._expressions:
+            points = self._judge(points, source)
+        ends: dict[tuple[int, Hashable, bool], _Values] = {}
+        for point, values in points.items():
+            mixed = point.private == "mixed" or len(self._zones) > 1
+            _join(ends, (point.holding | point.forced, point.tag, mixed), values)
+        for (holding, tag, mixed), values in ends.items():
+            yield Situation(holding, tag, mixed, self._conditions(values))
+
+    def _bits(self, takes: Callable[[Left, str | None], bool], name: str | None) -> int:
+        return sum(takes(left, name) << i for i, left in enumerate(self._lefts))
+
+    def _owners(self, source: str) -> int:
+        """Whose expression it is, as bits."""
+        owners = 0
+        for left, side in zip(self._lefts, self._sides, strict=True):
+            owners |= side if left.expression == source else 0
+        return owners
+
+    # ── the dimensions ───────────────────────────────────────────────────────────────────────────
+
+    def _basis_steps(self) -> Iterator[tuple[_Step, _Values]]:
+        for basis in (*self._bases, _OTHER):
+            yield _Step(self._bits(Left.takes_basis, basis)), (frozenset([basis]),)
+
+    def _system_steps(self) -> Iterator[tuple[_Step, _Values]]:
+        for name in (*self._systems, _OTHER):
+            tag = self._tags.get(name) if name else None
+            yield _Step(self._bits(Left.takes_system, name), tag=tag), (frozenset([name]),)
+
+    def _subject_steps(self) -> Iterator[tuple[_Step, _Values]]:
+        yield _Step((1 << len(self._lefts)) - 1), (frozenset([True]),)
+        yield _Step(sum(left.whole_dataset << i for i, left in enumerate(self._lefts))), (frozenset([False]),)
+
+    def _time_steps(self) -> Iterator[tuple[_Step, _Values]]:
+        """Period, then day and clock in each zone: which days there are depends on the period."""
+        for period in _periods(self._lefts):
+            for moment in product(*[self._moments(zone, period) for zone in self._zones]):
+                true = unknown = 0
+                for i, left in enumerate(self._lefts):
+                    holds = _within(period, left.period) and self._works(left.working_hours, moment)
+                    true |= (holds is True) << i
+                    unknown |= (holds is None) << i
+                parts = (frozenset([part]) for each in moment for part in each)
+                yield _Step(true, unknown), (frozenset([period]), *parts)
+
+    def _moments(self, zone: ZoneInfo, period: Period) -> list[tuple[Day, Clock]]:
+        hours = [left.working_hours for left in self._lefts if left.working_hours]
+        cuts = sorted(
+            {time(), *(cut for each in hours if each.zone == zone for pair in each.hours for cut in pair)}
+        )
+        days = _days(period, zone, self._calendars) if self._by_day else [Day(0)]
+        return list(product(days, zip(cuts, [*cuts[1:], None], strict=True)))
+
+    def _works(self, hours: WorkingHours | None, moment: Sequence[tuple[Day, Clock]]) -> Truth:
+        """As :meth:`WorkingHours.hold` judges, in the same order."""
+        if hours is None:
+            return True
+        day, (first, _) = moment[self._zones.index(hours.zone)]
+        if hours.weekdays is not None and day.weekday not in hours.weekdays:
+            return False
+        if hours.calendar is not None:
+            working = day.working[self._calendars.index(hours.calendar)]
+            if not working:
+                return working
+        return not hours.hours or any(start <= first < end for start, end in hours.hours)
+
+    def _judge(self, points: dict[_Point, _Values], source: str) -> dict[_Point, _Values]:
+        """The expression, true, false, or failing: then what is against release speaks."""
+        concerned = sum((left.expression == source) << i for i, left in enumerate(self._lefts))
+        found: dict[_Point, _Values] = {}
+        for point, values in points.items():
+            for truth in (True, False, None):
+                failing = point.holding & concerned & self._against if truth is None else 0
+                after = replace(
+                    point,
+                    holding=point.holding if truth else point.holding & ~concerned,
+                    forced=point.forced | failing,
+                    private=_private(point.private, truth) if source in self._private else point.private,
+                )
+                _join(found, after, (*values, frozenset([truth])))
+        return found
+
+    # ── back to words ────────────────────────────────────────────────────────────────────────────
+
+    def _conditions(self, values: _Values) -> Conditions:
+        bases, systems, subjects, periods, *rest = values
+        hours, truths = rest[: 2 * len(self._zones)], rest[2 * len(self._zones) :]
+        days, clock = (hours[0], hours[1]) if len(self._zones) == 1 else (None, None)
+        return Conditions(
+            legal_basis=_names(bases, self._bases),
+            systems=_names(systems, self._systems),
+            periods=_joined_periods(periods),
+            days=frozenset(days) if days and self._by_day else None,
+            clock=_clock(clock) if clock else ((time(), None),),
+            zone=self._zones[0] if days else None,
+            calendars=tuple(self._calendars) if days else (),
+            named=True in subjects,
+            whole=False in subjects,
+            expressions=tuple(
+                (source, found)
+                for source, found in zip(self._expressions, truths, strict=True)
+                if len(found) < len((True, False, None))
+            ),
+        )
+
+
+def _walk(points: dict[_Point, _Values], steps: dict[_Step, _Values], against: int) -> dict[_Point, _Values]:
+    found: dict[_Point, _Values] = {}
+    for point, values in points.items():
+        for step, more in steps.items():
+            after = _Point(
+                point.holding & step.true,
+                point.forced | point.holding & step.unknown & against,
+                point.tag if step.tag is None else step.tag,
+            )
+            _join(found, after, (*values, *more))
+    return found
+
+
+def _merged(steps: Iterable[tuple[_Step, _Values]]) -> dict[_Step, _Values]:
+    found: dict[_Step, _Values] = {}
+    for step, values in steps:
+        _join(found, step, values)
+    return found
+
+
+def _join(found: dict[K, _Values], key: K, values: _Values) -> None:
+    seen = found.get(key)
+    found[key] = values if seen is None else tuple(a | b for a, b in zip(seen, values, strict=True))
+
+
+def _private(before: Truth | str, truth: Truth) -> Truth | Literal["none", "mixed"]:
+    return truth if before in ("none", truth) else "mixed"
+
+
+def _periods(lefts: Iterable[Left]) -> list[Period]:
+    cuts = sorted({cut for left in lefts for cut in left.period if cut is not None})
+    return list(zip([None, *cuts], [*cuts, None], strict=True))
+
+
+def _within(period: Period, valid: Period) -> bool:
+    """Whether ``period``, which no end of ``valid`` divides, lies in it."""
+    (start, end), (first, last) = period, valid
+    return (first is None or (start is not None and first <= start)) and (
+        last is None or (end is not None and end <= last)
+    )
+
+
+def _days(period: Period, zone: ZoneInfo, calendars: Sequence[Calendar]) -> list[Day]:
+    """The kinds of days that there are in ``period``."""
+    start, end = (None if cut is None else cut.astimezone(zone) for cut in period)
+    if start and end and end - start <= timedelta(days=7):
+        days = _each(start.date(), (end - timedelta.resolution).date())
+        return list({Day(day.weekday(), _kind(calendars, day)): None for day in days})
+    if not calendars:
+        return [Day(weekday) for weekday in range(7)]
+    years = sorted(frozenset[int]().union(*[calendar.years for calendar in calendars]))
+    first, last = start.date() if start else date.min, end.date() if end else date.max
+    found = {
+        Day(day.weekday(), _kind(calendars, day)): None
+        for year in years
+        for day in _each(max(first, date(year, 1, 1)), min(last, date(year, 12, 31)))
+    }
+    covered = start and end and set(range(first.year, last.year + 1)) <= set(years)
+    if not covered:
+        found |= {Day(weekday, (None,) * len(calendars)): None for weekday in range(7)}
+    return list(found)
+
+
+def _each(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=n) for n in range((last - first).days + 1))
+
+
+def _kind(calendars: Sequence[Calendar], day: date) -> tuple[Truth, ...]:
+    return tuple(_working(calendar, day) for calendar in calendars)
+
+
+def _working(calendar: Calendar, day: date) -> Truth:
+    try:
+        return calendar.is_working(day)
+    except LookupError:
+        return None
+
+
+def _names(found: frozenset[Hashable], listed: Sequence[str]) -> Names:
+    if _OTHER in found:
+        return Names(frozenset(listed) - found)
+    return Names(frozenset(str(name) for name in found), but=False)
+
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def _joined_periods(found: Iterable[Period]) -> tuple[Period, ...]:
+    spans = _joined((start or _FIRST, end or _LAST) for start, end in found)
+    return tuple((None if a == _FIRST else a, None if b == _LAST else b) for a, b in spans)
+
+
+def _clock(found: Iterable[Clock]) -> tuple[Clock, ...]:
+    spans = _joined((start, end or time.max) for start, end in found)
+    return tuple((a, None if b == time.max else b) for a, b in spans)
+
+
+def _joined(spans: Iterable[tuple[T, T]]) -> list[tuple[T, T]]:
+    """Neighbours made one; none overlap."""
+    joined: list[tuple[T, T]] = []
+    for start, end in sorted(spans):
+        if joined and joined[-1][1] == start:
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    return joined
