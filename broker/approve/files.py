@@ -11,6 +11,8 @@ from broker.approve.problem import Code, Position, Problems
 from broker.errors import SetUpError, VerificationFailed
 
 SHARING_FOLDER = "sharing"
+CASES_FOLDER = "cases"
+"""Policy cases stand beside what they test, and are no part of the bundle: a case decides nothing."""
 BASE_FILES = (CITY, DEPARTMENTS, SERVICE_ITEMS)
 HASH_DOMAIN = b"share-bundle/v1\n"
 """Stands before everything hashed, so that a bundle's hash is never another thing's."""
@@ -62,10 +64,15 @@ def read_folder(folder: Path, problems: Problems) -> dict[str, bytes]:
         file = path.relative_to(folder).as_posix()
         if any(part.startswith(".") for part in Path(file).parts):
             continue  # what editors and file managers leave behind
+        if is_case_file(file):
+            continue
         if not _is_expected(file):
             # A rule in a file that nobody reads is worse than none: somebody relies on it.
-            zh = "此处的文件不会被读取；规则放在 sharing/，目录放在 catalog/，后缀为 .yaml"
-            en = "a file here is not read; rules belong in sharing/, the catalog in catalog/, ending in .yaml"
+            zh = "此处的文件不会被读取；规则放 sharing/，目录放 catalog/，用例放 cases/，后缀为 .yaml"
+            en = (
+                "a file here is not read; rules belong in sharing/, catalogs in catalog/, cases in cases/, "
+                "ending in .yaml"
+            )
             problems.add(Position(file), Code.FILE_UNEXPECTED, zh, en)
             continue
         try:
@@ -82,6 +89,12 @@ def read_folder(folder: Path, problems: Problems) -> dict[str, bytes]:
 def is_policy(file: str) -> bool:
     """Whether the file holds rules; all others make the catalog."""
     return file.startswith(f"{SHARING_FOLDER}/")
+
+
+def is_case_file(file: str) -> bool:
+    """Whether the file holds policy cases, which are read by who tests."""
+    folder, _, name = file.rpartition("/")
+    return folder == CASES_FOLDER and name.endswith(".yaml")
 
 
 def _is_expected(file: str) -> bool:

@@ -198,6 +198,17 @@ def test_hash_is_as_documented(folder: Path, load: Load) -> None:
     assert load(folder).hash != hashlib.sha256(canonical).hexdigest()
 
 
+def test_cases_are_no_part_of_the_bundle(folder: Path, load: Load) -> None:
+    """Policy cases stand in the folder and change neither bundle nor hash; elsewhere they are refused."""
+    before = load(folder).hash
+    (folder / "cases").mkdir()
+    (folder / "cases/a.yaml").write_text("format: share-cases/v1\n", "utf-8")
+    assert load(folder).hash == before
+    (folder / "cases/a.yml").write_text("", "utf-8")
+    with pytest.raises(PolicyProblems, match="FILE_UNEXPECTED"):
+        load(folder)
+
+
 @given(CONTENTS)
 def test_packed_bundle_is_unpacked_as_it_was(files: dict[str, bytes]) -> None:
     """The database keeps the bytes that are hashed, and gives the same files again."""

@@ -1,0 +1,195 @@
+"""Case files (``share-cases/v1``) → :class:`Case`, read as strictly as policies, checked against the bundle.
+
+Format and words are explained in ``docs/policy-toolkit.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from broker.approve.bundle import Bundle
+from broker.approve.catalog import headed
+from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode, parse
+from broker.approve.files import CASES_FOLDER
+from broker.approve.problem import DATASET, DEPARTMENT, PURPOSE, WORD, Code, Kind, Position, Problems
+from broker.approve.table import SLUG, Table
+from broker.authoring.applications import KEYS, application, read_asked, read_grant, read_time
+from broker.authoring.expected import expected_reasons, read_expected
+from broker.authoring.facts import Facts
+from broker.errors import SetUpError
+from broker.model import Application, Grant, Suspension, Target
+
+FORMAT = "share-cases/v1"
+APPLICATION = Kind(Code.UNKNOWN_WORD, "申请", "application")
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One application at one moment, and what the bundle is expected to say of it."""
+
+    id: str
+    """Unique in its file."""
+    at: Position
+    application: Application
+    grant: Grant | None
+    suspensions: tuple[Suspension, ...]
+    now: datetime
+    expected: Facts
+
+    @property
+    def name(self) -> str:
+        """``<file>#<id>``, as ``policy explain --case`` takes it."""
+        return f"{self.at.file}#{self.id}"
+
+
+def read_case_files(place: Path) -> dict[str, bytes]:
+    """The case files at ``place``, a file or a folder, by name in it; of a policy folder those in ``cases/``.
+
+    Raises:
+        SetUpError: there is none.
+    """
+    folder = place / CASES_FOLDER if (place / CASES_FOLDER).is_dir() else place
+    paths = [place] if place.is_file() else sorted(folder.rglob("*.yaml"))
+    if not paths:
+        raise SetUpError(
+            f"{place} 里没有用例文件；请把用例（{FORMAT}）放在策略文件夹的 {CASES_FOLDER}/ 里。",
+            f"No case files in {place}; put them ({FORMAT}) into the policy folder's {CASES_FOLDER}/.",
+        )
+    root = place.parent if place.is_file() else place
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def read_cases(files: Mapping[str, bytes], bundle: Bundle) -> tuple[Case, ...]:
+    """The cases in ``files``, in the order in which they are written.
+
+    Raises:
+        PolicyProblems: everything that is wrong with them, each with its place.
+    """
+    problems = Problems()
+    cases = [
+        case
+        for file, content in files.items()
+        if (node := parse(content, file, problems)) is not None
+        for case in _File(node, file, bundle, problems).cases()
+    ]
+    problems.refuse()
+    return tuple(cases)
+
+
+class _File:
+    """One case file: what its cases share, and the cases."""
+
+    def __init__(self, node: Node, file: str, bundle: Bundle, problems: Problems) -> None:
+        self._file, self._bundle, self._problems = file, bundle, problems
+        shared = ("zone", "defaults", "grants")
+        self._table = headed(node, FORMAT, problems, ("at", "applications", "cases"), shared)
+        self._zone = self._read_zone()
+        self._used: set[str] = set()
+        self._now = read_time(self._table, "at", self._zone) or _NEVER
+        self._defaults = self._table.node("defaults")
+        if self._defaults is not None:
+            Table(self._defaults, problems, (), KEYS)
+        self._applications = dict(self._table.named_items("applications", SLUG))
+        self._grants = {
+            name: read_grant(name, entry, bundle, self._zone, problems)
+            for name, entry in (self._table.named_items("grants", SLUG) if "grants" in self._table else ())
+        }
+
+    def cases(self) -> Iterator[Case]:
+        node = self._table.node("cases")
+        if node is not None and not (isinstance(node, SequenceNode) and node.items):
+            zh, en = "此处须为至少一个用例的列表", "a list of at least one case is expected"
+            self._table.add("cases", Code.EXPECTED_LIST, zh, en)
+        seen: set[str] = set()
+        for entry in node.items if isinstance(node, SequenceNode) else ():
+            case = self._case(entry)
+            if case.id in seen:
+                zh, en = f"本文件已有用例“{case.id}”", f"this file has a case “{case.id}” already"
+                self._problems.add(case.at, Code.DUPLICATE_VALUE, zh, en)
+            seen.add(case.id)
+            yield case
+        self._check_unused(self._used)
+
+    def _case(self, node: Node) -> Case:
+        table = Table(
+            node,
+            self._problems,
+            ("id", "application", "expect"),
+            ("with", "without", "at", "suspended"),
+        )
+        asked = read_asked(
+            self._application(table),
+            self._bundle,
+            self._problems,
+            expected_reasons(table.node("expect")),
+        )
+        return Case(
+            id=table.id("id", SLUG),
+            at=Position(self._file, node.at.line, node.at.column),
+            application=application(asked, self._bundle.catalog.city),
+            grant=self._grants.get(asked.grant),
+            suspensions=tuple(self._suspensions(table)),
+            now=read_time(table, "at", self._zone) or self._now,
+            expected=read_expected(table.node("expect"), asked.fields, self._bundle, self._problems),
+        )
+
+    def _application(self, table: Table) -> MappingNode | None:
+        """The application named, with the file's defaults for what it leaves out and the case's changes."""
+        name = table.name("application", self._applications, APPLICATION)
+        without = table.names("without", KEYS, WORD)
+        changes = table.node("with")
+        if changes is not None:
+            Table(changes, self._problems, (), KEYS)
+        self._used.add(name)
+        if name not in self._applications:
+            return None  # reported
+        return self._whole(self._applications[name], changes, without)
+
+    def _whole(
+        self, node: Node, changes: Node | None = None, without: Collection[str] = ()
+    ) -> MappingNode | None:
+        written = [part for part in (self._defaults, node, changes) if isinstance(part, MappingNode)]
+        entries = {name: entry for part in written for name, entry in part.entries.items()}
+        return MappingNode(node.at, {name: entries[name] for name in entries if name not in without})
+
+    def _check_unused(self, used: Collection[str]) -> None:
+        """An application that no case names is read all the same: somebody may be about to use it."""
+        for name, node in self._applications.items():
+            if name not in used:
+                read_asked(self._whole(node), self._bundle, self._problems)
+
+    def _suspensions(self, table: Table) -> Iterator[Suspension]:
+        node = table.node("suspended")
+        if isinstance(node, ScalarNode):
+            if table.text("suspended") not in ("", Target.EVERYTHING):
+                self._problems.unknown(node.at, WORD, node.value, [Target.EVERYTHING])
+            yield _suspension(Target.EVERYTHING, "")
+            return
+        catalog = self._bundle.catalog
+        stopped = table.table("suspended", (), (Target.CONSUMER, Target.DATASET, Target.PURPOSE))
+        for target, known, kind in (
+            (Target.CONSUMER, catalog.departments, DEPARTMENT),
+            (Target.DATASET, catalog.datasets, DATASET),
+            (Target.PURPOSE, catalog.purposes, PURPOSE),
+        ):
+            if name := stopped.name(target, known, kind):
+                yield _suspension(target, name)
+
+    def _read_zone(self) -> ZoneInfo:
+        name = self._table.text("zone")
+        try:
+            return ZoneInfo(name) if name else self._bundle.zone
+        except (ValueError, OSError, KeyError):
+            zh = "没有此时区，请用 IANA 名称，如 Asia/Shanghai"
+            self._table.add("zone", Code.BAD_ZONE, zh, "no such zone; use an IANA name such as Asia/Shanghai")
+            return self._bundle.zone
+
+
+def _suspension(target: Target, name: str) -> Suspension:
+    return Suspension(1, target, name, reason="", actor="", since=_NEVER)

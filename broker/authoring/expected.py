@@ -1,0 +1,181 @@
+"""What a case expects of a decision, and where a decision differs from it.
+
+A fact that is not written is not compared; one that is must be exactly so. Only reasons may be written
+without what they are about, and then stand for any: ``FIELD_NOT_PERMITTED`` for
+``FIELD_NOT_PERMITTED address``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from broker.approve.bundle import Bundle
+from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
+from broker.approve.problem import DEPARTMENT, FIELD, WORD, Code, Kind, Problems
+from broker.approve.table import Table, mapping_items, text
+from broker.authoring.facts import DUTIES, Facts
+from broker.model import Verdict
+from broker.reasons import Reason
+
+NONE = "none"
+"""Written where nothing is expected: nothing is meant by leaving it out."""
+RULE = Kind(Code.UNKNOWN_WORD, "规则", "rule")
+REASON = Kind(Code.UNKNOWN_WORD, "理由代码", "reason code")
+DEFAULT_PERMIT = "unconditional/"
+"""Prefix of the permits that datasets 无条件共享 have by themselves."""
+
+_INTEGER = re.compile("-?(0|[1-9][0-9]*)")
+_REVIEW = ("departments", "count", "within_working_days")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One fact that is not as expected."""
+
+    fact: str
+    expected: object
+    got: object
+
+
+def differences(expected: Facts, got: Facts) -> tuple[Difference, ...]:
+    """Where ``got`` (of :func:`broker.authoring.facts.facts`) is not as expected."""
+    return tuple(
+        Difference(fact, value, got[fact]) for fact, value in expected.items() if not _fits(value, got[fact])
+    )
+
+
+def expected_reasons(node: Node | None) -> frozenset[str]:
+    """The codes of the reasons in a mapping of expectations, however it reads otherwise."""
+    entry = node.entries.get("reasons") if isinstance(node, MappingNode) else None
+    items = entry[1].items if entry and isinstance(entry[1], SequenceNode) else ()
+    return frozenset(item.value.partition(" ")[0] for item in items if isinstance(item, ScalarNode))
+
+
+def read_expected(node: Node | None, fields: Collection[str], bundle: Bundle, problems: Problems) -> Facts:
+    """The facts in ``node``; ``fields`` are those of the application, which masks may name."""
+    table = Table(node, problems, ("decision",), tuple(_READERS))
+    reader = _Reader(table, fields, bundle, problems)
+    facts: dict[str, object] = {"decision": table.word("decision", Verdict, Verdict.DENY).value}
+    for name, read in _READERS.items():
+        if name in table:
+            facts[name] = None if reader.is_none(name) else read(reader, name)
+    return facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads each kind of fact of one mapping."""
+
+    table: Table
+    fields: Collection[str]
+    bundle: Bundle
+    problems: Problems
+
+    def is_none(self, key: str) -> bool:
+        node = self.table.node(key)
+        return isinstance(node, ScalarNode) and node.value == NONE
+
+    def rules(self, key: str) -> list[str]:
+        known = {rule.id for rule in self.bundle.rules}
+        items = self.table.texts(key)
+        for item in items:
+            if item.value not in known and not item.value.startswith(DEFAULT_PERMIT):
+                self.problems.unknown(item.at, RULE, item.value, known)
+        return sorted(item.value for item in items)
+
+    def reasons(self, key: str) -> list[str]:
+        items = self.table.texts(key)
+        for item in items:
+            code = item.value.partition(" ")[0]
+            if code not in list(Reason):
+                self.problems.unknown(item.at, REASON, code, list(Reason))
+        return sorted(item.value for item in items)
+
+    def duties(self, key: str) -> list[str]:
+        return sorted(self.table.names(key, DUTIES, WORD))
+
+    def masks(self, key: str) -> dict[str, object]:
+        masks: dict[str, object] = {}
+        for name, node in self.table.items(key):
+            if name.value not in self.fields:
+                self.problems.unknown(name.at, FIELD, name.value, self.fields)
+            masks[name.value] = self.value(node)
+        return dict(sorted(masks.items()))
+
+    def count(self, key: str) -> int | None:
+        return self.table.count(key)
+
+    def quotas(self, key: str) -> dict[str, object]:
+        return {text(name, self.problems): self.value(node) for name, node in self.table.items(key)}
+
+    def row_scopes(self, key: str) -> list[object]:
+        return sorted(map(self.value, self._items(key)), key=str)
+
+    def reviews(self, key: str) -> list[dict[str, object]]:
+        return sorted(map(self._review, self._items(key)), key=str)
+
+    def _review(self, node: Node) -> dict[str, object]:
+        table = Table(node, self.problems, ("departments",), _REVIEW[1:])
+        departments = table.names("departments", self.bundle.catalog.departments, DEPARTMENT)
+        return {
+            "departments": sorted(departments),
+            "count": table.count("count") or 1,
+            "within_working_days": table.count("within_working_days"),
+        }
+
+    def _items(self, key: str) -> tuple[Node, ...]:
+        node = self.table.node(key)
+        if isinstance(node, SequenceNode) and node.items:
+            return node.items
+        self.table.add(key, Code.EXPECTED_LIST, "此处须为列表，或写 none", "write a list, or none")
+        return ()
+
+    def value(self, node: Node) -> object:
+        """As in a policy: unquoted whole numbers and true/false are typed, everything else is text."""
+        if isinstance(node, MappingNode):
+            entries = mapping_items(node, self.problems)
+            return {name.value: self.value(value) for name, value in sorted(entries, key=_name)}
+        if isinstance(node, SequenceNode):
+            return [self.value(item) for item in node.items]
+        if node.plain and node.value in ("true", "false"):
+            return node.value == "true"
+        return int(node.value) if node.plain and _INTEGER.fullmatch(node.value) else text(node, self.problems)
+
+
+_READERS: Mapping[str, Callable[[_Reader, str], object]] = {
+    "rules": _Reader.rules,
+    "reasons": _Reader.reasons,
+    "missing": _Reader.reasons,
+    "masks": _Reader.masks,
+    "retain_days": _Reader.count,
+    "acknowledge_hours": _Reader.count,
+    "duties": _Reader.duties,
+    "rows_per_call": _Reader.count,
+    "minimum_group_size": _Reader.count,
+    "row_scopes": _Reader.row_scopes,
+    "quotas": _Reader.quotas,
+    "reviews": _Reader.reviews,
+}
+
+
+def _name(entry: tuple[ScalarNode, Node]) -> str:
+    return entry[0].value
+
+
+def _fits(expected: object, got: object) -> bool:
+    if expected == got:
+        return True
+    if not (isinstance(expected, list) and isinstance(got, list)):
+        return False
+    if not all(isinstance(item, str) for item in [*expected, *got]):
+        return False
+    return all(any(_same_reason(e, g) for g in got) for e in expected) and all(
+        any(_same_reason(e, g) for e in expected) for g in got
+    )
+
+
+def _same_reason(expected: str, got: str) -> bool:
+    """A code alone stands for any reason of that code."""
+    return got == expected or got.startswith(f"{expected} ")

@@ -1,0 +1,76 @@
+"""``sharebroker policy test``: one line a case, what differs side by side, and an exit code that says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from broker.cli.main import app
+from broker.errors import SetUpError
+
+BASE = Path(__file__).parents[2] / "approve" / "base"
+CASES = """
+format: share-cases/v1
+at: "2026-11-23 10:00"
+applications:
+  one:
+    {department: fund, dataset: registry.marriage, fields: [status], purpose: withdrawal, service_item: F-1}
+cases:
+  - {id: papers, application: one, expect: {decision: needs_supplement}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A policy folder with one case that passes."""
+    folder = Path(shutil.copytree(BASE, tmp_path / "policies"))
+    (folder / "cases").mkdir()
+    (folder / "cases/a.yaml").write_text(CASES, "utf-8")
+    return folder
+
+
+def run(*words: object):
+    return CliRunner().invoke(app, ["policy", "test", *map(str, words)])
+
+
+def test_all_as_expected(folder: Path) -> None:
+    """A line for the case, a line for the sum, exit code 0."""
+    result = run(folder)
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0] == "✓ cases/a.yaml#papers"
+    assert "1 个用例：1 个符合，0 个不符 / 1 cases: 1 passed, 0 failed" in result.output
+
+
+def test_difference_is_shown_with_its_place_and_sentence(folder: Path, tmp_path: Path) -> None:
+    """Expected and got stand side by side, with what the broker would have said; exit code 1."""
+    bent = CASES.replace("needs_supplement", "permit, missing: none")
+    (folder / "cases/a.yaml").write_text(bent, "utf-8")
+    result = run(folder, "--junit", tmp_path / "report.xml")
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert "✗ cases/a.yaml#papers cases/a.yaml:8" in said
+    assert "decision permit needs_supplement" in said
+    assert "缺办件编号，请补充 case_no。 / The case number is missing; supply case_no." in said
+    assert 'failures="1"' in (tmp_path / "report.xml").read_text("utf-8")
+
+
+def test_json_for_machines(folder: Path) -> None:
+    """The same for programs: each case with its decision and differences."""
+    (folder / "cases/a.yaml").write_text(CASES.replace("needs_supplement", "permit"), "utf-8")
+    result = run(folder, "--json")
+    assert result.exit_code == 1
+    (case,) = json.loads(result.output)["cases"]
+    assert case["case"] == "cases/a.yaml#papers"
+    assert case["differences"] == [{"fact": "decision", "expected": "permit", "got": "needs_supplement"}]
+
+
+def test_cases_may_stand_elsewhere(folder: Path, tmp_path: Path) -> None:
+    """A file of cases need not be in the folder it tests."""
+    shutil.move(folder / "cases/a.yaml", tmp_path / "apart.yaml")
+    assert run(folder, tmp_path / "apart.yaml").exit_code == 0
+    assert isinstance(run(folder).exception, SetUpError)
