@@ -54,6 +54,7 @@ from broker.transmit.chunks import IpcChunks
 from broker.transmit.digest import answer_digest, canonical_answer
 from broker.transmit.group import GroupTooSmall
 from broker.transmit.reading import Answer, OverRowLimit
+from broker.transmit.watermark import watermark
 
 T = TypeVar("T")
 
@@ -70,6 +71,8 @@ class Exchanged:
     nonce: bytes = b""
     digest: bytes = b""
     redelivered: bool = False
+    watermark: Mapping[str, str] = field(default_factory=dict)
+    """Marks that must stay with the data; empty where policy demands none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,7 @@ class Exchange:
             nonce,
             digest,
             appended.redelivered,
+            _marks(decided),
         )
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────────
@@ -214,7 +218,7 @@ class Exchange:
             Standing(self.epochs, decided, self.clock),
             mask_plan,
             epoch.reader.stream(approved, decided.now, self.batch_rows),
-            IpcChunks(mask_plan.schema, self.chunk_bytes, nonce),
+            IpcChunks(mask_plan.schema.with_metadata(_marks(decided)), self.chunk_bytes, nonce),
             nonce,
         )
         try:
@@ -232,6 +236,13 @@ class Exchange:
 
 def _quota(exceeded: QuotaExceeded) -> Why:
     return Why(Reason.QUOTA_EXCEEDED, exceeded.charge.counter)
+
+
+def _marks(decided: Decided) -> dict[str, str]:
+    application = decided.application
+    if not decided.decision.obligations.watermark:
+        return {}
+    return watermark(application.consumer.uri, application.purpose, application.request_id)
 
 
 def _reserved(decision: Decision) -> tuple[Charge, ...]:

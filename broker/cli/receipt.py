@@ -185,6 +185,8 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("规则", "rules", ", ".join(decision["rules"])),
         ("理由", "reasons", _reasons(said, zh)),
         ("脱敏", "masks", ", ".join(f"{name}: {m['operator']}@{m['version']}" for name, m in masks.items())),
+        ("义务", "duties", _duties(statement["obligations"], zh)),
+        ("审核", "review", _reviews(decision.get("reviews", []), zh)),
         ("状态", "status", _status(outcome, zh)),
         ("数据时点", "as of", outcome.get("as_of") or ""),
         ("行数", "rows", counted),
@@ -217,6 +219,36 @@ def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _reasons(reasons: list[dict[str, str]], zh: bool) -> str:
     said = [(r["code"], sentence(Reason(r["code"]), r["about"])) for r in reasons]
     return "\n".join(f"{code}: {text.zh if zh else text.en}" for code, text in said)
+
+
+_DUTIES = {
+    "retain_days": ("最多保存 {} 天", "kept for at most {} days"),
+    "acknowledge_hours": ("{} 小时内确认收到", "receipt acknowledged within {} hours"),
+    "no_onward_sharing": ("不得转供他人", "not to be passed on"),
+    "watermark": ("结果带水印", "watermarked"),
+    "notify_subject": ("须告知当事人", "the citizen must be told"),
+    "countersignature": ("须经提供部门会签", "with the provider's countersignature"),
+}
+
+
+def _duties(obligations: dict[str, Any], zh: bool) -> str:
+    said = [(zh_said if zh else en, obligations.get(name)) for name, (zh_said, en) in _DUTIES.items()]
+    return ("；" if zh else "; ").join(text.format(value) for text, value in said if value)
+
+
+def _reviews(reviews: list[dict[str, Any]], zh: bool) -> str:
+    return "\n".join(_review(review, zh) for review in reviews)
+
+
+def _review(review: dict[str, Any], zh: bool) -> str:
+    departments, count, days = (
+        ", ".join(review["departments"]),
+        review["count"],
+        review["within_working_days"],
+    )
+    if zh:
+        return f"{departments} 的 {count} 人" + (f"，{days} 个工作日内" if days else "")
+    return f"by {count} of {departments}" + (f", within {days} working days" if days else "")
 
 
 def _status(outcome: dict[str, Any], zh: bool) -> str:

@@ -19,6 +19,7 @@ from broker.client.aio import AsyncClient, AsyncStream
 from broker.client.answer import Exchanged
 from broker.client.client import Client
 from broker.client.credentials import Credentials
+from broker.client.duties import Duties, Review
 from broker.client.stream import Stream
 from broker.receipt.bundle import export as export_receipt
 from broker.receipt.bundle import parse as parse_receipt
@@ -30,7 +31,9 @@ __all__ = [
     "AsyncStream",
     "Client",
     "Credentials",
+    "Duties",
     "Exchanged",
+    "Review",
     "Stream",
     "VerifierKey",
     "export_receipt",

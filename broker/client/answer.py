@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pyarrow as pa
 
 from broker.client import frames
-from broker.client.evidence import require_about, require_digest
+from broker.client.duties import Duties, Review, duties_of, reviews_of
+from broker.client.evidence import require_about, require_digest, require_marked
 from broker.errors import VerificationFailed
 from broker.model import AnswerStatus, Receipt, Verdict
 from broker.receipt.note import VerifierKey
@@ -47,7 +48,12 @@ class Exchanged:
     as_of: datetime | None = None
     masks: dict[str, str] = field(default_factory=dict)
     """Every released field → the operator that masked it, empty for one released as it is."""
-    retain_days: int = 0
+    duties: Duties = field(default_factory=Duties)
+    """What the consumer takes upon itself with the records."""
+    reviews: tuple[Review, ...] = ()
+    """For a review: by whom."""
+    watermark: dict[str, str] = field(default_factory=dict)
+    """Marks that must stay with the records wherever they go; empty where policy demands none."""
     advice: tuple[str, str] | None = None
     """What to tell the counter, Chinese and English, when ``status`` is not found."""
     redelivered: bool = False
@@ -58,14 +64,21 @@ class Exchanged:
     def permitted(self) -> bool:
         return self.verdict is Verdict.PERMIT
 
+    @property
+    def retain_days(self) -> int:
+        """Days after which the records must be disposed of; 0: none are set."""
+        return self.duties.retain_days
+
     def table(self) -> pa.Table:
         """The records as a table with a column for every released field.
 
         Columns are ``string``, ``int64`` or ``bool``, as the values came: dates, instants and decimals are
-        text here (a stream has them typed). A column without any value is of Arrow's null type.
+        text here (a stream has them typed). A column without any value is of Arrow's null type. The
+        watermark, if there is one, is metadata of the schema.
         """
         columns = {name: [record.get(name) for record in self.records] for name in self.masks}
-        return pa.table({name: _array(column) for name, column in columns.items()})
+        arrays = {name: _array(column) for name, column in columns.items()}
+        return pa.table(arrays, metadata=self.watermark or None)
 
     def to_pandas(self) -> pandas.DataFrame:
         """:meth:`table` as a pandas frame. Needs the extra ``sharebroker[pandas]``, else SetUpError."""
@@ -104,7 +117,9 @@ def exchanged_of(
         subject_statuses=tuple(_status(subject.status) for subject in answer.subjects),
         as_of=answer.as_of.ToDatetime(tzinfo=UTC) if answer.HasField("as_of") else None,
         masks={column.field: column.mask for column in answer.columns},
-        retain_days=decision.obligations.retain_days,
+        duties=duties_of(decision),
+        reviews=reviews_of(decision),
+        watermark=dict(answer.watermark),
         advice=(answer.advice.zh, answer.advice.en) if answer.HasField("advice") else None,
         redelivered=response.redelivered,
         attempts=attempts,
@@ -115,6 +130,8 @@ def exchanged_of(
     if answered:
         digest = answer_digest(answer.nonce, _canonical(exchanged))
         require_digest(exchanged.receipt, digest, answer.digest)
+        if exchanged.duties.watermark:
+            require_marked(exchanged.watermark, request, caller)
     return exchanged
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from broker.errors import VerificationFailed
 from broker.model import Receipt, Verdict
+from broker.transmit.watermark import watermark
 from broker.v1 import exchange_pb2
 
 Request = exchange_pb2.ExchangeRequest | exchange_pb2.StreamExchangeRequest
@@ -61,6 +63,16 @@ def require_digest(receipt: Receipt, computed: bytes, told: bytes) -> None:
         raise VerificationFailed(
             "收到的数据与回执中的摘要不符 / the data received do not match the digest in the receipt"
         )
+
+
+def require_marked(marks: Mapping[str, str], request: Request, caller: str) -> None:
+    """That data which must have a watermark have that of this request.
+
+    Raises:
+        VerificationFailed: they have none, or another.
+    """
+    if marks != watermark(caller, request.application.purpose, request.request_id):
+        raise VerificationFailed("数据没有本次请求的水印 / the data lack the watermark of this request")
 
 
 def _object(statement: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from broker.errors import SetUpError
+from broker.transmit.watermark import MARKS
 
 if TYPE_CHECKING:
     import pandas
@@ -16,21 +17,30 @@ if TYPE_CHECKING:
 
 def to_pandas(table: pa.Table) -> pandas.DataFrame:
     """A pandas frame whose columns keep their Arrow types: an integer beside a missing one stays an integer.
+    A watermark is in its ``attrs``.
 
     Raises:
         SetUpError: pandas is not installed.
     """
-    return table.to_pandas(types_mapper=_extra("pandas").ArrowDtype)
+    frame: pandas.DataFrame = table.to_pandas(types_mapper=_extra("pandas").ArrowDtype)
+    frame.attrs.update(watermark_of(table.schema))
+    return frame
 
 
 def to_polars(table: pa.Table) -> polars.DataFrame:
-    """A polars frame over the same memory.
+    """A polars frame over the same memory. It has no place for a watermark.
 
     Raises:
         SetUpError: polars is not installed.
     """
     frame: polars.DataFrame = _extra("polars").from_arrow(table)
     return frame
+
+
+def watermark_of(schema: pa.Schema) -> dict[str, str]:
+    """The marks in a schema; empty when it has none."""
+    marks = schema.metadata or {}
+    return {name: marks[key].decode(errors="replace") for name in MARKS if (key := name.encode()) in marks}
 
 
 def _extra(name: str) -> Any:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from broker.client import frames
 from broker.client.answer import checked_receipt, verdict_of
 from broker.client.batches import Batches
-from broker.client.evidence import require_about, require_digest, require_outcome_of
+from broker.client.duties import duties_of, reviews_of
+from broker.client.evidence import require_about, require_digest, require_marked, require_outcome_of
 from broker.client.retry import Tries
 from broker.client.status import failure_of
 from broker.errors import VerificationFailed
@@ -60,6 +61,8 @@ class Reception:
         self.attempts = tries.number
         self.decision = opening.opening.decision
         self.verdict = verdict_of(self.decision.verdict)
+        self.duties = duties_of(self.decision)
+        self.reviews = reviews_of(self.decision)
         self.receipt = self._checked(opening.opening.receipt)
         self.masks = {column.field: column.mask for column in opening.opening.columns}
         self.outcome: exchange_pb2.StreamOutcome | None = None
@@ -100,14 +103,26 @@ class Reception:
         if not part.HasField("chunk"):
             raise VerificationFailed("流中有多余的部分 / the stream holds a part out of place")
         self._digest.update(part.chunk)
-        yield from self._batches.feed(part.chunk)
+        for batch in self._batches.feed(part.chunk):
+            self._require_marked()
+            yield batch
 
     def _finish(self, outcome: exchange_pb2.StreamOutcome) -> None:
         receipt = self._checked(outcome.receipt)
         require_outcome_of(receipt, self.receipt)
         require_digest(receipt, self._digest.digest(), outcome.digest)
         self._batches.end()
+        self._require_marked()
         self.outcome, self.outcome_receipt = outcome, receipt
+
+    @property
+    def watermark(self) -> dict[str, str]:
+        """Marks that must stay with the batches wherever they go; empty where policy demands none."""
+        return frames.watermark_of(self._batches.schema) if self._batches.schema is not None else {}
+
+    def _require_marked(self) -> None:
+        if self.duties.watermark:
+            require_marked(self.watermark, self._question.request, self._question.caller)
 
     def _checked(self, message: exchange_pb2.Receipt) -> Receipt:
         receipt = checked_receipt(message, self._question.trust)

@@ -21,6 +21,8 @@ from broker.model import (
     Decision,
     EntryKind,
     Epoch,
+    Obligations,
+    ReviewBy,
     RowCounts,
     SubjectAnswer,
     Suspension,
@@ -106,8 +108,13 @@ def statement(
             "rules": decision.rules,
             "reasons": _reasons(decision.reasons),
             "missing": _reasons(decision.missing),
+            **({"reviews": [_review(review) for review in decision.reviews]} if decision.reviews else {}),
         },
-        "obligations": {"masks": dict(masks), "retain_days": decision.obligations.retain_days},
+        "obligations": {
+            "masks": dict(masks),
+            "retain_days": decision.obligations.retain_days,
+            **_duties(decision.obligations),
+        },
     }
     if lease_seconds is not None:
         content["lease_seconds"] = lease_seconds
@@ -170,6 +177,23 @@ def epoch_act(
 def instant(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds, e.g. ``2026-11-23T04:00:00.000000Z``."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+DUTIES = ("acknowledge_hours", "no_onward_sharing", "watermark", "notify_subject", "countersignature")
+"""Members of ``obligations`` that stand there only where the policy demands them."""
+
+
+def _duties(obligations: Obligations) -> dict[str, object]:
+    return {name: value for name in DUTIES if (value := getattr(obligations, name))}
+
+
+def _review(review: ReviewBy) -> dict[str, object]:
+    return {
+        "departments": sorted(review.departments),
+        "count": review.count,
+        "within_working_days": review.within_working_days,
+        "never_own": review.never_own,
+    }
 
 
 def _reasons(reasons: Sequence[Why]) -> list[dict[str, str]]:

@@ -17,7 +17,9 @@ from broker.model import (
     DepartmentKind,
     Field,
     FieldType,
+    Obligations,
     Receipt,
+    ReviewBy,
     RowCounts,
     SharingAttribute,
     Verdict,
@@ -27,6 +29,8 @@ from broker.reasons import sentence
 from broker.streaming import Closing, Opening
 from broker.transmit.reading import Answer
 from broker.v1 import catalog_pb2, exchange_pb2
+
+NOTHING = Obligations()
 
 # Enums go onto the wire by name, which the generated code checks.
 VERDICTS = {verdict: f"VERDICT_{verdict.name}" for verdict in Verdict}
@@ -118,18 +122,35 @@ def decision_message(decision: Decision, masks: Mapping[str, str]) -> exchange_p
         missing=_reasons(decision.missing),
         bundle_hash=decision.bundle_hash,
     )
-    if decision.verdict is Verdict.PERMIT:
-        obligations = decision.obligations
-        named = {name: mask.operator for name, mask in obligations.masks.items()}
-        named.update({name: mask for name, mask in masks.items() if mask})
-        message.obligations.CopyFrom(
-            exchange_pb2.Obligations(
-                masks=named,
-                retain_days=obligations.retain_days or 0,
-                signed_application=obligations.signed_application,
-            )
-        )
+    obligations = decision.obligations
+    if decision.verdict is Verdict.PERMIT or (decision.verdict is Verdict.REVIEW and obligations != NOTHING):
+        message.obligations.CopyFrom(_obligations(obligations, masks))
+    message.reviews.extend(_review(review) for review in decision.reviews)
     return message
+
+
+def _obligations(obligations: Obligations, masks: Mapping[str, str]) -> exchange_pb2.Obligations:
+    named = {name: mask.operator for name, mask in obligations.masks.items()}
+    named.update({name: mask for name, mask in masks.items() if mask})
+    return exchange_pb2.Obligations(
+        masks=named,
+        retain_days=obligations.retain_days or 0,
+        signed_application=obligations.signed_application,
+        acknowledge_hours=obligations.acknowledge_hours or 0,
+        no_onward_sharing=obligations.no_onward_sharing,
+        watermark=obligations.watermark,
+        notify_subject=obligations.notify_subject,
+        countersignature=obligations.countersignature,
+    )
+
+
+def _review(review: ReviewBy) -> exchange_pb2.Review:
+    return exchange_pb2.Review(
+        departments=[f"departments/{department}" for department in sorted(review.departments)],
+        count=review.count,
+        within_working_days=review.within_working_days or 0,
+        never_own=review.never_own,
+    )
 
 
 def receipt_message(receipt: Receipt) -> exchange_pb2.Receipt:
@@ -210,6 +231,7 @@ def _answer(answer: Answer, exchanged: Exchanged) -> exchange_pb2.Answer:
         nonce=exchanged.nonce,
         digest=exchanged.digest,
         advice=ADVICE.get(answer.status),
+        watermark=exchanged.watermark,
     )
 
 

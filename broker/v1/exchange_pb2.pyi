@@ -145,23 +145,37 @@ class Reason(_message.Message):
     def __init__(self, code: _Optional[str] = ..., zh: _Optional[str] = ..., en: _Optional[str] = ..., about: _Optional[str] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("verdict", "rules", "reasons", "missing", "obligations", "bundle_hash")
+    __slots__ = ("verdict", "rules", "reasons", "missing", "obligations", "bundle_hash", "reviews")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     OBLIGATIONS_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_HASH_FIELD_NUMBER: _ClassVar[int]
+    REVIEWS_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
     rules: _containers.RepeatedScalarFieldContainer[str]
     reasons: _containers.RepeatedCompositeFieldContainer[Reason]
     missing: _containers.RepeatedCompositeFieldContainer[Reason]
     obligations: Obligations
     bundle_hash: str
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., rules: _Optional[_Iterable[str]] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., missing: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., obligations: _Optional[_Union[Obligations, _Mapping]] = ..., bundle_hash: _Optional[str] = ...) -> None: ...
+    reviews: _containers.RepeatedCompositeFieldContainer[Review]
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., rules: _Optional[_Iterable[str]] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., missing: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., obligations: _Optional[_Union[Obligations, _Mapping]] = ..., bundle_hash: _Optional[str] = ..., reviews: _Optional[_Iterable[_Union[Review, _Mapping]]] = ...) -> None: ...
+
+class Review(_message.Message):
+    __slots__ = ("departments", "count", "within_working_days", "never_own")
+    DEPARTMENTS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    WITHIN_WORKING_DAYS_FIELD_NUMBER: _ClassVar[int]
+    NEVER_OWN_FIELD_NUMBER: _ClassVar[int]
+    departments: _containers.RepeatedScalarFieldContainer[str]
+    count: int
+    within_working_days: int
+    never_own: bool
+    def __init__(self, departments: _Optional[_Iterable[str]] = ..., count: _Optional[int] = ..., within_working_days: _Optional[int] = ..., never_own: _Optional[bool] = ...) -> None: ...
 
 class Obligations(_message.Message):
-    __slots__ = ("masks", "retain_days", "signed_application")
+    __slots__ = ("masks", "retain_days", "signed_application", "acknowledge_hours", "no_onward_sharing", "watermark", "notify_subject", "countersignature")
     class MasksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -172,13 +186,30 @@ class Obligations(_message.Message):
     MASKS_FIELD_NUMBER: _ClassVar[int]
     RETAIN_DAYS_FIELD_NUMBER: _ClassVar[int]
     SIGNED_APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGE_HOURS_FIELD_NUMBER: _ClassVar[int]
+    NO_ONWARD_SHARING_FIELD_NUMBER: _ClassVar[int]
+    WATERMARK_FIELD_NUMBER: _ClassVar[int]
+    NOTIFY_SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    COUNTERSIGNATURE_FIELD_NUMBER: _ClassVar[int]
     masks: _containers.ScalarMap[str, str]
     retain_days: int
     signed_application: bool
-    def __init__(self, masks: _Optional[_Mapping[str, str]] = ..., retain_days: _Optional[int] = ..., signed_application: _Optional[bool] = ...) -> None: ...
+    acknowledge_hours: int
+    no_onward_sharing: bool
+    watermark: bool
+    notify_subject: bool
+    countersignature: bool
+    def __init__(self, masks: _Optional[_Mapping[str, str]] = ..., retain_days: _Optional[int] = ..., signed_application: _Optional[bool] = ..., acknowledge_hours: _Optional[int] = ..., no_onward_sharing: _Optional[bool] = ..., watermark: _Optional[bool] = ..., notify_subject: _Optional[bool] = ..., countersignature: _Optional[bool] = ...) -> None: ...
 
 class Answer(_message.Message):
-    __slots__ = ("status", "as_of", "subjects", "columns", "records", "counts", "nonce", "digest", "advice")
+    __slots__ = ("status", "as_of", "subjects", "columns", "records", "counts", "nonce", "digest", "advice", "watermark")
+    class WatermarkEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     STATUS_FIELD_NUMBER: _ClassVar[int]
     AS_OF_FIELD_NUMBER: _ClassVar[int]
     SUBJECTS_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +219,7 @@ class Answer(_message.Message):
     NONCE_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
+    WATERMARK_FIELD_NUMBER: _ClassVar[int]
     status: AnswerStatus
     as_of: _timestamp_pb2.Timestamp
     subjects: _containers.RepeatedCompositeFieldContainer[SubjectAnswer]
@@ -197,7 +229,8 @@ class Answer(_message.Message):
     nonce: bytes
     digest: bytes
     advice: Advice
-    def __init__(self, status: _Optional[_Union[AnswerStatus, str]] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subjects: _Optional[_Iterable[_Union[SubjectAnswer, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ..., counts: _Optional[_Union[RowCounts, _Mapping]] = ..., nonce: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., advice: _Optional[_Union[Advice, _Mapping]] = ...) -> None: ...
+    watermark: _containers.ScalarMap[str, str]
+    def __init__(self, status: _Optional[_Union[AnswerStatus, str]] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subjects: _Optional[_Iterable[_Union[SubjectAnswer, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ..., counts: _Optional[_Union[RowCounts, _Mapping]] = ..., nonce: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., advice: _Optional[_Union[Advice, _Mapping]] = ..., watermark: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Advice(_message.Message):
     __slots__ = ("zh", "en")

@@ -73,6 +73,25 @@ def test_one_language_at_a_time(receipt_file):
     assert "…" not in zh + en
 
 
+def test_duties_and_reviews_are_shown(receipt_file):
+    """What the consumer has taken upon itself, and who is to review; older statements have neither."""
+    duties = {"retain_days": 30, "acknowledge_hours": 48, "no_onward_sharing": True, "watermark": True}
+    reviews = [
+        {"departments": ["tax"], "count": 2, "within_working_days": 5, "never_own": True},
+        {"departments": ["data_authority"], "count": 1, "within_working_days": None, "never_own": True},
+    ]
+    told = STATEMENT | {
+        "obligations": STATEMENT["obligations"] | duties,
+        "decision": STATEMENT["decision"] | {"reviews": reviews},
+    }
+    file = receipt_file(json.dumps(told))
+    zh, en = show(file).output, show(file, "--lang", "en").output
+    for said in ("最多保存 30 天；48 小时内确认收到；不得转供他人；结果带水印", "tax 的 2 人，5 个工作日内"):
+        assert said in zh
+    for said in ("not to be passed on", "by 2 of tax, within 5 working days", "by 1 of data_authority"):
+        assert said in en
+
+
 def sharebroker(*arguments, **environment):
     command = [sys.executable, "-m", "broker.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, check=False, env=environment or None)

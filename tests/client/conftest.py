@@ -21,6 +21,7 @@ from broker.client.evidence import PAPERS
 from broker.keys.authority import Authority
 from broker.model import Role
 from broker.transmit.chunks import IpcChunks
+from broker.transmit.watermark import watermark
 from broker.v1 import catalog_pb2, catalog_pb2_grpc, exchange_pb2, exchange_pb2_grpc
 
 NONCE = bytes(range(32))
@@ -258,10 +259,26 @@ class Steps:
     @classmethod
     def permit_stream(cls, request, context):
         """A step: stream three batches, in many chunks, as the broker makes them."""
-        chunks = IpcChunks(SCHEMA, 1000, NONCE)
+        return cls._stream(request, SCHEMA, exchange_pb2.Obligations())
+
+    @classmethod
+    def watermarked(cls, marks):
+        """A step: the same where a watermark is demanded, with these marks, or (None) those it must have."""
+
+        def step(request, context):
+            uri = "spiffe://xinghe/department/housing_fund/system/counter"
+            due = watermark(uri, request.application.purpose, request.request_id)
+            schema = SCHEMA.with_metadata(due if marks is None else marks)
+            return cls._stream(request, schema, exchange_pb2.Obligations(watermark=True))
+
+        return step
+
+    @classmethod
+    def _stream(cls, request, schema, obligations):
+        chunks = IpcChunks(schema, 1000, NONCE)
         cut = [chunk for batch in [BATCH] * 3 for chunk in chunks.write(batch)] + list(chunks.finish())
         opening = exchange_pb2.StreamOpening(
-            decision=exchange_pb2.Decision(verdict="VERDICT_PERMIT"),
+            decision=exchange_pb2.Decision(verdict="VERDICT_PERMIT", obligations=obligations),
             receipt=cls.receipt(request, "permit"),
             columns=[exchange_pb2.Column(field=name) for name in SCHEMA.names],
             nonce=NONCE,

@@ -1,14 +1,17 @@
 """An answer as a table and as the frames of pandas and polars."""
 
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from broker.client.answer import Exchanged
+from broker.client.frames import watermark_of
 from broker.errors import SetUpError, VerificationFailed
 from broker.model import Receipt, Verdict
 
@@ -67,6 +70,48 @@ def test_pandas_keeps_integers_beside_missing_ones():
     assert frame["flats"].to_list() == [2, pd.NA]
     assert frame["name"].to_list() == ["张*", "欧阳**"]
     assert len(exchanged(masks={}).to_pandas()) == 0
+
+
+MARKS = {
+    "sharebroker.consumer": "spiffe://xinghe/department/housing_fund/system/counter",
+    "sharebroker.purpose": "p",
+    "sharebroker.request_id": "1",
+}
+
+
+def test_watermark_goes_with_the_table(tmp_path):
+    """Into the schema, from there into a file, and into a pandas frame."""
+    marked = replace(ANSWER, watermark=MARKS)
+    table = marked.table()
+    assert watermark_of(table.schema) == MARKS
+    pq.write_table(table, tmp_path / "answer.parquet")
+    assert watermark_of(pq.read_schema(tmp_path / "answer.parquet")) == MARKS
+    assert marked.to_pandas().attrs == MARKS
+    assert marked.to_polars().height == 2
+    assert ANSWER.to_pandas().attrs == {}
+    assert ANSWER.table().schema.metadata is None
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [{}, {"sharebroker.purpose": "p"}, {b"\xff": b"\xff"}, {b"sharebroker.consumer": b"\xff"}],
+    ids=repr,
+)
+def test_stream_without_its_watermark_is_refused(script, steps, caller, terms, marks):
+    """Data that must be marked and are not, or otherwise, count for nothing."""
+    broker = script(steps.watermarked(marks))
+    with pytest.raises(VerificationFailed, match="watermark"):
+        caller.stream(broker.address, **terms)
+
+
+def test_stream_with_its_watermark(script, steps, caller, terms):
+    """Batches and tables have it, and the stream tells it."""
+    broker = script(steps.watermarked(None))
+    stream, table = caller.stream(broker.address, **terms)
+    assert stream.duties.watermark
+    assert stream.watermark == watermark_of(table.schema)
+    assert stream.watermark["sharebroker.request_id"] == stream.request_id
+    assert caller.stream(broker.address, into="to_pandas", **terms)[1].attrs["sharebroker.purpose"] == "p"
 
 
 def test_polars():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from broker.client.evidence import require_about, require_digest
+from broker.client.evidence import require_about, require_digest, require_marked
 from broker.errors import VerificationFailed
 from broker.model import (
     AnswerStatus,
@@ -127,3 +127,16 @@ def test_statement_of_another_shape(content):
         require_about(receipt, REQUEST, CONSUMER.uri, Verdict.PERMIT)
     with pytest.raises(VerificationFailed):
         require_digest(receipt, DIGEST, DIGEST)
+
+
+def test_watermark_of_this_request():
+    """It names who asked, what for, and under which id; anything else, or none, is refused."""
+    marks = {
+        "sharebroker.consumer": CONSUMER.uri,
+        "sharebroker.purpose": "low_income_check",
+        "sharebroker.request_id": APPLICATION.request_id,
+    }
+    require_marked(marks, REQUEST, CONSUMER.uri)
+    for other in ({}, marks | {"sharebroker.purpose": "p"}, marks | {"sharebroker.consumer": "x"}):
+        with pytest.raises(VerificationFailed, match="watermark"):
+            require_marked(other, REQUEST, CONSUMER.uri)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.client.duties import Duties, Review, duties_of, reviews_of
 from broker.client.evidence import PAPERS
 from broker.demo.setup import load_shipped, shipped_policies
 from broker.exchange import Closing, Exchanged, Opening
@@ -17,6 +18,7 @@ from broker.model import (
     Mask,
     Obligations,
     Receipt,
+    ReviewBy,
     RowCounts,
     SharingAttribute,
     SubjectAnswer,
@@ -111,6 +113,40 @@ def test_permit():
     assert dict(message.obligations.masks) == {"name": "partial@1", "born_on": "year"}
     assert message.obligations.retain_days == 30
     assert message.obligations.signed_application
+
+
+DUTIES = Obligations(
+    retain_days=1,
+    acknowledge_hours=48,
+    no_onward_sharing=True,
+    watermark=True,
+    notify_subject=True,
+    countersignature=True,
+)
+
+
+def test_duties_of_a_permit():
+    """Each duty of a permit is on the wire under its own name, and as much for a review that knows them."""
+    for verdict in (Verdict.PERMIT, Verdict.REVIEW):
+        message = wire.decision_message(Decision(verdict, "00", obligations=DUTIES), {})
+        for name in Duties.__slots__:
+            assert getattr(message.obligations, name) == (getattr(DUTIES, name) or 0)
+        assert duties_of(message) == Duties(1, 48, True, True, True, countersignature=True)
+
+
+def test_reviews():
+    """Who must review, how many, how soon; a limit that is not set is 0. Without them no obligations."""
+    reviews = (ReviewBy(frozenset({"tax", "civil_affairs"}), 2, 5), ReviewBy(frozenset({"data_authority"})))
+    message = wire.decision_message(Decision(Verdict.REVIEW, "00", reviews=reviews), {})
+    assert [list(review.departments) for review in message.reviews] == [
+        ["departments/civil_affairs", "departments/tax"],
+        ["departments/data_authority"],
+    ]
+    assert reviews_of(message) == (
+        Review(("civil_affairs", "tax"), 2, 5, True),
+        Review(("data_authority",), 1, 0, True),
+    )
+    assert not message.HasField("obligations")
 
 
 def test_refusal():
