@@ -109,10 +109,10 @@ def conditions(rule: Rule) -> Iterator[Sentence]:
 def demands(rule: Rule, catalog: Catalog) -> Iterator[Sentence]:
     """Rows, limits and duties under which it releases, and who reviews."""
     yield from _rows(rule.rows, catalog.datasets[rule.dataset])
-    yield from _limits(rule.limits)
-    yield from _duties(rule.obligations)
+    yield from limits(rule.limits)
+    yield from duties(rule.obligations)
     if rule.review is not None:
-        yield _review(rule.review, catalog)
+        yield review(rule.review, catalog)
     if rule.consent is not None:
         number = rule.consent.application_no
         yield Sentence(f"依据共享申请 {number}", f"under application {number}")
@@ -242,9 +242,10 @@ _BOUNDS = {
 }
 
 
-def _limits(limits: Limits) -> Iterator[Sentence]:
+def limits(bounds: Limits) -> Iterator[Sentence]:
+    """Each bound that is given."""
     for name, (zh, en, noun) in _BOUNDS.items():
-        if (bound := getattr(limits, name)) is not None:
+        if (bound := getattr(bounds, name)) is not None:
             yield Sentence(zh.format(bound), en.format(_count(bound, noun)))
 
 
@@ -257,7 +258,8 @@ _DUTIES = {
 }
 
 
-def _duties(obligations: Obligations) -> Iterator[Sentence]:
+def duties(obligations: Obligations) -> Iterator[Sentence]:
+    """What is owed for the data beside their masks."""
     if (days := obligations.retain_days) is not None:
         yield Sentence(f"最多保存 {days} 天", f"kept for at most {_count(days, 'day')}")
     if (hours := obligations.acknowledge_hours) is not None:
@@ -267,10 +269,11 @@ def _duties(obligations: Obligations) -> Iterator[Sentence]:
             yield Sentence(*duty)
 
 
-def _review(review: ReviewBy, catalog: Catalog) -> Sentence:
-    who = consumers(review.departments, catalog)
-    zh, en = f"由{who.zh}的 {review.count} 人审核", f"reviewed by {review.count} of {who.en}"
-    if (days := review.within_working_days) is not None:
+def review(wanted: ReviewBy, catalog: Catalog) -> Sentence:
+    """Who reviews, how many, how soon."""
+    who = consumers(wanted.departments, catalog)
+    zh, en = f"由{who.zh}的 {wanted.count} 人审核", f"reviewed by {wanted.count} of {who.en}"
+    if (days := wanted.within_working_days) is not None:
         zh, en = f"{zh}，{days} 个工作日内", f"{en} within {_count(days, 'working day')}"
     return Sentence(zh, en)
 

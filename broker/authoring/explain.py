@@ -1,0 +1,136 @@
+"""A decision in words: what was decided, by which rules, what must be kept to, and what was missing.
+
+Nothing here decides: the decision is :func:`~broker.approve.evaluate.evaluate`'s, the near misses are
+:mod:`broker.approve.near`'s, and both are only put into sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from broker.approve.bundle import Bundle
+from broker.approve.evaluate import evaluate
+from broker.approve.problem import Position
+from broker.approve.rule import Limits, Rule
+from broker.authoring import sentences
+from broker.model import Application, Catalog, Decision, Grant, RowScope, Suspension, Verdict
+from broker.reasons import Sentence, sentence
+
+_VERDICTS = {
+    Verdict.PERMIT: Sentence("同意共享", "Permitted"),
+    Verdict.DENY: Sentence("不同意共享", "Denied"),
+    Verdict.REVIEW: Sentence("转人工审核", "Left to a person's review"),
+    Verdict.NEEDS_SUPPLEMENT: Sentence("待补正", "To be supplemented"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInWords:
+    """A rule that played a part: where it is written, and what it does."""
+
+    id: str
+    at: Position
+    does: Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One decision, explained. Every sentence is whole, in both languages."""
+
+    decision: Decision
+    said: Sentence
+    """The decision itself, naming who asked for what."""
+    reasons: tuple[Sentence, ...]
+    """Why not, or what is missing; as the consumer is told."""
+    duties: tuple[Sentence, ...]
+    """What a permit, or a review that agrees, comes with."""
+    rules: tuple[RuleInWords, ...]
+    """The rules that decided; for their owner."""
+
+
+def explain(
+    application: Application,
+    grant: Grant | None,
+    bundle: Bundle,
+    now: datetime,
+    suspensions: Sequence[Suspension] = (),
+) -> Explanation:
+    """What :func:`~broker.approve.evaluate.evaluate` decides of these, in words."""
+    decision = evaluate(application, grant, bundle, now, suspensions)
+    deciding = [
+        rule for rule in bundle.rules if rule.id in decision.rules and rule.dataset == application.dataset
+    ]
+    return Explanation(
+        decision=decision,
+        said=_said(decision, application, bundle.catalog),
+        reasons=tuple(sentence(why.reason, why.about) for why in (*decision.reasons, *decision.missing)),
+        duties=tuple(_duties(decision, application, deciding, bundle.catalog)),
+        rules=tuple(_in_words(rule, bundle.catalog) for rule in deciding),
+    )
+
+
+def _in_words(rule: Rule, catalog: Catalog) -> RuleInWords:
+    return RuleInWords(rule.id, rule.at, sentences.sentence(rule, catalog))
+
+
+def _said(decision: Decision, asked: Application, catalog: Catalog) -> Sentence:
+    verdict = _VERDICTS[decision.verdict]
+    department = catalog.departments.get(asked.consumer.department)
+    who = Sentence(department.title, department.title_en) if department else _same(asked.consumer.department)
+    dataset = catalog.datasets.get(asked.dataset)
+    what = Sentence(f"《{dataset.title}》" if dataset else asked.dataset, asked.dataset)
+    titles = [dataset.fields[f].title if dataset and f in dataset.fields else f for f in asked.fields]
+    purpose = catalog.purposes.get(asked.purpose, asked.purpose)
+    return Sentence(
+        f"{verdict.zh}：{who.zh}为“{purpose}”查看{what.zh}的{'、'.join(titles)}。",
+        f"{verdict.en}: {who.en} sees {', '.join(asked.fields)} of {what.en} for {asked.purpose}.",
+    )
+
+
+def _duties(
+    decision: Decision, asked: Application, deciding: Sequence[Rule], catalog: Catalog
+) -> Iterator[Sentence]:
+    dataset = catalog.datasets.get(asked.dataset)
+    if dataset is None or decision.verdict not in (Verdict.PERMIT, Verdict.REVIEW):
+        return
+    for name, mask in decision.obligations.masks.items():
+        left = sentences.mask_words(mask)
+        yield Sentence(f"{dataset.fields[name].title}：{left.zh}", f"{name}: {left.en}")
+    for scope in decision.row_scopes:
+        yield _scope(scope, dataset.fields[scope.field].title)
+    yield from sentences.limits(
+        Limits(rows_per_call=decision.rows_per_call, minimum_group_size=decision.minimum_group_size)
+    )
+    for rule in deciding:
+        yield from _quotas(rule)
+    yield from sentences.duties(decision.obligations)
+    for review in decision.reviews:
+        yield sentences.review(review, catalog)
+
+
+def _quotas(rule: Rule) -> Iterator[Sentence]:
+    limits = rule.limits
+    for said in sentences.limits(
+        Limits(
+            calls_per_day=limits.calls_per_day,
+            rows_per_day=limits.rows_per_day,
+            calls_per_month=limits.calls_per_month,
+            rows_per_month=limits.rows_per_month,
+        )
+    ):
+        yield Sentence(f"{said.zh}（规则 {rule.id}）", f"{said.en} (rule {rule.id})")
+
+
+def _scope(scope: RowScope, title: str) -> Sentence:
+    if scope.values:
+        values = "、".join(scope.values), " or ".join(scope.values)
+        return Sentence(f"只给{title}为 {values[0]} 的行", f"only rows whose {scope.field} is {values[1]}")
+    return Sentence(
+        f"只给{title}以 {scope.prefix} 开头的行", f"only rows whose {scope.field} begins with {scope.prefix}"
+    )
+
+
+def _same(name: str) -> Sentence:
+    return Sentence(name, name)
