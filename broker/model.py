@@ -246,7 +246,7 @@ class MaskOrder:
     """Which masks are stricter (``masking.yaml``), as declared by the authority."""
 
     operators: tuple[str, ...] = ()
-    """Working days (工作日): weekdays but holidays, and make-up days (调休), by yearly notice."""
+    """From the weakest to the strictest."""
     floors: Mapping[str, str] = field(default_factory=dict)
     """Level → the weakest operator that its fields may be released under."""
 

@@ -62,6 +62,14 @@ class Reason(StrEnum):
     GROUP_TOO_SMALL = "GROUP_TOO_SMALL"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     GRANT_UNKNOWN = "GRANT_UNKNOWN"
+    FIELD_NOT_SHARED = "FIELD_NOT_SHARED"
+    CORE_LEVEL = "CORE_LEVEL"
+    IMPORTANT_LEVEL = "IMPORTANT_LEVEL"
+    COUNTERSIGNATURE_REQUIRED = "COUNTERSIGNATURE_REQUIRED"
+    OUTSIDE_HOURS = "OUTSIDE_HOURS"
+    SYSTEM_NOT_PERMITTED = "SYSTEM_NOT_PERMITTED"
+    CONDITION_NOT_MET = "CONDITION_NOT_MET"
+    NOT_DELEGATED = "NOT_DELEGATED"
     RULE_ERROR = "RULE_ERROR"
     # transmit
     SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
@@ -197,6 +205,36 @@ SENTENCES: dict[Reason, Sentence] = {
         "The quota {about} is used up; wait for the next period or ask the provider.",
     ),
     Reason.GRANT_UNKNOWN: Sentence("没有此共享授权。", "There is no such grant."),
+    Reason.FIELD_NOT_SHARED: Sentence(
+        "数据项 {about} 不对外共享，请从申请中去掉。",
+        "Field {about} is not shared; leave it out of the application.",
+    ),
+    Reason.CORE_LEVEL: Sentence(
+        "数据项 {about} 属核心数据，不得经本服务共享。",
+        "Field {about} is core data (核心), which never goes through the broker.",
+    ),
+    Reason.IMPORTANT_LEVEL: Sentence(
+        "数据项 {about} 属重要数据，须由提供部门人工审核。",
+        "Field {about} is important data (重要): the provider must review it by hand.",
+    ),
+    Reason.COUNTERSIGNATURE_REQUIRED: Sentence(
+        "规则 {about} 要求提供部门会签。", "Rule {about} requires the provider's countersignature."
+    ),
+    Reason.OUTSIDE_HOURS: Sentence(
+        "不在许可的时段或工作日内，请在许可时间内办理。",
+        "Outside the hours or working days of the permit; ask within them.",
+    ),
+    Reason.SYSTEM_NOT_PERMITTED: Sentence(
+        "许可不包括发起调用的系统，请用许可的系统或联系提供部门。",
+        "The permit does not name the calling system; use one that it names, or ask the provider.",
+    ),
+    Reason.CONDITION_NOT_MET: Sentence(
+        "不符合许可所附的条件，请联系提供部门。", "A condition of the permit is not met; ask the provider."
+    ),
+    Reason.NOT_DELEGATED: Sentence(
+        "数据项 {about} 由上级制定共享规则，上级未授权下级许可，请联系主管部门。",
+        "Rules about field {about} are made at a higher level of government, which has not delegated permits; ask the authority.",
+    ),
     Reason.RULE_ERROR: Sentence(
         "规则 {about} 无法判定，按不同意处理，请联系提供部门。",
         "Rule {about} could not be evaluated, which counts as a refusal; tell the provider.",

@@ -45,7 +45,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.LEGAL_BASIS_MISSING,
         Reason.SIGNED_APPLICATION_MISSING,
     ),
-    "decision REVIEW": (Reason.REVIEW_REQUIRED,),
+    "decision REVIEW": (Reason.REVIEW_REQUIRED, Reason.IMPORTANT_LEVEL, Reason.COUNTERSIGNATURE_REQUIRED),
     "decision DENY": (
         Reason.SUSPENDED,
         Reason.NOTHING_PERMITS,
@@ -62,6 +62,12 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.GROUP_TOO_SMALL,
         Reason.QUOTA_EXCEEDED,
         Reason.GRANT_UNKNOWN,
+        Reason.FIELD_NOT_SHARED,
+        Reason.CORE_LEVEL,
+        Reason.OUTSIDE_HOURS,
+        Reason.SYSTEM_NOT_PERMITTED,
+        Reason.CONDITION_NOT_MET,
+        Reason.NOT_DELEGATED,
         Reason.RULE_ERROR,
     ),
 }

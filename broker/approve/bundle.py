@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -11,15 +11,12 @@ from zoneinfo import ZoneInfo
 from broker.approve.catalog import load_catalog
 from broker.approve.document import parse
 from broker.approve.files import BASE_FILES, Files, bundle_hash, is_policy, read_folder
+from broker.approve.index import DatasetRules, index_rules
+from broker.approve.plan import Plans
 from broker.approve.policy import CheckMask, PolicyReader
 from broker.approve.problem import Problems
 from broker.approve.rule import Rule
 from broker.model import Catalog
-
-_ANY = None
-
-ByPurpose = Mapping[str | None, tuple[Rule, ...]]
-_NO_RULES: ByPurpose = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +25,21 @@ class Bundle:
 
     catalog: Catalog
     rules: tuple[Rule, ...]
-    """Ordered by id."""
+    """As written, ordered by id and dataset."""
     hash: str
     """SHA-256 of all files in hexadecimal; stands in every decision."""
     zone: ZoneInfo
-    index: Mapping[tuple[str, str | None], ByPurpose] = field(repr=False)
-    """(dataset, department) → purpose → rules; None stands for rules that say ``all``."""
-
-    def rules_for(self, dataset: str, department: str, purpose: str) -> tuple[Rule, ...]:
-        """Rules that speak about this dataset, department and purpose, whatever else they ask."""
-        found: tuple[Rule, ...] = ()
-        for by_purpose in self._named(dataset, department):
-            found += by_purpose.get(purpose, ()) + by_purpose.get(_ANY, ())
-        return found
-
-    def rules_for_any_purpose(self, dataset: str, department: str) -> Iterator[Rule]:
-        for by_purpose in self._named(dataset, department):
-            for rules in by_purpose.values():
-                yield from rules
-
-    def _named(self, dataset: str, department: str) -> tuple[ByPurpose, ByPurpose]:
-        return self.index.get((dataset, department), _NO_RULES), self.index.get((dataset, _ANY), _NO_RULES)
+    about: Mapping[str, DatasetRules] = field(repr=False)
+    """Dataset → the rules about it, default permits among them."""
+    plans: Plans = field(repr=False, compare=False)
 
 
 def compile_bundle(catalog: Catalog, rules: Iterable[Rule], hash_: str) -> Bundle:
     """A bundle whose rules are indexed, so that a decision looks at those few that can matter."""
-    ordered = tuple(sorted(rules, key=lambda rule: rule.id))
-    index: dict[tuple[str, str | None], dict[str | None, tuple[Rule, ...]]] = {}
-    for rule in ordered:
-        for department in (_ANY,) if rule.departments is None else rule.departments:
-            by_purpose = index.setdefault((rule.dataset, department), {})
-            for purpose in (_ANY,) if rule.purposes is None else rule.purposes:
-                by_purpose[purpose] = (*by_purpose.get(purpose, ()), rule)
-    frozen = {key: MappingProxyType(by_purpose) for key, by_purpose in index.items()}
-    return Bundle(catalog, ordered, hash_, ZoneInfo(catalog.zone), MappingProxyType(frozen))
+    ordered = tuple(sorted(rules, key=lambda rule: (rule.id, rule.dataset)))
+    zone = ZoneInfo(catalog.zone)
+    about = MappingProxyType(index_rules(ordered, catalog))
+    return Bundle(catalog, ordered, hash_, zone, about, Plans(about, catalog, zone, hash_))
 
 
 def load_bundle(folder: Path, check_mask: CheckMask) -> Bundle:

@@ -71,15 +71,15 @@ class WorkingHours:
         """Whether ``now`` (aware) is within them.
 
         Raises:
-            LookupError: the calendar does not know the year.
+            LookupError: nothing else speaks against it, and the calendar does not know the year.
         """
         local = now.astimezone(self.zone)
         if self.weekdays is not None and local.weekday() not in self.weekdays:
             return False
-        if self.calendar is not None and not self.calendar.is_working(local.date()):
-            return False
         clock = local.time()
-        return not self.hours or any(first <= clock < last for first, last in self.hours)
+        if self.hours and not any(first <= clock < last for first, last in self.hours):
+            return False
+        return self.calendar is None or self.calendar.is_working(local.date())
 
 
 @dataclass(frozen=True, slots=True)

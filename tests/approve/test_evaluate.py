@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.evaluate import evaluate
-from broker.approve.rule import Effect, Limits, Rows, Rule
+from broker.approve.rule import Effect, Expression, Limits, Rows, Rule
 from broker.model import (
     Application,
     Catalog,
@@ -28,6 +28,7 @@ from broker.model import (
     Identity,
     Mask,
     Obligations,
+    ReviewBy,
     Role,
     RowScope,
     ServiceItem,
@@ -44,8 +45,13 @@ from broker.reasons import Reason
 NOW = datetime(2026, 11, 23, 17, 30, tzinfo=UTC)
 """Already the 24th in Shanghai."""
 PAST, FUTURE = NOW - timedelta(days=30), NOW + timedelta(days=30)
-NAIVE = datetime(2026, 1, 1)
-"""Cannot be compared with NOW: a rule that holds it fails when it is evaluated."""
+
+
+def failing(asked: Application, now: datetime) -> bool:
+    raise ValueError("cannot be told")
+
+
+FAILING = Expression("x", failing)
 
 
 def department(name: str, region: str = "990100") -> Department:
@@ -310,7 +316,11 @@ def test_review_outweighs_permit_and_stands_alone() -> None:
     """A matching review rule calls a person, whether or not a permit covers the fields; papers come first."""
     reviewed = decide(PERMIT, REVIEW)
     assert reviewed == Decision(
-        Verdict.REVIEW, "hash", ("pol/review",), (Why(Reason.REVIEW_REQUIRED, "pol/review"),)
+        Verdict.REVIEW,
+        "hash",
+        ("pol/review",),
+        (Why(Reason.REVIEW_REQUIRED, "pol/review"),),
+        reviews=(ReviewBy(frozenset("p")),),
     )
     assert decide(REVIEW, fields=("b",)).verdict is Verdict.REVIEW
     assert decide(PERMIT, REVIEW, fields=("a",)).verdict is Verdict.PERMIT
@@ -333,9 +343,9 @@ def test_review_does_not_cover_other_fields() -> None:
 
 def test_rule_that_fails_counts_against_release() -> None:
     """A failing permit permits nothing; a failing deny or review counts as matching."""
-    failing_permit = replace(PERMIT, id="pol/failing", valid_from=NAIVE)
-    failing_deny = replace(DENY, valid_from=NAIVE)
-    failing_review = replace(REVIEW, valid_from=NAIVE)
+    failing_permit = replace(PERMIT, id="pol/failing", expression=FAILING)
+    failing_deny = replace(DENY, expression=FAILING)
+    failing_review = replace(REVIEW, expression=FAILING)
     assert_denied(decide(failing_permit), Why(Reason.RULE_ERROR, "pol/failing"))
     assert decide(PERMIT, failing_permit).rules == ("pol/permit",)
     assert_denied(decide(PERMIT, failing_deny), Why(Reason.RULE_ERROR, "pol/deny"))

@@ -1,0 +1,105 @@
+"""The rules about one dataset, indexed by who asks and what for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from broker.approve.rule import Effect, Rule
+from broker.model import CORE, IMPORTANT, Catalog, Dataset, Mask, Obligations, Scope, SharingAttribute
+
+_ANY = None
+
+ByPurpose = Mapping[str | None, tuple[Rule, ...]]
+_NO_RULES: ByPurpose = MappingProxyType({})
+_COVERING = (Effect.PERMIT, Effect.DELEGATE)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRules:
+    """What a bundle says about one dataset; made by :func:`index_rules`."""
+
+    dataset: Dataset
+    rules: tuple[Rule, ...]
+    """By id; the default permit of an unconditional dataset (2.9) is among them."""
+    written: tuple[Scope, ...]
+    """The governing scope (3.3), then the lower ones at which permits or delegates are written."""
+    index: Mapping[str | None, ByPurpose] = field(repr=False)
+    """Department → purpose → rules; None stands for rules that say ``all``."""
+
+    by_id: Mapping[str, Rule] = field(repr=False)
+
+    @property
+    def governing(self) -> Scope:
+        return self.written[0]
+
+    def above(self, scope: Scope) -> tuple[Scope, ...]:
+        """The scopes that must delegate to a permit of ``scope`` before it covers anything (3.5)."""
+        return tuple([higher for higher in self.written if higher.rank < scope.rank])
+
+    def about(self, department: str, purpose: str) -> Iterator[Rule]:
+        """Rules that speak about this department and purpose, whatever else they ask; in no order."""
+        for by_purpose in self._named(department):
+            yield from by_purpose.get(purpose, ())
+            yield from by_purpose.get(_ANY, ())
+
+    def about_any_purpose(self, department: str) -> Iterator[Rule]:
+        """Rules that speak about this department; one that names several purposes comes several times."""
+        for by_purpose in self._named(department):
+            for rules in by_purpose.values():
+                yield from rules
+
+    def _named(self, department: str) -> tuple[ByPurpose, ByPurpose]:
+        return self.index.get(department, _NO_RULES), self.index.get(_ANY, _NO_RULES)
+
+
+def index_rules(rules: Iterable[Rule], catalog: Catalog) -> dict[str, DatasetRules]:
+    """Dataset → what ``rules`` (in ascending order) say about it, and the default permits."""
+    about: dict[str, list[Rule]] = {dataset: [] for dataset in catalog.datasets}
+    for rule in rules:
+        about[rule.dataset].append(rule)
+    return {key: _indexed(catalog.datasets[key], of, catalog) for key, of in about.items()}
+
+
+def _indexed(dataset: Dataset, rules: list[Rule], catalog: Catalog) -> DatasetRules:
+    if default := default_permit(dataset, catalog):
+        rules = sorted([*rules, default], key=lambda rule: rule.id)
+    index: dict[str | None, dict[str | None, list[Rule]]] = {}
+    for rule in rules:
+        for department in (_ANY,) if rule.departments is None else rule.departments:
+            by_purpose = index.setdefault(department, {})
+            for purpose in (_ANY,) if rule.purposes is None else rule.purposes:
+                by_purpose.setdefault(purpose, []).append(rule)
+    frozen = {
+        department: {purpose: tuple(found) for purpose, found in by_purpose.items()}
+        for department, by_purpose in index.items()
+    }
+    return DatasetRules(
+        dataset, tuple(rules), _written(dataset, rules, catalog), frozen, {r.id: r for r in rules}
+    )
+
+
+def _written(dataset: Dataset, rules: Iterable[Rule], catalog: Catalog) -> tuple[Scope, ...]:
+    provider = catalog.departments[dataset.department].scope
+    written = {rule.scope for rule in rules if rule.effect in _COVERING}
+    governing = min(written | {provider}, key=lambda scope: scope.rank)
+    return tuple(sorted(written | {governing}, key=lambda scope: scope.rank))
+
+
+def default_permit(dataset: Dataset, catalog: Catalog) -> Rule | None:
+    """What an unconditional dataset permits although no rule is written (2.9)."""
+    if dataset.sharing_attribute is not SharingAttribute.UNCONDITIONAL:
+        return None
+    fields = [f for f in dataset.fields.values() if f.shared and f.level not in (IMPORTANT, CORE)]
+    floors = catalog.mask_order.floors
+    masks = {f.name: Mask(floors[f.level]) for f in fields if f.level in floors}
+    return Rule(
+        id=f"unconditional/{dataset.id}",
+        effect=Effect.PERMIT,
+        dataset=dataset.id,
+        fields=frozenset(f.name for f in fields),
+        owner=dataset.department,
+        scope=catalog.departments[dataset.department].scope,
+        obligations=Obligations(MappingProxyType(masks)),
+    )

@@ -1,0 +1,203 @@
+"""What the rules that speak come to: ``docs/policy-language.md``, section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from broker.approve.coverage import coverage
+from broker.approve.demands import Demands, charges, demands
+from broker.approve.index import DatasetRules
+from broker.approve.rule import Effect, Rule
+from broker.model import (
+    IMPORTANT,
+    Application,
+    Catalog,
+    Decision,
+    ReviewBy,
+    Verdict,
+    Why,
+)
+from broker.reasons import Reason
+
+_COVERING = (Effect.PERMIT, Effect.DELEGATE)
+_PAPERS = (
+    ("case_no", Why(Reason.CASE_NO_MISSING, "case_no")),
+    ("service_item", Why(Reason.SERVICE_ITEM_MISSING, "service_item")),
+    ("operator", Why(Reason.OPERATOR_MISSING, "operator")),
+    ("legal_basis", Why(Reason.LEGAL_BASIS_MISSING, "legal_basis")),
+)
+_SIGNED_APPLICATION = Why(Reason.SIGNED_APPLICATION_MISSING, "signed_application")
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """The rules that speak about an application, each by ascending id, and those that cannot be told."""
+
+    denies: Sequence[Rule]
+    reviews: Sequence[Rule]
+    permits: Sequence[Rule]
+    delegates: Sequence[Rule]
+    untold: Sequence[Rule]
+    """Of every effect; a deny or a review among them speaks as well (4.2)."""
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], untold: Sequence[Rule]) -> Speaking:
+        """``rules`` that speak, by ascending id."""
+
+        def of(effect: Effect) -> Sequence[Rule]:
+            return [rule for rule in rules if rule.effect is effect]
+
+        return cls(of(Effect.DENY), of(Effect.REVIEW), of(Effect.PERMIT), of(Effect.DELEGATE), untold)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision but for what differs from one application of a shape to the next: its papers, and how many
+    subjects it names.
+    """
+
+    decision: Decision
+    """If all papers are there."""
+    asks_for_papers: bool = False
+    deciding: tuple[str, ...] = ()
+    """Rules that ask for the papers."""
+    signed: bool = False
+    """A signed application is one of the papers."""
+    most_subjects: int | None = None
+    limiting: tuple[str, ...] = ()
+    """Rules that bound the subjects."""
+    uncovered: tuple[str, ...] = ()
+    """Fields that nothing permits (4.4), which is why the decision is a denial."""
+
+    def of(self, asked: Application) -> Decision:
+        """The decision on ``asked``, which is of the shape."""
+        if not self.asks_for_papers:
+            return self.decision
+        if self.most_subjects is not None and len(asked.subjects) > self.most_subjects:
+            hash_ = self.decision.bundle_hash
+            return Decision(Verdict.DENY, hash_, self.limiting, (Why(Reason.TOO_MANY_SUBJECTS),))
+        if (
+            asked.case_no
+            and asked.service_item
+            and asked.operator
+            and asked.legal_basis
+            and (asked.signed_digest or not self.signed)
+        ):
+            return self.decision
+        return self._supplement(asked)
+
+    def _supplement(self, asked: Application) -> Decision:
+        """Every paper that is not there, in one notice (一次性告知)."""
+        missing = [why for name, why in _PAPERS if not getattr(asked, name)]
+        if self.signed and not asked.signed_digest:
+            missing.append(_SIGNED_APPLICATION)
+        hash_ = self.decision.bundle_hash
+        return Decision(Verdict.NEEDS_SUPPLEMENT, hash_, self.deciding, missing=tuple(missing))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An application of one shape before the rules of one bundle, at one time."""
+
+    asked: Application
+    about: DatasetRules
+    catalog: Catalog
+    bundle_hash: str
+    local: datetime
+    """The city's time."""
+
+    def outcome(self, speaking: Speaking, nearest: Callable[[], Reason]) -> Outcome:
+        """What ``speaking`` comes to; ``nearest`` tells the cause when nothing speaks (7.1)."""
+        if speaking.denies:
+            return self._forbidden(speaking)
+        fields = self.asked.fields
+        covered = coverage(fields, speaking.permits, speaking.delegates, self.about)
+        reviewed = frozenset().union(*[rule.fields for rule in speaking.reviews])
+        uncovered = tuple([f for f in fields if f not in covered.fields and f not in reviewed])
+        if uncovered:
+            reasons = tuple(_causes(uncovered, speaking, nearest))
+            return Outcome(Decision(Verdict.DENY, self.bundle_hash, (), reasons), uncovered=uncovered)
+        return self._allowed(sorted([*speaking.permits, *covered.relied_on], key=_id), speaking.reviews)
+
+    def _forbidden(self, speaking: Speaking) -> Outcome:
+        untold = [rule.id for rule in speaking.untold]
+        reasons = [
+            Why(Reason.RULE_ERROR if rule.id in untold else Reason.DENIED_BY_RULE, rule.id)
+            for rule in speaking.denies
+        ]
+        return Outcome(Decision(Verdict.DENY, self.bundle_hash, _ids(speaking.denies), tuple(reasons)))
+
+    def _allowed(self, binding: Sequence[Rule], reviews: Sequence[Rule]) -> Outcome:
+        """Every field is covered or reviewed: what the permits and delegates that bind demand."""
+        demanded = demands(binding, self.asked, self.about.dataset, self.catalog)
+        if at_odds := demanded.contradictory:
+            reasons = tuple([Why(Reason.RULE_ERROR, rule) for rule in at_odds])
+            return Outcome(Decision(Verdict.DENY, self.bundle_hash, at_odds, reasons))
+        most = demanded.subjects_per_call
+        return Outcome(
+            self._review(binding, reviews) or self._permit(binding, demanded),
+            asks_for_papers=True,
+            deciding=_ids(sorted([*binding, *reviews], key=_id)),
+            signed=demanded.obligations.signed_application,
+            most_subjects=most,
+            limiting=_ids([rule for rule in binding if most and rule.limits.subjects_per_call == most]),
+        )
+
+    def _permit(self, binding: Sequence[Rule], demanded: Demands) -> Decision:
+        return Decision(
+            Verdict.PERMIT,
+            self.bundle_hash,
+            _ids(binding),
+            obligations=demanded.obligations,
+            rows_per_call=demanded.rows_per_call,
+            row_scopes=demanded.row_scopes,
+            charges=tuple(charges(binding, self.asked.consumer.department, self.local)),
+            minimum_group_size=demanded.minimum_group_size,
+        )
+
+    def _review(self, binding: Sequence[Rule], reviews: Sequence[Rule]) -> Decision | None:
+        """The review that is called for (4.7), by the provider where no rule says by whom."""
+        dataset = self.about.dataset
+        countersigned = [rule for rule in binding if rule.obligations.countersignature]
+        important = [f for f in self.asked.fields if dataset.fields[f].level == IMPORTANT]
+        if not (reviews or countersigned or important):
+            return None
+        provider = ReviewBy(frozenset({dataset.department}))
+        by = [rule.review or provider for rule in reviews]
+        if countersigned or important:
+            by.append(provider)
+        reasons = (
+            *[Why(Reason.REVIEW_REQUIRED, rule.id) for rule in reviews],
+            *[Why(Reason.IMPORTANT_LEVEL, field) for field in important],
+            *[Why(Reason.COUNTERSIGNATURE_REQUIRED, rule.id) for rule in countersigned],
+        )
+        reviewing = _ids(sorted([*reviews, *countersigned], key=_id))
+        return Decision(
+            Verdict.REVIEW, self.bundle_hash, reviewing, reasons, reviews=tuple(dict.fromkeys(by))
+        )
+
+
+def _causes(uncovered: Sequence[str], speaking: Speaking, nearest: Callable[[], Reason]) -> Iterator[Why]:
+    """Why nothing permits these fields, as much as the consumer may know of it (7.1)."""
+    untold = [r for r in speaking.untold if r.effect in _COVERING and not r.fields.isdisjoint(uncovered)]
+    if untold:
+        yield from (Why(Reason.RULE_ERROR, rule.id) for rule in untold)
+        return
+    if not speaking.permits and not speaking.reviews:
+        cause = nearest()
+        if cause is not Reason.FIELD_NOT_PERMITTED:
+            yield Why(cause)
+            return
+    permitted = frozenset().union(*[rule.fields for rule in speaking.permits])
+    for field in uncovered:
+        yield Why(Reason.NOT_DELEGATED if field in permitted else Reason.FIELD_NOT_PERMITTED, field)
+
+
+def _id(rule: Rule) -> str:
+    return rule.id
+
+
+def _ids(rules: Iterable[Rule]) -> tuple[str, ...]:
+    return tuple([rule.id for rule in rules])
