@@ -1,0 +1,116 @@
+"""Everything to say about a folder of policies, in one list: what the reader refuses, then what it allows
+although it is hardly meant.
+
+Findings are certain, never guesses: what is said to have no effect can be removed without changing what is
+released (a test removes it). Severities and titles of the codes are in :mod:`broker.authoring.finding`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from broker.approve.bundle import Bundle, bundle_of
+from broker.approve.catalog import CATALOG_FOLDER
+from broker.approve.document import MappingNode, Node, parse
+from broker.approve.files import Files, read_folder
+from broker.approve.policy import CheckMask
+from broker.approve.problem import PolicyProblems, Position, Problems
+from broker.approve.rule import Effect, Rule
+from broker.authoring.finding import Finding, Lint
+from broker.authoring.lint_rule import RuleChecks
+from broker.authoring.lint_rules import between
+from broker.model import CORE, Dataset, SharingAttribute
+
+
+def lint_folder(folder: Path, check_mask: CheckMask, now: datetime) -> tuple[Finding, ...]:
+    """Findings about the bundle in ``folder`` at ``now`` (aware), ordered by place.
+
+    Raises:
+        SetUpError: there is no such folder.
+    """
+    problems = Problems()
+    files = read_folder(folder, problems)
+    try:
+        problems.refuse()
+    except PolicyProblems as unread:
+        return tuple(sorted({*of_problems(unread), *lint_files(files, check_mask, now)}))
+    return lint_files(files, check_mask, now)
+
+
+def lint_files(files: Files, check_mask: CheckMask, now: datetime) -> tuple[Finding, ...]:
+    """As :func:`lint_folder`, of files read before. Where the reader refuses something, that alone is told:
+    rules read against half a folder would seem full of faults."""
+    try:
+        bundle = bundle_of(files, check_mask)
+    except PolicyProblems as refused:
+        return of_problems(refused)
+    return lint_bundle(bundle, now, files)
+
+
+def of_problems(refused: PolicyProblems) -> tuple[Finding, ...]:
+    return tuple(sorted(Finding.of_problem(problem) for problem in refused.problems))
+
+
+def lint_bundle(bundle: Bundle, now: datetime, files: Files | None = None) -> tuple[Finding, ...]:
+    """Findings about a bundle that was read. ``files`` tell where in the catalog a dataset stands."""
+    checks = RuleChecks(bundle.catalog, now)
+    written: defaultdict[str, list[Rule]] = defaultdict(list)
+    for rule in bundle.rules:
+        if rule.at.file:  # the catalog's default permits are nobody's to change
+            written[rule.id].append(rule)
+    found: set[Finding] = set()
+    alive: dict[str, tuple[Rule, ...]] = {}
+    for id_, instances in written.items():
+        lifeless = [tuple(checks.lifeless(rule)) for rule in instances]
+        if all(lifeless):  # a rule about a category is lifeless if it is so for every dataset of it
+            found.update(finding for some in lifeless for finding in some)
+            continue
+        alive[id_] = tuple(instances)
+        for rule in instances:
+            found.update(checks.findings(rule))
+    found.update(between(bundle.rules, alive, bundle.catalog))
+    found.update(_never_released(bundle, alive, files or {}))
+    return tuple(sorted(found))
+
+
+def _never_released(bundle: Bundle, alive: Mapping[str, tuple[Rule, ...]], files: Files) -> Iterator[Finding]:
+    """Fields that might be shared but that no permit or review names: their dataset is where to look."""
+    named: defaultdict[str, set[str]] = defaultdict(set)
+    for rule in bundle.rules:
+        if rule.effect in (Effect.PERMIT, Effect.REVIEW) and (rule.id in alive or not rule.at.file):
+            named[rule.dataset] |= rule.fields
+    places = _Places(files)
+    for dataset in bundle.catalog.datasets.values():
+        if dataset.sharing_attribute is not SharingAttribute.CONDITIONAL:
+            continue
+        fields = [
+            field.name
+            for field in dataset.fields.values()
+            if field.shared and field.level != CORE and field.name not in named[dataset.id]
+        ]
+        if fields:
+            zh = f"{dataset.id} 的 {'、'.join(fields)} 没有规则能给出；请写规则，或写 shared: false"
+            en = f"no rule can release {', '.join(fields)} of {dataset.id}; write a rule, or shared: false"
+            yield Finding.of(places.of(dataset), Lint.NEVER_RELEASED, zh, en)
+
+
+class _Places:
+    """Where datasets stand in the catalog's files."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._parsed: dict[str, Node | None] = {}
+
+    def of(self, dataset: Dataset) -> Position:
+        file = f"{CATALOG_FOLDER}/{dataset.department}.yaml"
+        if file in self._files and file not in self._parsed:
+            self._parsed[file] = parse(self._files[file], file, Problems())
+        at, node = Position(file), self._parsed.get(file)
+        for key in ("datasets", dataset.id.removeprefix(f"{dataset.department}.")):
+            if not isinstance(node, MappingNode) or key not in node.entries:
+                break
+            at, node = node.entries[key][0].at, node.entries[key][1]
+        return at
