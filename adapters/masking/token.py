@@ -1,0 +1,218 @@
+"""Tokens (可逆令牌): format-preserving encryption of the numbers that an office knows people by.
+
+A token looks like its number and can be turned back by whoever holds the key, and by nobody else. So that it
+never passes for a real number its check character is wrong, and a mobile number's token begins with 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from adapters.masking.arrays import Bools, Bytes, Positions, TextBytes, is_valid, plain, require
+from adapters.masking.check_characters import (
+    DIGITS,
+    RESIDENT_CHECKS,
+    USCC_ALPHABET,
+    luhn_check,
+    resident_check,
+    uscc_check,
+)
+from adapters.masking.contract import BoundMask, KeyContext, Params, Properties
+from adapters.masking.ff1 import FF1
+from adapters.masking.resident_id import are_resident_ids
+
+KEY_LABEL = "token/ff1-aes-256"
+_KEY_BYTES = 32
+_NOT_IN_ALPHABET = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One kind of number: a head, a body that is encrypted, a check character at the end."""
+
+    title: str
+    lengths: tuple[int, ...]
+    """Characters of the whole."""
+    alphabet: str = DIGITS
+    """Of the body."""
+    head: bytes = b""
+    """What the number begins with; a token has :attr:`token_head` there."""
+    token_head: bytes = b""
+    checks: str = ""
+    """Check characters; empty: it has none."""
+    check: Callable[[Bytes], Bytes] | None = None
+    """Numerals of the body → place in :attr:`checks`."""
+    fits: Callable[[Bytes], Bools] | None = None
+    """Which rows of characters, of shape (n, length), are such numbers; None: all whose check is right."""
+
+
+def _mobiles(characters: Bytes) -> Bools:
+    """The numbering plan of the Ministry of Industry and Information Technology: 13 to 19 in front."""
+    fits: Bools = (characters[:, 1] >= ord("3")) & (characters[:, 1] <= ord("9"))
+    return fits
+
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "resident_id": Profile(
+            "公民身份号码", (18,), checks=RESIDENT_CHECKS, check=resident_check, fits=are_resident_ids
+        ),
+        "mobile": Profile("手机号码", (11,), head=b"1", token_head=b"0", fits=_mobiles),
+        "bank_card": Profile("银行卡号", tuple(range(13, 20)), checks=DIGITS, check=luhn_check),
+        "uscc": Profile(
+            "统一社会信用代码", (18,), alphabet=USCC_ALPHABET, checks=USCC_ALPHABET, check=uscc_check
+        ),
+        "digits": Profile("六至二十位数字", tuple(range(6, 21))),
+    }
+)
+
+
+class TokenParams(Params):
+    """The kind of number."""
+
+    profile: Literal["resident_id", "mobile", "bank_card", "uscc", "digits"]
+
+
+class Token:
+    """FF1 over the number's body, the profile as tweak. What is no such number becomes null."""
+
+    name: ClassVar[str] = "token"
+    version: ClassVar[str] = "1"
+    title: ClassVar[str] = "可逆令牌"
+    summary: ClassVar[str] = "Replaces a number by a token of its form that only the key's holder turns back."
+    params: ClassVar[type[Params]] = TokenParams
+    properties: ClassVar[Properties] = Properties(
+        reversible=True, format_preserving=True, linkable=True, needs_key=True
+    )
+
+    def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
+        """``string``.
+
+        Raises:
+            TypeError: ``values`` is not text.
+        """
+        require(self.name, values, {"text": pa.types.is_string})
+        return pa.string()
+
+    def bind(self, params: Params, keys: KeyContext | None) -> BoundMask:
+        """Derives the key once.
+
+        Raises:
+            ValueError: there is no such profile, or there are no keys.
+        """
+        coder = _coder(params, keys)
+        return lambda values: coder.coded(plain(values), coder.tokens)
+
+    def unbind(self, params: Params, keys: KeyContext | None) -> BoundMask:
+        """The way back, under the same parameters and keys; what is no token becomes null."""
+        coder = _coder(params, keys)
+        return lambda values: coder.coded(plain(values), coder.numbers)
+
+
+def _coder(params: Params, keys: KeyContext | None) -> _Coder:
+    profile = TokenParams.model_validate(params).profile
+    if keys is None:
+        raise ValueError("token needs a key")
+    return _Coder(PROFILES[profile], keys.derive(KEY_LABEL, _KEY_BYTES), profile.encode())
+
+
+class _Coder:
+    """One profile under one key."""
+
+    def __init__(self, profile: Profile, key: bytes, tweak: bytes) -> None:
+        self._profile = profile
+        self._alphabet = np.frombuffer(profile.alphabet.encode(), np.uint8)
+        self._checks = np.frombuffer(profile.checks.encode(), np.uint8)
+        self._numeral = np.full(256, _NOT_IN_ALPHABET, np.uint8)
+        self._numeral[self._alphabet] = np.arange(len(self._alphabet))
+        self._ff1 = lru_cache(maxsize=None)(lambda length: FF1(key, len(self._alphabet), length, tweak))
+
+    def coded(self, texts: pa.Array, code: Callable[[Bytes], tuple[Bools, Bytes]]) -> pa.Array:
+        """``code`` applied to the characters of all texts of one length, for each length of the profile."""
+        layout, valid = TextBytes.of(texts), is_valid(texts)
+        groups: list[tuple[Positions, Bytes]] = []
+        for length in self._profile.lengths:
+            rows = np.flatnonzero(valid & (layout.lengths == length))
+            if len(rows):
+                known, characters = code(layout.window(rows, length))
+                groups.append((rows[known], characters))
+        return _texts(len(texts), groups)
+
+    def tokens(self, numbers: Bytes) -> tuple[Bools, Bytes]:
+        """Which rows are numbers of the profile, and the tokens of those."""
+        profile = self._profile
+        head, body, checks = self._parts(numbers)
+        known = (head == np.frombuffer(profile.head, np.uint8)).all(axis=1) & self._are_numerals(body)
+        if profile.fits is not None:
+            known &= profile.fits(numbers)
+        known[known] &= self._check(body[known], 0, checks[known])
+        return known, self._written(profile.token_head, self._code(body[known], decrypt=False), 1)
+
+    def numbers(self, tokens: Bytes) -> tuple[Bools, Bytes]:
+        """Which rows are tokens, and what they stand for."""
+        profile = self._profile
+        head, body, checks = self._parts(tokens)
+        known = (head == np.frombuffer(profile.token_head, np.uint8)).all(axis=1) & self._are_numerals(body)
+        known[known] &= self._check(body[known], 1, checks[known])
+        return known, self._written(profile.head, self._code(body[known], decrypt=True), 0)
+
+    def _parts(self, characters: Bytes) -> tuple[Bytes, Bytes, Bytes]:
+        """Head, numerals of the body, and check character of each row."""
+        begin = len(self._profile.head)
+        end = characters.shape[1] - (1 if self._profile.checks else 0)
+        return characters[:, :begin], self._numeral[characters[:, begin:end]], characters[:, end:]
+
+    def _are_numerals(self, body: Bytes) -> Bools:
+        known: Bools = (body != _NOT_IN_ALPHABET).all(axis=1)
+        return known
+
+    def _check(self, body: Bytes, off: int, checks: Bytes) -> Bools:
+        """Whether the check character is the one ``off`` places after the right one."""
+        right: Bools = (self._check_characters(body, off) == checks).all(axis=1)
+        return right
+
+    def _check_characters(self, body: Bytes, off: int) -> Bytes:
+        """Shape (n, 1), or (n, 0) where the profile has none."""
+        if self._profile.check is None:
+            return np.empty((len(body), 0), np.uint8)
+        return self._checks[(self._profile.check(body) + off) % len(self._checks)][:, None]
+
+    def _code(self, body: Bytes, *, decrypt: bool) -> Bytes:
+        ff1 = self._ff1(body.shape[1])
+        return ff1.decrypt(body) if decrypt else ff1.encrypt(body)
+
+    def _written(self, head: bytes, body: Bytes, off: int) -> Bytes:
+        heads = np.broadcast_to(np.frombuffer(head, np.uint8), (len(body), len(head)))
+        return np.hstack((heads, self._alphabet[body], self._check_characters(body, off)))
+
+
+def _texts(rows: int, groups: list[tuple[Positions, Bytes]]) -> pa.Array:
+    """Texts of ASCII characters at their places, each group of one length; null elsewhere.
+
+    Raises:
+        ValueError: more bytes than a ``string`` array can hold (2 GiB).
+    """
+    lengths = np.zeros(rows, np.int64)
+    valid = np.zeros(rows, np.bool_)
+    for places, characters in groups:
+        lengths[places] = characters.shape[1]
+        valid[places] = True
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    if offsets[-1] > np.iinfo(np.int32).max:
+        raise ValueError("too many rows for one array")
+    data = np.empty(offsets[-1], np.uint8)
+    for places, characters in groups:
+        data[offsets[places, None] + np.arange(characters.shape[1])] = characters
+    return pa.StringArray.from_buffers(
+        rows,
+        pa.py_buffer(offsets.astype(np.int32)),
+        pa.py_buffer(data),
+        pa.py_buffer(np.packbits(valid, bitorder="little")),
+    )

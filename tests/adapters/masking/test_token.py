@@ -1,0 +1,124 @@
+"""Tokens: of the number's form, never a valid number, turned back by the key alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.masking.check_characters import (
+    DIGITS,
+    RESIDENT_CHECKS,
+    USCC_ALPHABET,
+    luhn_check,
+    resident_check,
+    uscc_check,
+)
+from adapters.masking.token import PROFILES, Token, TokenParams
+
+from .conftest import Keys
+
+IDS = ["990101189901010015", "990101189901010023", "99010118990101004X"]
+USCCS = ["91990101MA0000007H", "11990101000000D11Y"]
+CARDS = ["4539578763621486", "6222020200112230001"]
+TOKEN = Token()
+
+
+def both(profile: str, context: str = "x"):
+    params, keys = TokenParams(profile=profile), Keys(context)
+    return TOKEN.bind(params, keys), TOKEN.unbind(params, keys)
+
+
+def rows(*texts: str, alphabet: str = DIGITS) -> np.ndarray:
+    return np.array([[alphabet.index(c) for c in text] for text in texts], np.uint8)
+
+
+def test_check_characters_are_the_standards() -> None:
+    """Known numbers have the check character that their standard gives."""
+    assert [RESIDENT_CHECKS[i] for i in resident_check(rows(*[n[:17] for n in IDS]))] == ["5", "3", "X"]
+    usccs = rows(*[n[:17] for n in USCCS], alphabet=USCC_ALPHABET)
+    assert [USCC_ALPHABET[i] for i in uscc_check(usccs)] == ["H", "Y"]
+    assert luhn_check(rows("453957876362148")).tolist() == [6]
+    assert luhn_check(rows("7992739871")).tolist() == [3]  # the example of ISO/IEC 7812-1
+
+
+KNOWN = [
+    ("resident_id", IDS),
+    ("uscc", USCCS),
+    ("mobile", ["13800000000", "19999999999"]),
+    ("digits", ["000001"]),
+]
+
+
+@pytest.mark.parametrize(("profile", "numbers"), [*KNOWN, ("bank_card", CARDS[:1])])
+@pytest.mark.parametrize("times", [1, 40])
+def test_round_trip(profile: str, numbers: list[str], times: int) -> None:
+    """A token has its number's length and alphabet, is another, is no number of its kind, and turns back."""
+    mask, back = both(profile)
+    given_ = pa.array(numbers * times)
+    tokens = mask(given_)
+    assert tokens.null_count == 0
+    for number, token in zip(given_.to_pylist(), tokens.to_pylist(), strict=True):
+        assert len(token) == len(number)
+        assert token != number
+        assert set(token) <= set(PROFILES[profile].alphabet + PROFILES[profile].checks)
+    if profile != "digits":
+        assert mask(tokens).null_count == len(tokens), "a token would pass for a number"
+    assert back(tokens).to_pylist() == given_.to_pylist()
+
+
+@given(st.lists(st.none() | st.text(max_size=20) | st.from_regex(r"\A[0-9]{6,20}\Z"), max_size=60))
+def test_whatever_is_given_nothing_goes_through_in_the_clear(values) -> None:
+    """What is no number of the kind becomes null, at any length and in any script; lengths stay in step."""
+    for profile in PROFILES:
+        mask, back = both(profile)
+        given_ = pa.array(values, pa.string())
+        tokens = mask(given_)
+        assert len(tokens) == len(given_)
+        restored = back(tokens).to_pylist()
+        for value, token, number in zip(values, tokens.to_pylist(), restored, strict=True):
+            assert (token is None) == (number is None)
+            assert token is None or number == value
+
+
+def test_slices_dictionaries_and_views_are_as_plain_text() -> None:
+    """However Arrow holds a column, its tokens are the same."""
+    mask, _ = both("resident_id")
+    plain = mask(pa.array(IDS * 20))
+    padded = pa.array(["x", *IDS * 20, None])
+    for held in (
+        padded.slice(1, 60),
+        pa.array(IDS * 20).dictionary_encode(),
+        pa.array(IDS * 20, pa.large_string()),
+        pa.array(IDS * 20, pa.string_view()),
+    ):
+        assert mask(held).equals(plain)
+
+
+def test_no_byte_of_the_input_travels(ipc_bytes) -> None:
+    """Neither a number nor what was refused stands in the bytes that leave."""
+    mask, _ = both("resident_id")
+    sent = ipc_bytes(mask(pa.array([*IDS, "not an id at all", None] * 20)))
+    assert not any(text.encode() in sent for text in [*IDS, "not an id"])
+
+
+def test_keys_and_profiles_are_apart() -> None:
+    """Another context, or another profile of the same digits, gives unrelated tokens."""
+    ours, theirs = both("resident_id", "fund"), both("resident_id", "tax")
+    tokens = ours[0](pa.array(IDS))
+    assert not set(tokens.to_pylist()) & set(theirs[0](pa.array(IDS)).to_pylist())
+    assert theirs[1](tokens).to_pylist() != IDS
+    card = pa.array(["4539578763621486"])
+    assert both("bank_card")[0](card).to_pylist()[0][:15] != both("digits")[0](card).to_pylist()[0][:15]
+
+
+def test_what_is_needed_is_asked_for() -> None:
+    """Without a key, with an unknown profile, on another type: an error when it is bound."""
+    with pytest.raises(ValueError, match="needs a key"):
+        TOKEN.bind(TokenParams(profile="mobile"), None)
+    with pytest.raises(ValueError, match="profile"):
+        TokenParams.model_validate({"profile": "passport"})
+    with pytest.raises(TypeError, match="takes text"):
+        TOKEN.result_type(pa.int64(), TokenParams(profile="mobile"))
