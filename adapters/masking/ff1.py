@@ -6,7 +6,7 @@ FF3 is not offered: SP 800-38G Rev. 1 withdrew it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import TypeAlias
 
@@ -27,8 +27,6 @@ SMALLEST_DOMAIN = 1_000_000
 
 _ROUNDS = 10
 _BLOCK = 16
-_FEW = 8
-"""Up to so many rows one by one are quicker."""
 _ROWS_AT_ONCE = 16_384
 """The working set of so many rows stays in the processor's cache."""
 _WIDEST_HALF = 1 << 56
@@ -68,8 +66,16 @@ class FF1:
         """What :meth:`encrypt` was given."""
         return self._each(numerals, range(_ROUNDS - 1, -1, -1))
 
+    def encrypt_one(self, numerals: Sequence[int]) -> list[int]:
+        """One row, for which the fixed cost of vectorised calls would be most of the work."""
+        return self._row(numerals, range(_ROUNDS))
+
+    def decrypt_one(self, numerals: Sequence[int]) -> list[int]:
+        """What :meth:`encrypt_one` was given."""
+        return self._row(numerals, range(_ROUNDS - 1, -1, -1))
+
     def _constant(self, tweak: bytes) -> tuple[int, bytes]:
-        """Of P ‖ Q what no value changes: the chain over its whole blocks, and its last block without i and B.
+        """Of P ‖ Q what no value changes: the chain over its whole blocks, and the rest, before i and B.
 
         A half of more than 15 bytes leaves no block for i and B to share; nothing then precedes them there.
         """
@@ -84,6 +90,13 @@ class FF1:
         return Cipher(self._cipher, modes.ECB()).encryptor().update  # noqa: S305 - of single blocks
 
     # ── one value, of any size ───────────────────────────────────────────────────────────────────
+
+    def _row(self, row: Sequence[int], rounds: range) -> list[int]:
+        if len(row) != self.length or not all(0 <= numeral < self.radix for numeral in row):
+            raise ValueError(f"FF1: {self.length} numerals below {self.radix} are expected")
+        left, right = _number(row[: self._left], self.radix), _number(row[self._left :], self.radix)
+        left, right = self._one(left, right, rounds)
+        return [*_numerals(left, self.radix, self._left), *_numerals(right, self.radix, self._right)]
 
     def _one(self, left: int, right: int, rounds: range) -> tuple[int, int]:
         """Both halves after ``rounds``, ascending to encrypt, descending to decrypt."""
@@ -119,20 +132,14 @@ class FF1:
         return result
 
     def _column(self, numerals: Bytes, rounds: range) -> Bytes:
-        if len(numerals) <= _FEW or max(self._modulus) > _WIDEST_HALF:
-            return np.array([list(self._row(row, rounds)) for row in numerals.tolist()], np.uint8)
+        if max(self._modulus) > _WIDEST_HALF:
+            return np.array([self._row(row, rounds) for row in numerals.tolist()], np.uint8)
         left, right = self._numbers(numerals[:, : self._left]), self._numbers(numerals[:, self._left :])
         left, right = self._many(left, right, rounds)
         result = np.empty(numerals.shape, np.uint8)
         self._write(left, result[:, : self._left])
         self._write(right, result[:, self._left :])
         return result
-
-    def _row(self, row: list[int], rounds: range) -> Iterator[int]:
-        left, right = _number(row[: self._left], self.radix), _number(row[self._left :], self.radix)
-        left, right = self._one(left, right, rounds)
-        yield from _numerals(left, self.radix, self._left)
-        yield from _numerals(right, self.radix, self._right)
 
     def _many(self, left: Numbers, right: Numbers, rounds: range) -> tuple[Numbers, Numbers]:
         """:meth:`_one` of each pair: the last block of Q alone differs from row to row."""
@@ -204,7 +211,7 @@ def _remainder(numbers: Numbers, modulus: np.uint64) -> Numbers:
     return numbers - numbers // modulus * modulus
 
 
-def _number(numerals: list[int], radix: int) -> int:
+def _number(numerals: Sequence[int], radix: int) -> int:
     number = 0
     for numeral in numerals:
         number = number * radix + numeral

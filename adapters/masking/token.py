@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
-from adapters.masking.arrays import Bools, Bytes, Positions, TextBytes, is_valid, plain, require
+from adapters.masking.arrays import Bools, Bytes, Positions, TextBytes, is_valid, require, text_mask
 from adapters.masking.check_characters import (
     DIGITS,
     RESIDENT_CHECKS,
@@ -26,7 +26,7 @@ from adapters.masking.check_characters import (
 )
 from adapters.masking.contract import BoundMask, KeyContext, Params, Properties
 from adapters.masking.ff1 import FF1
-from adapters.masking.resident_id import are_resident_ids
+from adapters.masking.resident_id import are_resident_ids, is_resident_id
 
 KEY_LABEL = "token/ff1-aes-256"
 _KEY_BYTES = 32
@@ -49,11 +49,13 @@ class Profile:
     """Check characters; empty: it has none."""
     check: Callable[[Bytes], Bytes] | None = None
     """Numerals of the body → place in :attr:`checks`."""
-    fits: Callable[[Bytes], Bools] | None = None
-    """Which rows of characters, of shape (n, length), are such numbers; None: all whose check is right."""
+    fits: Callable[[str], bool] = lambda _: True
+    """Whether a text of such head, body and check is such a number."""
+    all_fit: Callable[[Bytes], Bools] | None = None
+    """The same of each row of characters, shape (n, length); None: all do."""
 
 
-def _mobiles(characters: Bytes) -> Bools:
+def _are_mobiles(characters: Bytes) -> Bools:
     """The numbering plan of the Ministry of Industry and Information Technology: 13 to 19 in front."""
     fits: Bools = (characters[:, 1] >= ord("3")) & (characters[:, 1] <= ord("9"))
     return fits
@@ -62,9 +64,21 @@ def _mobiles(characters: Bytes) -> Bools:
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "resident_id": Profile(
-            "公民身份号码", (18,), checks=RESIDENT_CHECKS, check=resident_check, fits=are_resident_ids
+            "公民身份号码",
+            (18,),
+            checks=RESIDENT_CHECKS,
+            check=resident_check,
+            fits=is_resident_id,
+            all_fit=are_resident_ids,
         ),
-        "mobile": Profile("手机号码", (11,), head=b"1", token_head=b"0", fits=_mobiles),
+        "mobile": Profile(
+            "手机号码",
+            (11,),
+            head=b"1",
+            token_head=b"0",
+            fits=lambda text: "3" <= text[1] <= "9",
+            all_fit=_are_mobiles,
+        ),
         "bank_card": Profile("银行卡号", tuple(range(13, 20)), checks=DIGITS, check=luhn_check),
         "uscc": Profile(
             "统一社会信用代码", (18,), alphabet=USCC_ALPHABET, checks=USCC_ALPHABET, check=uscc_check
@@ -108,12 +122,12 @@ class Token:
             ValueError: there is no such profile, or there are no keys.
         """
         coder = _coder(params, keys)
-        return lambda values: coder.coded(plain(values), coder.tokens)
+        return text_mask(coder.token, lambda texts: coder.coded(texts, coder.tokens))
 
     def unbind(self, params: Params, keys: KeyContext | None) -> BoundMask:
         """The way back, under the same parameters and keys; what is no token becomes null."""
         coder = _coder(params, keys)
-        return lambda values: coder.coded(plain(values), coder.numbers)
+        return text_mask(coder.number, lambda texts: coder.coded(texts, coder.numbers))
 
 
 def _coder(params: Params, keys: KeyContext | None) -> _Coder:
@@ -132,7 +146,45 @@ class _Coder:
         self._checks = np.frombuffer(profile.checks.encode(), np.uint8)
         self._numeral = np.full(256, _NOT_IN_ALPHABET, np.uint8)
         self._numeral[self._alphabet] = np.arange(len(self._alphabet))
+        self._numerals = {character: numeral for numeral, character in enumerate(profile.alphabet)}
         self._ff1 = lru_cache(maxsize=None)(lambda length: FF1(key, len(self._alphabet), length, tweak))
+
+    # ── one ──────────────────────────────────────────────────────────────────────────────────────
+
+    def token(self, number: str) -> str | None:
+        """The token of a number; None for what is no number of the profile."""
+        profile = self._profile
+        body = self._body(number, profile.head.decode(), 0)
+        if body is None or not profile.fits(number):
+            return None
+        return self._text(profile.token_head.decode(), self._ff1(len(body)).encrypt_one(body), 1)
+
+    def number(self, token: str) -> str | None:
+        """What a token stands for; None for what is none."""
+        body = self._body(token, self._profile.token_head.decode(), 1)
+        if body is None:
+            return None
+        return self._text(self._profile.head.decode(), self._ff1(len(body)).decrypt_one(body), 0)
+
+    def _body(self, text: str, head: str, off: int) -> list[int] | None:
+        """The numerals of the body, if ``text`` has that head, and a check character ``off`` the right one."""
+        if len(text) not in self._profile.lengths or not text.startswith(head):
+            return None
+        end = len(text) - (1 if self._profile.checks else 0)
+        body = [self._numerals.get(character, _NOT_IN_ALPHABET) for character in text[len(head) : end]]
+        if _NOT_IN_ALPHABET in body or text[end:] != self._check_character(body, off):
+            return None
+        return body
+
+    def _text(self, head: str, body: list[int], off: int) -> str:
+        written = "".join([self._profile.alphabet[numeral] for numeral in body])
+        return head + written + self._check_character(body, off)
+
+    def _check_character(self, body: list[int], off: int) -> str:
+        row = np.array([body], np.uint8)
+        return self._check_characters(row, off).tobytes().decode()
+
+    # ── a column ─────────────────────────────────────────────────────────────────────────────────
 
     def coded(self, texts: pa.Array, code: Callable[[Bytes], tuple[Bools, Bytes]]) -> pa.Array:
         """``code`` applied to the characters of all texts of one length, for each length of the profile."""
@@ -150,8 +202,8 @@ class _Coder:
         profile = self._profile
         head, body, checks = self._parts(numbers)
         known = (head == np.frombuffer(profile.head, np.uint8)).all(axis=1) & self._are_numerals(body)
-        if profile.fits is not None:
-            known &= profile.fits(numbers)
+        if profile.all_fit is not None:
+            known &= profile.all_fit(numbers)
         known[known] &= self._check(body[known], 0, checks[known])
         return known, self._written(profile.token_head, self._code(body[known], decrypt=False), 1)
 

@@ -84,7 +84,7 @@ def by_the_book(key: bytes, radix: int, tweak: bytes, row: list[int]) -> list[in
     seed=st.integers(0, 2**32 - 1),
 )
 def test_equals_the_standard_and_turns_back(radix: int, length: int, tweak: bytes, seed: int) -> None:
-    """Any radix, length and tweak, few rows or many: each row is as by the standard's steps, and decrypts."""
+    """Any radix, length and tweak, alone or in a column: each row as by the standard, and back."""
     while radix**length < 1_000_000:
         length += 1
     rows = np.random.default_rng(seed).integers(0, radix, (12, length)).astype(np.uint8)
@@ -92,7 +92,8 @@ def test_equals_the_standard_and_turns_back(radix: int, length: int, tweak: byte
     key = bytes(range(32))
     ff1 = FF1(key, radix, length, tweak)
     encrypted = ff1.encrypt(rows)
-    assert (ff1.encrypt(rows[:3]) == encrypted[:3]).all()
+    assert [ff1.encrypt_one(row) for row in rows.tolist()] == encrypted.tolist()
+    assert [ff1.decrypt_one(row) for row in encrypted.tolist()] == rows.tolist()
     assert encrypted.tolist() == [by_the_book(key, radix, tweak, row) for row in rows.tolist()]
     assert (ff1.decrypt(encrypted) == rows).all()
 
@@ -125,6 +126,13 @@ def test_what_is_no_row_of_numerals_is_refused(rows: list[object]) -> None:
     """Another length, a numeral outside the radix, another shape: an error, never a guess."""
     with pytest.raises(ValueError, match="FF1"):
         FF1(bytes(16), 10, 10).encrypt(np.array(rows, np.uint8))
+
+
+@pytest.mark.parametrize("row", [[0] * 9, [0] * 9 + [10], [0] * 9 + [-1]])
+def test_what_is_no_row_is_refused(row: list[int]) -> None:
+    """The same of one row by itself."""
+    with pytest.raises(ValueError, match="FF1"):
+        FF1(bytes(16), 10, 10).encrypt_one(row)
 
 
 def test_no_rows() -> None:

@@ -69,7 +69,7 @@ def test_round_trip(profile: str, numbers: list[str], times: int) -> None:
     assert back(tokens).to_pylist() == given_.to_pylist()
 
 
-@given(st.lists(st.none() | st.text(max_size=20) | st.from_regex(r"\A[0-9]{6,20}\Z"), max_size=60))
+@given(st.lists(st.none() | st.text(max_size=20) | st.from_regex(r"\A[0-9]{6,20}\Z"), max_size=10))
 def test_whatever_is_given_nothing_goes_through_in_the_clear(values) -> None:
     """What is no number of the kind becomes null, at any length and in any script; lengths stay in step."""
     for profile in PROFILES:
@@ -77,6 +77,7 @@ def test_whatever_is_given_nothing_goes_through_in_the_clear(values) -> None:
         given_ = pa.array(values, pa.string())
         tokens = mask(given_)
         assert len(tokens) == len(given_)
+        assert mask(pa.array(values * 40, pa.string())).to_pylist() == tokens.to_pylist() * 40
         restored = back(tokens).to_pylist()
         for value, token, number in zip(values, tokens.to_pylist(), restored, strict=True):
             assert (token is None) == (number is None)
