@@ -6,7 +6,7 @@ in the IPC message. So nothing here slices, nulls by bitmap or keeps a dictionar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,7 @@ def plain(values: pa.Array) -> pa.Array:
     return values if values.type == wanted else values.cast(wanted)
 
 
-def require(operator: str, given: pa.DataType, accepted: dict[str, Callable[[pa.DataType], bool]]) -> None:
+def require(operator: str, given: pa.DataType, accepted: Mapping[str, Callable[[pa.DataType], bool]]) -> None:
     """Refuse a type that ``operator`` does not accept.
 
     Raises:

@@ -15,8 +15,9 @@ expects comes out fully masked or null, never in the clear and never half masked
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, ClassVar, Protocol
 
 import pyarrow as pa
@@ -47,16 +48,49 @@ WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 """An ``int`` parameter that a policy may also write as text: in YAML every scalar is a text until typed."""
 
 
+class Becomes(StrEnum):
+    """What an operator makes of a value that it cannot mask as others. Never the value itself."""
+
+    NULL = "null"
+    MASKED = "masked"
+    """Hidden throughout."""
+    ANSWER = "answer"
+    """An answer about its absence, yes or no."""
+
+
 @dataclass(frozen=True, slots=True)
 class Properties:
     """What an officer needs to know before choosing an operator."""
 
     reversible: bool = False
+    """Whoever has the key turns it back: such an operator is a :class:`ReversibleOperator`."""
     deterministic: bool = True
     format_preserving: bool = False
     linkable: bool = False
     """Equal values give equal results (within one key context), so records can be joined."""
     needs_key: bool = False
+    null: Becomes = Becomes.NULL
+    """A null."""
+    short: Becomes = Becomes.NULL
+    """A value too short to hide anything of."""
+    invalid: Becomes = Becomes.NULL
+    """A value of another shape than the operator expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """What an operator makes of ``values`` of Arrow type ``given``, under ``params`` as a policy has them.
+
+    Keys are those of :class:`adapters.masking.conformance.KnownKeys`.
+    """
+
+    values: tuple[object, ...]
+    answers: tuple[object, ...]
+    params: Mapping[str, object] = field(default_factory=dict)
+    given: pa.DataType = field(default_factory=pa.string)
+
+
+TypeTest = Callable[[pa.DataType], bool]
 
 
 class KeyContext(Protocol):
@@ -83,6 +117,10 @@ class Operator(Protocol):
     """One English sentence."""
     params: ClassVar[type[Params]]
     properties: ClassVar[Properties]
+    accepts: ClassVar[Mapping[str, TypeTest]]
+    """The types it takes: a word for each, and whether a type without its encoding is of that kind."""
+    known_answers: ClassVar[tuple[KnownAnswer, ...]]
+    """At least one; by them anybody can tell that an installed operator does what its version promises."""
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
         """Type of the result for ``values``.
@@ -99,5 +137,17 @@ class Operator(Protocol):
 
         Raises:
             ValueError: parameters out of bounds, or a key is needed and ``keys`` is None.
+        """
+        ...
+
+
+class ReversibleOperator(Operator, Protocol):
+    """An operator whose results turn back under the same parameters and keys."""
+
+    def unbind(self, params: Params, keys: KeyContext | None) -> BoundMask:
+        """The way back; what is no result of the operator becomes null.
+
+        Raises:
+            ValueError: as :meth:`bind`.
         """
         ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from pydantic import field_validator
 
 from adapters.masking.arrays import TextBytes, fixed_width_texts, is_valid, plain, rebuilt, require, text_mask
-from adapters.masking.contract import BoundMask, KeyContext, Params, Properties
+from adapters.masking.contract import BoundMask, KeyContext, KnownAnswer, Params, Properties, TypeTest
 from adapters.masking.resident_id import LENGTH, are_resident_ids, is_resident_id
 
 _DATED = {"date": pa.types.is_date, "timestamp": pa.types.is_timestamp, "text": pa.types.is_string}
@@ -49,6 +50,12 @@ class Year:
     summary: ClassVar[str] = "Replaces a date by its year."
     params: ClassVar[type[Params]] = YearParams
     properties: ClassVar[Properties] = Properties()
+    accepts: ClassVar[Mapping[str, TypeTest]] = _DATED
+    known_answers: ClassVar[tuple[KnownAnswer, ...]] = (
+        KnownAnswer(("2001-02-03", "20010203", "2001-02-30", "2001", None), (2001, 2001, None, None, None)),
+        KnownAnswer((date(2001, 2, 3), None), (2001, None), given=pa.date32()),
+        KnownAnswer((datetime(2001, 12, 31, 16, tzinfo=UTC),), (2002,), given=pa.timestamp("us", "UTC")),
+    )
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
         """``int64``.
@@ -114,6 +121,16 @@ class Region:
     summary: ClassVar[str] = "Replaces a region code or a resident id by its province, city or district."
     params: ClassVar[type[Params]] = RegionParams
     properties: ClassVar[Properties] = Properties()
+    accepts: ClassVar[Mapping[str, TypeTest]] = {"text": pa.types.is_string}
+    known_answers: ClassVar[tuple[KnownAnswer, ...]] = (
+        KnownAnswer(
+            ("990101", "990101189901010015", "990101189901010016", "99010", None),
+            ("990100", "990100", None, None, None),
+            {"to": "city"},
+        ),
+        KnownAnswer(("990101",), ("990000",), {"to": "province"}),
+        KnownAnswer(("990101",), ("990101",), {"to": "district"}),
+    )
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
         """``string``.
@@ -121,7 +138,7 @@ class Region:
         Raises:
             TypeError: ``values`` is not text.
         """
-        require(self.name, values, {"text": pa.types.is_string})
+        require(self.name, values, self.accepts)
         return pa.string()
 
     def bind(self, params: Params, keys: KeyContext | None) -> BoundMask:

@@ -6,6 +6,7 @@ leaves about 2,500 candidates, and 33 when the birth year is known: prefer 1 + 1
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pyarrow as pa
@@ -13,7 +14,16 @@ import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
 from adapters.masking.arrays import require, text_mask
-from adapters.masking.contract import BoundMask, KeyContext, Params, Properties, WholeNumber
+from adapters.masking.contract import (
+    Becomes,
+    BoundMask,
+    KeyContext,
+    KnownAnswer,
+    Params,
+    Properties,
+    TypeTest,
+    WholeNumber,
+)
 
 _EMPTY = pa.scalar("", pa.string())
 _NO_CHARACTERS = pa.scalar(0, pa.int32())
@@ -52,7 +62,16 @@ class Partial:
     title: ClassVar[str] = "部分遮盖"
     summary: ClassVar[str] = "Keeps characters at the start and the end of a text and fills the rest."
     params: ClassVar[type[Params]] = PartialParams
-    properties: ClassVar[Properties] = Properties()
+    properties: ClassVar[Properties] = Properties(short=Becomes.MASKED, invalid=Becomes.MASKED)
+    accepts: ClassVar[Mapping[str, TypeTest]] = {"text": pa.types.is_string}
+    known_answers: ClassVar[tuple[KnownAnswer, ...]] = (
+        KnownAnswer(
+            ("13800138000", "1380013", "张三丰", "", None),
+            ("138****8000", "*******", "***", "", None),
+            {"keep_start": 3, "keep_end": 4},
+        ),
+        KnownAnswer(("张三丰", "张"), ("张##", "#"), {"keep_start": 1, "fill": "#"}),
+    )
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
         """``string``.
@@ -60,7 +79,7 @@ class Partial:
         Raises:
             TypeError: ``values`` is not text.
         """
-        require(self.name, values, {"text": pa.types.is_string})
+        require(self.name, values, self.accepts)
         return pa.string()
 
     def bind(self, params: Params, keys: KeyContext | None) -> BoundMask:

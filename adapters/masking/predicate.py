@@ -7,7 +7,7 @@ any number by halving.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -18,7 +18,15 @@ import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, model_validator
 
 from adapters.masking.arrays import plain, plain_type, rebuilt, require
-from adapters.masking.contract import BoundMask, KeyContext, Params, Properties
+from adapters.masking.contract import (
+    Becomes,
+    BoundMask,
+    KeyContext,
+    KnownAnswer,
+    Params,
+    Properties,
+    TypeTest,
+)
 
 _ORDERED = {
     "integer": pa.types.is_integer,
@@ -84,7 +92,16 @@ class Predicate:
     title: ClassVar[str] = "核验"
     summary: ClassVar[str] = "Answers a question of the policy's about the value instead of showing it."
     params: ClassVar[type[Params]] = PredicateParams
-    properties: ClassVar[Properties] = Properties()
+    properties: ClassVar[Properties] = Properties(null=Becomes.ANSWER)
+    accepts: ClassVar[Mapping[str, TypeTest]] = {"any": lambda _: True}
+    """For ``exists``; a comparison takes what can be compared."""
+    known_answers: ClassVar[tuple[KnownAnswer, ...]] = (
+        KnownAnswer(
+            (11999, 12000, 12001, None), (True, True, False, None), {"op": "le", "value": 12000}, pa.int64()
+        ),
+        KnownAnswer(("在婚", "离婚", None), (True, False, None), {"op": "in", "value": ("在婚", "再婚")}),
+        KnownAnswer(("x", "", None), (True, False, False), {"op": "exists"}),
+    )
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
         """``bool``.

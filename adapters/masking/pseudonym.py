@@ -7,6 +7,8 @@ field domains do not. A token is 16 bytes, since 8 would collide within a countr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +17,15 @@ import pyarrow.compute as pc
 
 from adapters.masking.arrays import FEW, TextBytes, fixed_width_texts, is_valid, plain, require
 from adapters.masking.cmac import BLOCK, cmac_many, cmac_with
-from adapters.masking.contract import BoundMask, KeyContext, Params, Properties
+from adapters.masking.contract import (
+    Becomes,
+    BoundMask,
+    KeyContext,
+    KnownAnswer,
+    Params,
+    Properties,
+    TypeTest,
+)
 
 KEY_LABEL = "pseudonym/aes-cmac-128"
 _ACCEPTED = {"text": pa.types.is_string, "integer": pa.types.is_integer, "date": pa.types.is_date}
@@ -40,7 +50,18 @@ class Pseudonym:
         "Replaces a value by a keyed token; for one consumer and purpose equal values match."
     )
     params: ClassVar[type[Params]] = PseudonymParams
-    properties: ClassVar[Properties] = Properties(linkable=True, needs_key=True)
+    properties: ClassVar[Properties] = Properties(
+        linkable=True, needs_key=True, short=Becomes.MASKED, invalid=Becomes.MASKED
+    )
+    accepts: ClassVar[Mapping[str, TypeTest]] = _ACCEPTED
+    known_answers: ClassVar[tuple[KnownAnswer, ...]] = (
+        KnownAnswer(
+            ("990101189901010015", None, ""),
+            ("a7eb28f170f473dcfe5327aafd3a6046", None, "24cd62362fff8524d715b4d3f2f80e27"),
+        ),
+        KnownAnswer((7, None), ("ed911bfad82d2aece7ed895e1ffdb3fe", None), given=pa.int64()),
+        KnownAnswer((date(2001, 2, 3),), ("4e18ffe0fd3e8cd778b29dcb49be3d81",), given=pa.date32()),
+    )
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
         """``string``.

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pyarrow as pa
 
 from adapters.masking.arrays import plain_type
-from adapters.masking.contract import BoundMask, KeyContext, Params, Properties
+from adapters.masking.contract import (
+    Becomes,
+    BoundMask,
+    KeyContext,
+    KnownAnswer,
+    Params,
+    Properties,
+    TypeTest,
+)
 
 REDACTED = "***"
 
@@ -24,7 +33,14 @@ class Redact:
     title: ClassVar[str] = "全部遮盖"
     summary: ClassVar[str] = "Replaces every text by *** and every other value by null."
     params: ClassVar[type[Params]] = RedactParams
-    properties: ClassVar[Properties] = Properties()
+    properties: ClassVar[Properties] = Properties(
+        null=Becomes.MASKED, short=Becomes.MASKED, invalid=Becomes.MASKED
+    )
+    accepts: ClassVar[Mapping[str, TypeTest]] = {"any": lambda _: True}
+    known_answers: ClassVar[tuple[KnownAnswer, ...]] = (
+        KnownAnswer(("张三", "", None), (REDACTED, REDACTED, REDACTED)),
+        KnownAnswer((1, None), (None, None), given=pa.int64()),
+    )
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
         """The type of ``values`` without its encoding."""

@@ -9,7 +9,10 @@ from types import MappingProxyType
 
 from adapters.masking.contract import ENTRY_POINT_GROUP, Operator
 
-_MEMBERS = ("name", "version", "title", "summary", "params", "properties", "result_type", "bind")
+_MEMBERS = (
+    "name", "version", "title", "summary", "params", "properties", "accepts", "known_answers",
+    "result_type", "bind",
+)  # fmt: skip
 
 
 def load_operators(allowed: Sequence[str] | None) -> Mapping[str, Operator]:

@@ -24,7 +24,7 @@ from adapters.masking.check_characters import (
     resident_check,
     uscc_check,
 )
-from adapters.masking.contract import BoundMask, KeyContext, Params, Properties
+from adapters.masking.contract import BoundMask, KeyContext, KnownAnswer, Params, Properties, TypeTest
 from adapters.masking.ff1 import FF1
 from adapters.masking.resident_id import are_resident_ids, is_resident_id
 
@@ -105,6 +105,20 @@ class Token:
     properties: ClassVar[Properties] = Properties(
         reversible=True, format_preserving=True, linkable=True, needs_key=True
     )
+    accepts: ClassVar[Mapping[str, TypeTest]] = {"text": pa.types.is_string}
+    known_answers: ClassVar[tuple[KnownAnswer, ...]] = (
+        KnownAnswer(
+            ("99010118990101004X", "990101189901010041", None),
+            ("426433838416183578", None, None),
+            {"profile": "resident_id"},
+        ),
+        KnownAnswer(("13800138000", "12800138000"), ("05867132778", None), {"profile": "mobile"}),
+        KnownAnswer(
+            ("4539578763621486", "4539578763621487"), ("3057767440013929", None), {"profile": "bank_card"}
+        ),
+        KnownAnswer(("91990101MA0000007H",), ("L14MPAA5J8E2DWLYWD",), {"profile": "uscc"}),
+        KnownAnswer(("000001", "00001"), ("117537", None), {"profile": "digits"}),
+    )
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
         """``string``.
@@ -112,7 +126,7 @@ class Token:
         Raises:
             TypeError: ``values`` is not text.
         """
-        require(self.name, values, {"text": pa.types.is_string})
+        require(self.name, values, self.accepts)
         return pa.string()
 
     def bind(self, params: Params, keys: KeyContext | None) -> BoundMask:
@@ -167,7 +181,7 @@ class _Coder:
         return self._text(self._profile.head.decode(), self._ff1(len(body)).decrypt_one(body), 0)
 
     def _body(self, text: str, head: str, off: int) -> list[int] | None:
-        """The numerals of the body, if ``text`` has that head, and a check character ``off`` the right one."""
+        """The body's numerals, if ``text`` has that head and a check character ``off`` the right one."""
         if len(text) not in self._profile.lengths or not text.startswith(head):
             return None
         end = len(text) - (1 if self._profile.checks else 0)

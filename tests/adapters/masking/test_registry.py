@@ -20,6 +20,8 @@ class Shift:
     summary = "Shifts."
     params = Params
     properties = Properties()
+    accepts = {}
+    known_answers = ()
     def result_type(self, values, params): return values
     def bind(self, params, keys): return lambda values: values
 
