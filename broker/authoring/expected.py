@@ -23,8 +23,6 @@ NONE = "none"
 """Written where nothing is expected: nothing is meant by leaving it out."""
 RULE = Kind(Code.UNKNOWN_WORD, "规则", "rule")
 REASON = Kind(Code.UNKNOWN_WORD, "理由代码", "reason code")
-DEFAULT_PERMIT = "unconditional/"
-"""Prefix of the permits that datasets 无条件共享 have by themselves."""
 
 _INTEGER = re.compile("-?(0|[1-9][0-9]*)")
 _REVIEW = ("departments", "count", "within_working_days")
@@ -78,10 +76,10 @@ class _Reader:
         return isinstance(node, ScalarNode) and node.value == NONE
 
     def rules(self, key: str) -> list[str]:
-        known = {rule.id for rule in self.bundle.rules}
+        known = {rule for about in self.bundle.about.values() for rule in about.by_id}
         items = self.table.texts(key)
         for item in items:
-            if item.value not in known and not item.value.startswith(DEFAULT_PERMIT):
+            if item.value not in known:
                 self.problems.unknown(item.at, RULE, item.value, known)
         return sorted(item.value for item in items)
 

@@ -1,7 +1,7 @@
 """A decision in words: what was decided, by which rules, what must be kept to, and what was missing.
 
-Nothing here decides: the decision is :func:`~broker.approve.evaluate.evaluate`'s, the near misses are
-:mod:`broker.approve.near`'s, and both are only put into sentences.
+Nothing here decides: decision and near misses are :func:`broker.approve.near.explain`'s, and are only put
+into sentences.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from broker.approve import near
 from broker.approve.bundle import Bundle
-from broker.approve.evaluate import evaluate
 from broker.approve.problem import Position
 from broker.approve.rule import Limits, Rule
 from broker.authoring import sentences
+from broker.authoring.lacking import Lacking
 from broker.model import Application, Catalog, Decision, Grant, RowScope, Suspension, Verdict
 from broker.reasons import Sentence, sentence
 
@@ -36,10 +37,20 @@ class RuleInWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """One decision, explained. Every sentence is whole, in both languages."""
+class MissInWords:
+    """A rule that would have let the application pass, and all that is missing for it."""
+
+    rule: RuleInWords
+    lacks: tuple[Sentence, ...]
+    """At least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class InWords:
+    """One decision, explained in both languages."""
 
     decision: Decision
+    """Exactly that of :func:`broker.approve.evaluate.evaluate`."""
     said: Sentence
     """The decision itself, naming who asked for what."""
     reasons: tuple[Sentence, ...]
@@ -48,6 +59,8 @@ class Explanation:
     """What a permit, or a review that agrees, comes with."""
     rules: tuple[RuleInWords, ...]
     """The rules that decided; for their owner."""
+    near: tuple[MissInWords, ...] = ()
+    """Where nothing permits: the nearest rules, nearest first; for their owner."""
 
 
 def explain(
@@ -56,19 +69,25 @@ def explain(
     bundle: Bundle,
     now: datetime,
     suspensions: Sequence[Suspension] = (),
-) -> Explanation:
+) -> InWords:
     """What :func:`~broker.approve.evaluate.evaluate` decides of these, in words."""
-    decision = evaluate(application, grant, bundle, now, suspensions)
-    deciding = [
-        rule for rule in bundle.rules if rule.id in decision.rules and rule.dataset == application.dataset
-    ]
-    return Explanation(
+    explained = near.explain(application, grant, bundle, now, suspensions)
+    decision, deciding = explained.decision, explained.deciding
+    return InWords(
         decision=decision,
         said=_said(decision, application, bundle.catalog),
         reasons=tuple(sentence(why.reason, why.about) for why in (*decision.reasons, *decision.missing)),
         duties=tuple(_duties(decision, application, deciding, bundle.catalog)),
         rules=tuple(_in_words(rule, bundle.catalog) for rule in deciding),
+        near=tuple(_miss(miss, explained.uncovered, application, bundle, now) for miss in explained.near),
     )
+
+
+def _miss(
+    miss: near.NearMiss, uncovered: tuple[str, ...], asked: Application, bundle: Bundle, now: datetime
+) -> MissInWords:
+    lacking = Lacking(miss.rule, asked, uncovered, now, bundle)
+    return MissInWords(_in_words(miss.rule, bundle.catalog), tuple(map(lacking.said, miss.unmet)))
 
 
 def _in_words(rule: Rule, catalog: Catalog) -> RuleInWords:

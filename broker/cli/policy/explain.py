@@ -24,7 +24,7 @@ from broker.receipt.bundle import parse as parse_receipt
 if TYPE_CHECKING:
     from broker.approve.bundle import Bundle
     from broker.authoring.asking import Question
-    from broker.authoring.explain import Explanation, RuleInWords
+    from broker.authoring.explain import InWords, RuleInWords
 
 INDENT = "  "
 
@@ -107,7 +107,7 @@ def _question(
     return of_case(case, bundle) if case else of_options(options, bundle)
 
 
-def _explained(question: Question, bundle: Bundle, now: datetime) -> Explanation:
+def _explained(question: Question, bundle: Bundle, now: datetime) -> InWords:
     from broker.authoring.explain import explain
 
     return explain(question.application, question.grant, bundle, now, question.suspensions)
@@ -125,7 +125,7 @@ def _instant(at: str, question: Question, bundle: Bundle) -> datetime:
         ) from None
 
 
-def lines(explained: Explanation, reader: Reader, other_bundle: bool) -> Iterator[str]:
+def lines(explained: InWords, reader: Reader, other_bundle: bool) -> Iterator[str]:
     """The explanation as text, for whom it is meant."""
     yield explained.said.zh
     yield explained.said.en
@@ -140,6 +140,12 @@ def lines(explained: Explanation, reader: Reader, other_bundle: bool) -> Iterato
         yield from ("", "起作用的规则 · Rules that decided")
     for rule in explained.rules:
         yield from _rule(rule)
+    if explained.near:
+        yield from ("", "最接近的规则，以及差在哪里 · The nearest rules, and what is missing")
+    for miss in explained.near:
+        yield from _rule(miss.rule)
+        for lacks in miss.lacks:
+            yield f"{INDENT * 2}✗ {lacks.zh} / {lacks.en}"
 
 
 def _rule(rule: RuleInWords) -> Iterator[str]:
@@ -155,7 +161,7 @@ def _section(zh: str, en: str, said: Sequence[Sentence]) -> Iterator[str]:
         yield f"{INDENT}{sentence.zh} / {sentence.en}"
 
 
-def record(explained: Explanation, reader: Reader) -> dict[str, object]:
+def record(explained: InWords, reader: Reader) -> dict[str, object]:
     """The same for programs."""
     told: dict[str, object] = {
         "decision": facts(explained.decision),
@@ -164,10 +170,15 @@ def record(explained: Explanation, reader: Reader) -> dict[str, object]:
         "duties": [_both(duty) for duty in explained.duties],
     }
     if reader is Reader.OWNER:
-        told["rules"] = [
-            {"rule": rule.id, "at": list(rule.at), "does": _both(rule.does)} for rule in explained.rules
+        told["rules"] = [_told(rule) for rule in explained.rules]
+        told["near"] = [
+            {**_told(miss.rule), "lacks": [_both(lacks) for lacks in miss.lacks]} for miss in explained.near
         ]
     return told
+
+
+def _told(rule: RuleInWords) -> dict[str, object]:
+    return {"rule": rule.id, "at": list(rule.at), "does": _both(rule.does)}
 
 
 def _both(said: Sentence) -> dict[str, str]:
