@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from broker.approve.conditions import Condition
 from broker.authoring.casefile import read_case_files, read_cases
 from broker.authoring.cases import Result, run_cases
+from broker.authoring.exercised import RuleExercise, exercised, percent
 from broker.authoring.facts import facts, written
 from broker.authoring.junit import junit
 from broker.cli.connection import Json
@@ -23,6 +25,17 @@ from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder
 from broker.reasons import Sentence, sentence
 
 EXIT_FAILED = 1
+
+_TITLES: Mapping[Condition, str] = {
+    Condition.DEPARTMENT: "部门",
+    Condition.FIELDS: "数据项",
+    Condition.PURPOSE: "使用场景",
+    Condition.LEGAL_BASIS: "使用依据",
+    Condition.VALIDITY: "有效期",
+    Condition.HOURS: "时段",
+    Condition.SYSTEM: "系统",
+    Condition.EXPRESSION: "表达式",
+}
 
 
 @policy.command("test")
@@ -35,19 +48,33 @@ def run(
     junit_file: Annotated[
         Path | None, typer.Option("--junit", help="另写 JUnit 报告 / also write a JUnit report")
     ] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="列出每条规则的覆盖情况 / show what is exercised of each rule")
+    ] = False,
+    fail_under: Annotated[
+        float, typer.Option(min=0, max=100, help="覆盖率低于此数即不通过（%） / fail below so many per cent")
+    ] = 0,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """逐个运行用例，与期望比对 / run every case and compare the decision with what it expects."""
     bundle = bundle_in_folder(folder, config)
     results = run_cases(read_cases(read_case_files(cases or folder), bundle), bundle)
+    rules = exercised(results, bundle)
+    too_low = percent(rules) < fail_under
     if junit_file:
         junit_file.write_bytes(junit(results))
     if as_json:
-        print(orjson.dumps({"bundle": bundle.hash, "cases": [_record(r) for r in results]}).decode())
+        told = {
+            "bundle": bundle.hash,
+            "cases": [_record(r) for r in results],
+            "coverage": {"percent": round(percent(rules), 1), "rules": [_exercise_record(r) for r in rules]},
+        }
+        print(orjson.dumps(told).decode())
     else:
         _tell(results)
-    if not all(result.passed for result in results):
+        _tell_coverage(rules, whole=coverage, gaps=coverage or too_low)
+    if too_low or not all(result.passed for result in results):
         sys.exit(EXIT_FAILED)
 
 
@@ -67,6 +94,37 @@ def _tell(results: Sequence[Result]) -> None:
             f"{len(results)} cases: {passed} passed, {failed} failed"
         )
     )
+
+
+def _tell_coverage(rules: Sequence[RuleExercise], *, whole: bool, gaps: bool) -> None:
+    """A line for each rule (of those with gaps, unless the ``whole`` is wanted), and the sum."""
+    for rule in rules:
+        shown, there = rule.counted
+        if whole or (gaps and shown < there):
+            conditions = "  ".join(f"{_mark(alone)} {_TITLES[c]} {c}" for c, alone in rule.conditions.items())
+            typer.echo(f"{_mark(rule.spoke)} {rule.at.file}:{rule.at.line} {rule.id}  {conditions}")
+    if whole or gaps:
+        typer.echo("规则前 ✗：没有用例使它起作用；条件前 ✗：没有用例只差这一个条件。")
+        typer.echo(
+            "✗ before a rule: in no case does it speak; before a condition: no case fails on it alone."
+        )
+    shown, there = sum(rule.counted[0] for rule in rules), sum(rule.counted[1] for rule in rules)
+    share = f"{percent(rules):.0f} %"
+    typer.echo(f"规则与条件覆盖 {share}（{shown}/{there}） / rules and conditions exercised: {share}")
+
+
+def _mark(shown: bool) -> str:
+    return "✓" if shown else "✗"
+
+
+def _exercise_record(rule: RuleExercise) -> dict[str, object]:
+    return {
+        "rule": rule.id,
+        "file": rule.at.file,
+        "line": rule.at.line,
+        "spoke": rule.spoke,
+        "conditions": {str(condition): alone for condition, alone in rule.conditions.items()},
+    }
 
 
 def _compared(result: Result) -> Table:
