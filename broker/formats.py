@@ -208,7 +208,8 @@ _RESIDENT_ID = f"[1-9][0-9]{{5}}(?:1[89]|2[0-9])[0-9]{{2}}{_MONTH}{_DAY}[0-9]{{3
 _DATE = f"[0-9]{{4}}-{_MONTH}-{_DAY}"
 _USCC = f"[{USCC_ALPHABET}]{{2}}[0-9]{{6}}[{USCC_ALPHABET}]{{10}}"
 # Province, city, district by two digits each; below a 00 there is nothing but 00.
-_REGION = "[1-9][0-9](?:0000|(?:0[1-9]|[1-9][0-9])[0-9]{2})"
+REGION_PATTERN = "[1-9][0-9](?:0000|(?:0[1-9]|[1-9][0-9])[0-9]{2})"
+"""GB/T 2260-2007."""
 
 _ALL = (
     # GB 11643-1999
@@ -231,7 +232,7 @@ _ALL = (
     # Numbering plan of the Ministry of Industry and Information Technology
     by_pattern("mobile", "手机号码", "1[3-9][0-9]{9}"),
     # GB/T 2260-2007
-    by_pattern("region", "行政区划代码", _REGION),
+    by_pattern("region", "行政区划代码", REGION_PATTERN),
     by_pattern("postal_code", "邮政编码", "[0-9]{6}"),
     # GB/T 2261.1-2003: unknown, male, female, not stated
     by_pattern("gender", "性别代码", "[0129]"),

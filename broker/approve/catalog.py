@@ -2,78 +2,111 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from broker.approve.calendar import read_calendar, read_masking
 from broker.approve.dataset import DatasetReader
 from broker.approve.document import Node, ScalarNode
-from broker.approve.problem import DEPARTMENT, PURPOSE, WORD, Code, Position, Problems
-from broker.approve.table import NAME, Table, text
-from broker.formats import FORMATS
-from broker.model import Catalog, Dataset, Department, DepartmentKind, ServiceItem
+from broker.approve.grammar import (
+    CALENDAR_FILE,
+    CATALOG,
+    CATALOG_FILES,
+    CITY,
+    CITY_FILE,
+    DEPARTMENT_ENTRY,
+    DEPARTMENTS,
+    DEPARTMENTS_FILE,
+    GROUP_MEMBERS,
+    MASKING_FILE,
+    SERVICE_ITEM,
+    SERVICE_ITEMS,
+    SERVICE_ITEMS_FILE,
+    SYSTEM,
+)
+from broker.approve.problem import DEPARTMENT, PURPOSE, Code, Position, Problems
+from broker.approve.table import Table, headed, known, text, texts
+from broker.model import (
+    CORE,
+    IMPORTANT,
+    Catalog,
+    Dataset,
+    Department,
+    DepartmentKind,
+    ServiceItem,
+    System,
+    region_prefix,
+)
 
-CITY, DEPARTMENTS, SERVICE_ITEMS = "city.yaml", "departments.yaml", "service-items.yaml"
-CATALOG_FOLDER = "catalog"
-TRUST_DOMAIN = re.compile("[a-z0-9._-]{1,255}")
-"""SPIFFE-ID §2.1."""
-ITEM_CODE = re.compile("[0-9A-Za-z][0-9A-Za-z-]*")
-
-_DEPARTMENT_KEYS = ("title", "title_en", "kind", "region", "sharing_office")
+CATALOG_FOLDER = CATALOG_FILES.path.rstrip("/")
+_RESERVED_LEVELS = (IMPORTANT, CORE, "重要", "核心")
 
 
 def load_catalog(documents: Mapping[str, Node], problems: Problems) -> Catalog:
     """The catalog in the files, by path in the folder; to be used only if no problem was found."""
-    city = headed(documents[CITY], "share-city/v1", problems, ("city", "title", "zone", "levels"))
-    levels = tuple(level.value for level in city.texts("levels"))
-    departments = _departments(documents[DEPARTMENTS], problems)
-    purposes, service_items = _service_items(documents[SERVICE_ITEMS], departments, problems)
+    city = headed(documents[CITY_FILE.path], problems, CITY)
+    levels = _levels(city)
+    categories = {name: text(title, problems) for name, title in city.named_items("categories")}
+    departments, groups = _departments(documents[DEPARTMENTS_FILE.path], problems)
+    purposes, service_items = _service_items(documents[SERVICE_ITEMS_FILE.path], departments, problems)
+    reader = DatasetReader((*levels, IMPORTANT, CORE), categories, problems)
     return Catalog(
-        city=city.id("city", TRUST_DOMAIN),
+        city=city.text("city"),
         title=city.text("title"),
-        zone=_zone(city),
+        zone=zone(city),
         levels=levels,
         departments=MappingProxyType(departments),
-        datasets=MappingProxyType(_datasets(documents, departments, levels, problems)),
+        datasets=MappingProxyType(_datasets(documents, departments, reader, problems)),
         purposes=MappingProxyType(purposes),
         service_items=MappingProxyType(service_items),
+        groups=MappingProxyType(groups),
+        categories=MappingProxyType(categories),
+        calendar=read_calendar(documents.get(CALENDAR_FILE.path), problems),
+        mask_order=read_masking(documents.get(MASKING_FILE.path), (*levels, IMPORTANT, CORE), problems),
     )
 
 
-def headed(
-    node: Node, format_: str, problems: Problems, required: Collection[str], optional: Collection[str] = ()
-) -> Table:
-    """A file's outermost mapping, whose ``format`` must be ``format_``."""
-    table = Table(node, problems, ("format", *required), optional)
-    if (found := table.text("format")) and found != format_:
-        problems.unknown(table.place("format"), WORD, found, [format_])
-    return table
+def _levels(city: Table) -> tuple[str, ...]:
+    levels = city.texts("levels")
+    for level in levels:
+        if level.value in _RESERVED_LEVELS:
+            zh = f"“{level.value}”在每座城市都已有，不必也不能列入分级（写作 {IMPORTANT} 重要、{CORE} 核心）"
+            en = f"every city has {IMPORTANT} and {CORE} already; they are not listed among its levels"
+            city.problems.add(level.at, Code.RESERVED_LEVEL, zh, en)
+    return tuple(level.value for level in levels)
 
 
-def _zone(city: Table) -> str:
-    if zone := city.text("zone"):
+def zone(table: Table) -> str:
+    """The time zone written under ``zone``."""
+    if name := table.text("zone"):
         try:
-            ZoneInfo(zone)
+            ZoneInfo(name)
         except (ValueError, OSError, KeyError):  # misformed, a folder, unknown
             zh = "没有此时区，请用 IANA 名称，如 Asia/Shanghai"
-            city.add("zone", Code.BAD_ZONE, zh, "no such zone; use an IANA name such as Asia/Shanghai")
-    return zone
+            table.add("zone", Code.BAD_ZONE, zh, "no such zone; use an IANA name such as Asia/Shanghai")
+    return name
 
 
-def _departments(node: Node, problems: Problems) -> dict[str, Department]:
-    table = headed(node, "share-departments/v1", problems, ("departments",))
-    return {
-        name: _department(name, Table(entry, problems, _DEPARTMENT_KEYS))
-        for name, entry in table.named_items("departments", NAME)
+def _departments(node: Node, problems: Problems) -> tuple[dict[str, Department], dict[str, frozenset[str]]]:
+    table = headed(node, problems, DEPARTMENTS)
+    departments = {
+        name: _department(name, Table(entry, problems, DEPARTMENT_ENTRY))
+        for name, entry in table.named_items("departments")
     }
+    groups = {
+        name: frozenset(known(texts(entry, problems, GROUP_MEMBERS), departments, DEPARTMENT, problems))
+        for name, entry in table.named_items("groups")
+    }
+    return departments, groups
 
 
 def _department(name: str, table: Table) -> Department:
     region = table.text("region")
-    if region and not FORMATS["region"].matches(region):
-        zh = "须为六位行政区划代码（GB/T 2260），如 990100"
-        table.add("region", Code.BAD_REGION, zh, "write a six-digit GB/T 2260 code such as 990100")
+    systems = {
+        system: _system(system, Table(entry, table.problems, SYSTEM), region)
+        for system, entry in table.named_items("systems")
+    }
     return Department(
         id=name,
         title=table.text("title"),
@@ -81,7 +114,17 @@ def _department(name: str, table: Table) -> Department:
         kind=_kind(table),
         region=region,
         sharing_office=table.text("sharing_office"),
+        systems=MappingProxyType(systems),
     )
+
+
+def _system(name: str, table: Table, region: str) -> System:
+    """A system may be narrowed to a part of its department's region, never widened."""
+    own = table.text("region")
+    if own and region and not own.startswith(region_prefix(region)):
+        zh, en = f"不在该部门的区划 {region} 之内", f"not within the department's region {region}"
+        table.add("region", Code.REGION_OUTSIDE, zh, en)
+    return System(name, own, frozenset(grid.value for grid in table.texts("grids")))
 
 
 def _kind(table: Table) -> DepartmentKind:
@@ -97,11 +140,11 @@ def _kind(table: Table) -> DepartmentKind:
 def _service_items(
     node: Node, departments: Collection[str], problems: Problems
 ) -> tuple[dict[str, str], dict[str, ServiceItem]]:
-    table = headed(node, "share-service-items/v1", problems, ("purposes", "service_items"))
-    purposes = {name: text(title, problems) for name, title in table.named_items("purposes", NAME)}
+    table = headed(node, problems, SERVICE_ITEMS)
+    purposes = {name: text(title, problems) for name, title in table.named_items("purposes")}
     items: dict[str, ServiceItem] = {}
-    for code, entry in table.named_items("service_items", ITEM_CODE):
-        item = Table(entry, problems, ("title", "department", "purpose"))
+    for code, entry in table.named_items("service_items"):
+        item = Table(entry, problems, SERVICE_ITEM)
         department = item.name("department", departments, DEPARTMENT)
         purpose = item.name("purpose", purposes, PURPOSE)
         items[code] = ServiceItem(code, item.text("title"), department, purpose)
@@ -109,20 +152,16 @@ def _service_items(
 
 
 def _datasets(
-    documents: Mapping[str, Node],
-    departments: Collection[str],
-    levels: Collection[str],
-    problems: Problems,
+    documents: Mapping[str, Node], departments: Collection[str], reader: DatasetReader, problems: Problems
 ) -> dict[str, Dataset]:
-    reader = DatasetReader(levels, problems)
     datasets: dict[str, Dataset] = {}
     for file, node in documents.items():
-        if not file.startswith(f"{CATALOG_FOLDER}/"):
+        if not CATALOG_FILES.holds(file):
             continue
-        table = headed(node, "share-catalog/v1", problems, ("department", "datasets"))
+        table = headed(node, problems, CATALOG)
         department = table.name("department", departments, DEPARTMENT)
         _check_file_name(file, department, table.place("department"), problems)
-        for name, entry in table.named_items("datasets", NAME):
+        for name, entry in table.named_items("datasets"):
             dataset = reader.read(department, name, entry)
             datasets[dataset.id] = dataset
     return datasets

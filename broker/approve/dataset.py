@@ -5,54 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from enum import StrEnum
 from types import MappingProxyType
 
 from broker.approve.document import Node
-from broker.approve.problem import FIELD, FORMAT, LEVEL, WORD, Code, Position, Problems
-from broker.approve.table import NAME, Table, text
+from broker.approve.grammar import CATALOG_DATASET, CATALOG_FIELD, DURATION, SharingMode
+from broker.approve.problem import CATEGORY, FIELD, FORMAT, LEVEL, Code, Position, Problems
+from broker.approve.table import Table, text
 from broker.formats import FORMATS
 from broker.model import Dataset, Field, FieldType, SharingAttribute, SourceSpec
 
-DURATION = re.compile(r"P(?=[0-9T])(?:([0-9]{1,4})W|(?:([0-9]{1,5})D)?(?:T([0-9]{1,5})H)?)")
-"""ISO 8601-1 §5.5.2, weeks, or days and hours: months and years have no fixed length."""
 CITATION = re.compile("《.+》|〔[0-9]{4}〕")
 """A law or regulation by its title, or a document by its number."""
-
-_REQUIRED = (
-    "title", "catalog_code", "sharing_attribute", "sharing_modes", "use_conditions",
-    "update_cycle", "subject", "as_of", "source", "fields",
-)  # fmt: skip
-_OPTIONAL = ("attribute_basis", "region")
-_FIELD_OPTIONAL = ("format", "column", "required", "shared", "domain", "item")
-
-
-class SharingMode(StrEnum):
-    """共享方式: service call, batch exchange, file download."""
-
-    API = "api"
-    BATCH = "batch"
-    FILE = "file"
 
 
 class DatasetReader:
     """Reads datasets one after the other; remembers codes to find two sources for one thing (一数一源)."""
 
-    def __init__(self, levels: Collection[str], problems: Problems) -> None:
+    def __init__(self, levels: Collection[str], categories: Collection[str], problems: Problems) -> None:
         self._levels = levels
+        self._categories = categories
         self._problems = problems
         self._catalog_codes: dict[str, str] = {}
         self._items: dict[str, str] = {}
 
     def read(self, department: str, name: str, node: Node) -> Dataset:
-        table = Table(node, self._problems, _REQUIRED, _OPTIONAL)
+        table = Table(node, self._problems, CATALOG_DATASET)
         dataset = f"{department}.{name}"
         columns: dict[str, str] = {}
         fields = {
             field: self._field(department, dataset, field, entry, columns)
-            for field, entry in table.named_items("fields", NAME)
+            for field, entry in table.named_items("fields")
         }
-        subject = table.table("subject", ("format", "fields"))
+        subject = table.table("subject")
         self._check_catalog_code(department, table)
         return Dataset(
             id=dataset,
@@ -63,17 +47,19 @@ class DatasetReader:
             subject_fields=_subject_fields(subject, fields),
             subject_format=subject.name("format", FORMATS, FORMAT),
             sharing_attribute=table.word("sharing_attribute", SharingAttribute, SharingAttribute.CONDITIONAL),
-            sharing_modes=table.names("sharing_modes", list(SharingMode), WORD),
+            sharing_modes=table.words("sharing_modes", SharingMode),
             use_conditions=table.text("use_conditions"),
             attribute_basis=_attribute_basis(table),
             update_cycle=_update_cycle(table),
             as_of_field=_field_of_type(table, "as_of", fields, (FieldType.DATE, FieldType.TIMESTAMP)),
             source=_source(table, columns),
             region_field=_field_of_type(table, "region", fields, (FieldType.TEXT,)) or None,
+            grid_field=_field_of_type(table, "grid", fields, (FieldType.TEXT,)) or None,
+            category=table.name("category", self._categories, CATEGORY) or None,
         )
 
     def _field(self, department: str, dataset: str, name: str, node: Node, columns: dict[str, str]) -> Field:
-        table = Table(node, self._problems, ("title", "type", "level"), _FIELD_OPTIONAL)
+        table = Table(node, self._problems, CATALOG_FIELD)
         type_ = table.word("type", FieldType, FieldType.TEXT)
         format_ = table.name("format", FORMATS, FORMAT)
         if format_ and type_ is not FieldType.TEXT:
@@ -147,21 +133,17 @@ def _attribute_basis(table: Table) -> str:
 
 
 def _update_cycle(table: Table) -> timedelta:
+    """Weeks, or days and hours; no time at all is no cycle."""
     written = table.text("update_cycle")
-    found = DURATION.fullmatch(written)
+    found = DURATION.pattern.fullmatch(written) if DURATION.pattern else None
     weeks, days, hours = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     cycle = timedelta(weeks=weeks, days=days, hours=hours)
     if written and not cycle:
-        zh = "须为 ISO 8601 时长，如 P1D、P2W、PT6H"
-        en = "write an ISO 8601 duration such as P1D, P2W or PT6H"
-        table.add("update_cycle", Code.BAD_DURATION, zh, en)
+        table.add("update_cycle", DURATION.code, f"须为{DURATION.zh}", f"write {DURATION.en}")
     return cycle
 
 
 def _source(table: Table, columns: Mapping[str, str]) -> SourceSpec:
-    node = table.node("source")
     written = {key.value: text(value, table.problems) for key, value in table.items("source")}
-    if node is not None and "kind" not in written:
-        table.add("source", Code.MISSING_KEY, "缺少键“kind”", "key “kind” is missing")
     kind = written.pop("kind", "")
     return SourceSpec(kind, MappingProxyType(written), MappingProxyType(dict(columns)))

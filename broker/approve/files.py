@@ -6,18 +6,17 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from broker.approve.catalog import CATALOG_FOLDER, CITY, DEPARTMENTS, SERVICE_ITEMS
+from broker.approve.grammar import FILES, POLICY_FILES, form_of
 from broker.approve.problem import Code, Position, Problems
 from broker.errors import SetUpError, VerificationFailed
 
-SHARING_FOLDER = "sharing"
+SHARING_FOLDER = POLICY_FILES.path.rstrip("/")
 CASES_FOLDER = "cases"
 """Policy cases stand beside what they test, and are no part of the bundle: a case decides nothing."""
-BASE_FILES = (CITY, DEPARTMENTS, SERVICE_ITEMS)
+BASE_FILES = tuple(form.path for form in FILES if not form.optional)
 HASH_DOMAIN = b"share-bundle/v1\n"
 """Stands before everything hashed, so that a bundle's hash is never another thing's."""
 
-_FOLDERS = (CATALOG_FOLDER, SHARING_FOLDER)
 _LENGTH_BYTES = 8
 
 Files = Mapping[str, bytes]
@@ -66,7 +65,7 @@ def read_folder(folder: Path, problems: Problems) -> dict[str, bytes]:
             continue  # what editors and file managers leave behind
         if is_case_file(file):
             continue
-        if not _is_expected(file):
+        if form_of(file) is None:
             # A rule in a file that nobody reads is worse than none: somebody relies on it.
             zh = "此处的文件不会被读取；规则放 sharing/，目录放 catalog/，用例放 cases/，后缀为 .yaml"
             en = (
@@ -88,18 +87,13 @@ def read_folder(folder: Path, problems: Problems) -> dict[str, bytes]:
 
 def is_policy(file: str) -> bool:
     """Whether the file holds rules; all others make the catalog."""
-    return file.startswith(f"{SHARING_FOLDER}/")
+    return POLICY_FILES.holds(file)
 
 
 def is_case_file(file: str) -> bool:
     """Whether the file holds policy cases, which are read by who tests."""
     folder, _, name = file.rpartition("/")
     return folder == CASES_FOLDER and name.endswith(".yaml")
-
-
-def _is_expected(file: str) -> bool:
-    folder, _, name = file.rpartition("/")
-    return file in BASE_FILES or (folder in _FOLDERS and name.endswith(".yaml"))
 
 
 def _parts(packed: bytes) -> Iterator[bytes]:

@@ -52,6 +52,8 @@ class Code(StrEnum):
     BAD_PERIOD = "BAD_PERIOD"
     BAD_REGION = "BAD_REGION"
     BAD_ZONE = "BAD_ZONE"
+    BAD_HOURS = "BAD_HOURS"
+    CONFLICTING_KEYS = "CONFLICTING_KEYS"
     UNKNOWN_WORD = "UNKNOWN_WORD"
     # names
     UNKNOWN_DEPARTMENT = "UNKNOWN_DEPARTMENT"
@@ -60,6 +62,10 @@ class Code(StrEnum):
     UNKNOWN_PURPOSE = "UNKNOWN_PURPOSE"
     UNKNOWN_FORMAT = "UNKNOWN_FORMAT"
     UNKNOWN_LEVEL = "UNKNOWN_LEVEL"
+    UNKNOWN_GROUP = "UNKNOWN_GROUP"
+    UNKNOWN_CATEGORY = "UNKNOWN_CATEGORY"
+    UNKNOWN_OPERATOR = "UNKNOWN_OPERATOR"
+    UNKNOWN_VARIABLE = "UNKNOWN_VARIABLE"
     # the catalog
     ENTERPRISE_REFUSED = "ENTERPRISE_REFUSED"
     WRONG_FILE_NAME = "WRONG_FILE_NAME"
@@ -68,15 +74,29 @@ class Code(StrEnum):
     SUBJECT_FORMAT = "SUBJECT_FORMAT"
     CATALOG_CODE_REPEATED = "CATALOG_CODE_REPEATED"
     TWO_SOURCES = "TWO_SOURCES"
+    RESERVED_LEVEL = "RESERVED_LEVEL"
+    REGION_OUTSIDE = "REGION_OUTSIDE"
+    BAD_CALENDAR = "BAD_CALENDAR"
     # the rules
     DUPLICATE_POLICY = "DUPLICATE_POLICY"
     DUPLICATE_RULE = "DUPLICATE_RULE"
     NOT_THE_PROVIDER = "NOT_THE_PROVIDER"
+    SCOPE_TOO_HIGH = "SCOPE_TOO_HIGH"
+    CONSENT_MISSING = "CONSENT_MISSING"
+    NOBODY = "NOBODY"
+    NOTHING = "NOTHING"
     DATASET_WITHHELD = "DATASET_WITHHELD"
     FIELD_NOT_SHARED = "FIELD_NOT_SHARED"
+    FIELD_CORE = "FIELD_CORE"
     FIELD_OUTSIDE_RULE = "FIELD_OUTSIDE_RULE"
     REGION_MISSING = "REGION_MISSING"
+    GRID_MISSING = "GRID_MISSING"
+    NO_CALENDAR = "NO_CALENDAR"
     BAD_MASK = "BAD_MASK"
+    BAD_EXPRESSION = "BAD_EXPRESSION"
+    EXPRESSION_TOO_LONG = "EXPRESSION_TOO_LONG"
+    EXPRESSION_MACRO = "EXPRESSION_MACRO"
+    EXPRESSION_NOT_BOOLEAN = "EXPRESSION_NOT_BOOLEAN"
 
 
 class Position(NamedTuple):
@@ -101,6 +121,10 @@ FIELD = Kind(Code.UNKNOWN_FIELD, "数据项", "field")
 PURPOSE = Kind(Code.UNKNOWN_PURPOSE, "使用场景", "purpose")
 FORMAT = Kind(Code.UNKNOWN_FORMAT, "格式", "format")
 LEVEL = Kind(Code.UNKNOWN_LEVEL, "分级", "level")
+GROUP = Kind(Code.UNKNOWN_GROUP, "部门组", "group")
+CATEGORY = Kind(Code.UNKNOWN_CATEGORY, "数据分类", "category")
+OPERATOR = Kind(Code.UNKNOWN_OPERATOR, "脱敏方式", "masking operator")
+VARIABLE = Kind(Code.UNKNOWN_VARIABLE, "变量", "variable")
 KEY = Kind(Code.UNKNOWN_KEY, "键", "key")
 WORD = Kind(Code.UNKNOWN_WORD, "取值", "value")
 
@@ -156,6 +180,8 @@ class Problems:
         zh, en = f"没有{kind.zh}“{name}”", f"there is no {kind.en} “{name}”"
         if near := difflib.get_close_matches(name, known, n=1):
             zh, en = f"{zh}，是否指“{near[0]}”？", f"{en}; did you mean “{near[0]}”?"
+        elif not known:
+            zh, en = f"{zh}：目录中一个也没有", f"{en}: the catalog has none"
         elif len(known) <= MAX_LISTED:
             zh, en = f"{zh}，可用：{'、'.join(known)}", f"{en}; possible: {', '.join(known)}"
         self.add(at, kind.code, zh, en)

@@ -55,13 +55,17 @@ class Rows:
     """Also permits asking without naming subjects."""
 
 
+_MIDNIGHT = time()
+
+
 @dataclass(frozen=True, slots=True)
 class WorkingHours:
     """At which times of the day, and on which days, a rule speaks."""
 
     zone: ZoneInfo
     hours: tuple[tuple[time, time], ...] = ()
-    """From the first, inclusive, to the second, exclusive; empty: the whole day."""
+    """From the first, inclusive, to the second, exclusive (midnight there is the day's end); empty: the
+    whole day."""
     weekdays: frozenset[int] | None = None
     """As :meth:`datetime.date.weekday` counts; None: any."""
     calendar: Calendar | None = None
@@ -77,7 +81,9 @@ class WorkingHours:
         if self.weekdays is not None and local.weekday() not in self.weekdays:
             return False
         clock = local.time()
-        if self.hours and not any(first <= clock < last for first, last in self.hours):
+        if self.hours and not any(
+            first <= clock and (clock < last or last == _MIDNIGHT) for first, last in self.hours
+        ):
             return False
         return self.calendar is None or self.calendar.is_working(local.date())
 

@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 
 from broker.approve.bundle import Bundle
 from broker.approve.document import Node, ScalarNode, SequenceNode
+from broker.approve.grammar import ALL
 from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code, Kind, Problems
-from broker.approve.table import ALL, Table
+from broker.approve.table import Table
+from broker.authoring.grammar import APPLICATION, GRANT
 from broker.model import Application, Dataset, Grant, Identity, Role
 from broker.reasons import Reason
 
-REQUIRED = ("department", "dataset", "fields", "purpose")
 PAPERS = ("service_item", "case_no", "legal_basis", "operator")
-OPTIONAL = (*PAPERS, "system", "subjects", "grant", "signed_application")
-KEYS = (*REQUIRED, *OPTIONAL)
+KEYS = tuple(APPLICATION.shapes)
 
 SERVICE_ITEM = Kind(Code.UNKNOWN_WORD, "事项编码", "service item")
 
@@ -83,7 +83,7 @@ def read_asked(
 
     ``refused_as`` holds reasons that are expected: who tests how an unknown dataset is refused may name one.
     """
-    table = Table(node, problems, REQUIRED, OPTIONAL)
+    table = Table(node, problems, APPLICATION)
     asked = Asked(
         department=table.text("department"),
         dataset=table.text("dataset"),
@@ -124,7 +124,7 @@ def parse_time(text: str, zone: ZoneInfo) -> datetime:
 
 def read_grant(name: str, node: Node, bundle: Bundle, zone: ZoneInfo, problems: Problems) -> Grant:
     """A grant (共享授权) that a case's application may name."""
-    table = Table(node, problems, ("department", "dataset", "fields", "purpose", "from", "until"))
+    table = Table(node, problems, GRANT)
     dataset = table.name("dataset", bundle.catalog.datasets, DATASET)
     known = bundle.catalog.datasets.get(dataset)
     fields = table.names("fields", known.fields, FIELD) if known else ()

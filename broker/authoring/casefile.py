@@ -12,14 +12,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from broker.approve.bundle import Bundle
-from broker.approve.catalog import headed
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode, parse
 from broker.approve.files import CASES_FOLDER
 from broker.approve.problem import DATASET, DEPARTMENT, PURPOSE, WORD, Code, Kind, Position, Problems
-from broker.approve.table import SLUG, Table
+from broker.approve.table import Table, headed
 from broker.authoring.applications import KEYS, application, read_asked, read_grant, read_time
 from broker.authoring.expected import expected_reasons, read_expected
 from broker.authoring.facts import Facts
+from broker.authoring.grammar import CASE, CASES, CHANGES
 from broker.errors import SetUpError
 from broker.model import Application, Grant, Suspension, Target
 
@@ -87,18 +87,17 @@ class _File:
 
     def __init__(self, node: Node, file: str, bundle: Bundle, problems: Problems) -> None:
         self._file, self._bundle, self._problems = file, bundle, problems
-        shared = ("zone", "defaults", "grants")
-        self._table = headed(node, FORMAT, problems, ("at", "applications", "cases"), shared)
+        self._table = headed(node, problems, CASES)
         self._zone = self._read_zone()
         self._used: set[str] = set()
         self._now = read_time(self._table, "at", self._zone) or _NEVER
         self._defaults = self._table.node("defaults")
         if self._defaults is not None:
-            Table(self._defaults, problems, (), KEYS)
-        self._applications = dict(self._table.named_items("applications", SLUG))
+            Table(self._defaults, problems, CHANGES)
+        self._applications = dict(self._table.named_items("applications"))
         self._grants = {
             name: read_grant(name, entry, bundle, self._zone, problems)
-            for name, entry in (self._table.named_items("grants", SLUG) if "grants" in self._table else ())
+            for name, entry in self._table.named_items("grants")
         }
 
     def cases(self) -> Iterator[Case]:
@@ -117,12 +116,7 @@ class _File:
         self._check_unused(self._used)
 
     def _case(self, node: Node) -> Case:
-        table = Table(
-            node,
-            self._problems,
-            ("id", "application", "expect"),
-            ("with", "without", "at", "suspended"),
-        )
+        table = Table(node, self._problems, CASE)
         asked = read_asked(
             self._application(table),
             self._bundle,
@@ -130,7 +124,7 @@ class _File:
             expected_reasons(table.node("expect")),
         )
         return Case(
-            id=table.id("id", SLUG),
+            id=table.text("id"),
             at=Position(self._file, node.at.line, node.at.column),
             application=application(asked, self._bundle.catalog.city),
             grant=self._grants.get(asked.grant),
@@ -145,7 +139,7 @@ class _File:
         without = table.names("without", KEYS, WORD)
         changes = table.node("with")
         if changes is not None:
-            Table(changes, self._problems, (), KEYS)
+            Table(changes, self._problems, CHANGES)
         self._used.add(name)
         if name not in self._applications:
             return None  # reported
@@ -172,7 +166,7 @@ class _File:
             yield _suspension(Target.EVERYTHING, "")
             return
         catalog = self._bundle.catalog
-        stopped = table.table("suspended", (), (Target.CONSUMER, Target.DATASET, Target.PURPOSE))
+        stopped = table.table("suspended")
         for target, known, kind in (
             (Target.CONSUMER, catalog.departments, DEPARTMENT),
             (Target.DATASET, catalog.datasets, DATASET),

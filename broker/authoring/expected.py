@@ -16,16 +16,14 @@ from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
 from broker.approve.problem import DEPARTMENT, FIELD, WORD, Code, Kind, Problems
 from broker.approve.table import Table, mapping_items, text
 from broker.authoring.facts import DUTIES, Facts
+from broker.authoring.grammar import EXPECT, NONE, REVIEW
 from broker.model import Verdict
 from broker.reasons import Reason
 
-NONE = "none"
-"""Written where nothing is expected: nothing is meant by leaving it out."""
 RULE = Kind(Code.UNKNOWN_WORD, "规则", "rule")
 REASON = Kind(Code.UNKNOWN_WORD, "理由代码", "reason code")
 
 _INTEGER = re.compile("-?(0|[1-9][0-9]*)")
-_REVIEW = ("departments", "count", "within_working_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def expected_reasons(node: Node | None) -> frozenset[str]:
 
 def read_expected(node: Node | None, fields: Collection[str], bundle: Bundle, problems: Problems) -> Facts:
     """The facts in ``node``; ``fields`` are those of the application, which masks may name."""
-    table = Table(node, problems, ("decision",), tuple(_READERS))
+    table = Table(node, problems, EXPECT)
     reader = _Reader(table, fields, bundle, problems)
     facts: dict[str, object] = {"decision": table.word("decision", Verdict, Verdict.DENY).value}
     for name, read in _READERS.items():
@@ -115,7 +113,7 @@ class _Reader:
         return sorted(map(self._review, self._items(key)), key=str)
 
     def _review(self, node: Node) -> dict[str, object]:
-        table = Table(node, self.problems, ("departments",), _REVIEW[1:])
+        table = Table(node, self.problems, REVIEW)
         departments = table.names("departments", self.bundle.catalog.departments, DEPARTMENT)
         return {
             "departments": sorted(departments),

@@ -55,7 +55,6 @@ class Lint(StrEnum):
     MASK_TOO_WEAK = "MASK_TOO_WEAK"
     RETENTION_MISSING = "RETENTION_MISSING"
     QUOTA_MISSING = "QUOTA_MISSING"
-    CONSENT_MISSING = "CONSENT_MISSING"
     # what time brings, and what is missing
     ENDS_SOON = "ENDS_SOON"
     CALENDAR_MISSING = "CALENDAR_MISSING"
@@ -117,9 +116,6 @@ ABOUT: Mapping[Lint, About] = MappingProxyType(
             _WARNING, "有条件共享未限定保存期限", "conditional data permitted without a retention"
         ),
         Lint.QUOTA_MISSING: About(_WARNING, "整体共享没有额度", "whole dataset permitted without a quota"),
-        Lint.CONSENT_MISSING: About(
-            _WARNING, "有条件共享未写明申请和双方负责人同意", "conditional data without both heads' consent"
-        ),
         Lint.ENDS_SOON: About(_WARNING, "三十天内到期", "ends within 30 days"),
         Lint.CALENDAR_MISSING: About(
             _WARNING, "有的年份没有工作日历", "no calendar for a year in which the rule needs one"

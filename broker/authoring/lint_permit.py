@@ -65,10 +65,6 @@ def _unguarded(rule: Rule, dataset: Dataset) -> Iterator[Finding]:
         zh = f"{dataset.id} 属有条件共享，却没有限定保存期限；请在 obligations 中写 retain_days"
         en = f"{dataset.id} is shared on conditions, but may be kept for ever; add retain_days to obligations"
         yield Finding.of(rule.at, Lint.RETENTION_MISSING, zh, en)
-    if rule.consent is None:
-        zh = f"{dataset.id} 属有条件共享，请在 consent 中写明申请编号和双方负责人的同意"
-        en = f"{dataset.id} is shared on conditions; cite the application and both heads' consent in consent"
-        yield Finding.of(rule.at, Lint.CONSENT_MISSING, zh, en)
 
 
 def _weak_masks(rule: Rule, dataset: Dataset, order: MaskOrder) -> Iterator[Finding]:

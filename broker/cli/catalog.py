@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from broker.approve.table import NAME
+from broker.approve.grammar import NAME
 from broker.errors import SetUpError
 from broker.keys.authority import write_public_file
 from broker.keys.files import write_private_file
@@ -74,7 +74,7 @@ def import_(
         _import_directory(office, resources, target, name, out)
         return
     asked = Asked(department, name or _name_of(target, table), title, code, tuple(subject or ()), as_of)
-    if not NAME.fullmatch(asked.name):
+    if not NAME.fits(asked.name):
         raise SetUpError(
             "请用 --name 给数据资源编号：小写字母开头，只用小写字母、数字、下划线。",
             "Give the dataset an id with --name: lower case, digits and _, a letter first.",

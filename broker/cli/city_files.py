@@ -85,6 +85,8 @@ rules:
     when: {{from: "2026-01-01", until: "2027-12-31"}}
     limits: {{rows_per_call: 10, subjects_per_call: 1, calls_per_day: 500}}
     obligations: {{mask: {{}}, retain_days: 30}}
+    # 有条件共享必写：申请编号，双方共享工作机构负责人 · for conditional sharing: application, both heads
+    consent: {{application_no: GX-2026-0001, consumer_head: 张三, provider_head: 李四}}
 ```
 """
 

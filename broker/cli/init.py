@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from broker.approve.table import NAME
+from broker.approve.grammar import NAME
 from broker.cli.city_files import AUTHORITY, city_files
 from broker.errors import SetUpError
 from broker.formats import FORMATS
@@ -55,7 +55,7 @@ def _departments(written: Iterable[str]) -> dict[str, str]:
     departments = {AUTHORITY: "政务数据管理局"}
     for one in written:
         name, _, title = one.partition("=")
-        if not NAME.fullmatch(name) or not is_id(name) or not title.strip():
+        if not NAME.fits(name) or not is_id(name) or not title.strip():
             raise SetUpError(
                 "--department 须写作 编号=名称，编号用小写字母、数字、下划线，如 tax=税务局。",
                 "Write --department as id=title; ids are lower case, digits and _, e.g. tax=Tax bureau.",

@@ -148,7 +148,8 @@ def write_policies(folder):
     rows: {{district: caller{extra}}}
     {limits}
     obligations:
-      mask:{MASKS}"""
+      mask:{MASKS}
+    consent: {{application_no: GX-1, consumer_head: 甲, provider_head: 乙}}"""
         for name in SOURCES
         for purpose, extra, limits in (
             ("by_call", "", "limits: {rows_per_call: 3}"),

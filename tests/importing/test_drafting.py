@@ -302,13 +302,16 @@ rules:
     what: {dataset: civil_affairs.it, fields: FIELDS}
     why: {purposes: all, legal_basis: all}
     when: {from: "2026-01-01", until: "2027-12-31"}
+    consent: {application_no: GX-1, consumer_head: 甲, provider_head: 乙}
 """
 
 
 def test_no_rule_can_release_a_draft(draft: Draft) -> None:
     """Every field is closed: a rule that names one is refused, and ``all`` of them are none."""
     drafted = draft("t.csv", f"姓名,身份证号\n张三,{IDS[0]}\n")
-    dataset = loaded(drafted, RULE.replace("FIELDS", "all"))
+    with pytest.raises(PolicyProblems, match="NOTHING"):
+        loaded(drafted, RULE.replace("FIELDS", "all"))
+    dataset = loaded(drafted)
     assert not any(field.shared for field in dataset.fields.values())
     for field in dataset.fields:
         with pytest.raises(PolicyProblems, match="FIELD_NOT_SHARED"):

@@ -1,0 +1,237 @@
+"""The terms of a rule: which rows, upper bounds, masks and duties, whose consent, whose review."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
+from broker.approve.grammar import NAME, VALUES, Reviewer, Subjects, Whose
+from broker.approve.problem import DEPARTMENT, FIELD, LEVEL, Code, Position, Problems
+from broker.approve.reach import Reach
+from broker.approve.rule import Consent, Limits, Rows
+from broker.approve.table import Table, formed, mapping_items, text, texts
+from broker.model import (
+    CORE,
+    IMPORTANT,
+    Catalog,
+    Dataset,
+    DepartmentKind,
+    Field,
+    FieldType,
+    Mask,
+    Obligations,
+    ReviewBy,
+)
+
+CheckMask = Callable[[Field, Mask], str | None]
+"""Says why a mask cannot be applied to a field, or None when it can."""
+
+_INTEGER = re.compile("-?(0|[1-9][0-9]*)")
+_LIMITS = tuple(one.name for one in dataclasses.fields(Limits))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A mask and the place where it is written."""
+
+    at: Position
+    mask: Mask
+
+
+class TermReader:
+    """Reads the terms of rules one after the other."""
+
+    def __init__(self, catalog: Catalog, check_mask: CheckMask, problems: Problems) -> None:
+        self._catalog = catalog
+        self._check_mask = check_mask
+        self._problems = problems
+        self._complaints: dict[tuple[object, ...], str | None] = {}
+
+    # ── rows ──
+
+    def rows(self, rule: Table, reach: Reach) -> tuple[Rows, ...]:
+        """For each dataset which of its rows; what cannot be told of one of them is reported."""
+        table = rule.table("rows")
+        whole = table.word("subjects", Subjects, Subjects.NAMED) is Subjects.ALL
+        return tuple(
+            Rows(
+                own_region=_own(table, "district", dataset.region_field, Code.REGION_MISSING, dataset),
+                own_grid=_own(table, "grid", dataset.grid_field, Code.GRID_MISSING, dataset),
+                lists=self._lists(table, dataset) if "lists" in table else {},
+                whole_dataset=whole,
+            )
+            for dataset, _ in reach
+        )
+
+    def _lists(self, rows: Table, dataset: Dataset) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for key, node in rows.items("lists"):
+            name = text(key, self._problems)
+            field = dataset.fields.get(name)
+            if field is None:
+                self._problems.unknown(key.at, FIELD, name, dataset.fields)
+            elif field.type is not FieldType.TEXT:
+                zh, en = "只有 text 类型的数据项可列出取值", "only a field of type text has its values listed"
+                self._problems.add(key.at, Code.WRONG_FIELD_TYPE, zh, en)
+            found[name] = tuple(sorted(item.value for item in texts(node, self._problems, VALUES)))
+        return MappingProxyType(found)
+
+    # ── obligations ──
+
+    def obligations(self, rule: Table, reach: Reach) -> tuple[Obligations, ...]:
+        """For each dataset its masks, and what else must be done."""
+        table = rule.table("obligations")
+        by_field = self._masks(table, reach)
+        by_level = self._level_masks(table)
+        duties = Obligations(
+            retain_days=table.count("retain_days"),
+            signed_application=table.flag("signed_application"),
+            acknowledge_hours=table.count("acknowledge_hours"),
+            no_onward_sharing=table.flag("no_onward_sharing"),
+            watermark=table.flag("watermark"),
+            notify_subject=table.flag("notify_subject"),
+            countersignature=table.flag("countersignature"),
+        )
+        masks = [self._masks_of(dataset, names, by_field, by_level) for dataset, names in reach]
+        return tuple(replace(duties, masks=found) if found else duties for found in masks)
+
+    def _masks(self, table: Table, reach: Reach) -> dict[str, _Written]:
+        masks: dict[str, _Written] = {}
+        for key, node in table.items("mask"):
+            name = text(key, self._problems)
+            if reach and not any(name in dataset.fields for dataset, _ in reach):
+                fields = [field for dataset, _ in reach for field in dataset.fields]
+                self._problems.unknown(key.at, FIELD, name, fields)
+            elif reach and not any(name in named for _, named in reach):
+                zh, en = "规则未列出此数据项，不必脱敏", "the rule does not name this field"
+                self._problems.add(key.at, Code.FIELD_OUTSIDE_RULE, zh, en)
+            if mask := self._mask(node):
+                masks[name] = mask
+        return masks
+
+    def _level_masks(self, table: Table) -> dict[str, _Written]:
+        levels = (*self._catalog.levels, IMPORTANT, CORE)
+        masks: dict[str, _Written] = {}
+        for key, node in table.items("mask_levels"):
+            level = text(key, self._problems)
+            if level and level not in levels:
+                self._problems.unknown(key.at, LEVEL, level, levels)
+            if mask := self._mask(node):
+                masks[level] = mask
+        return masks
+
+    def _masks_of(
+        self,
+        dataset: Dataset,
+        names: Collection[str],
+        by_field: Mapping[str, _Written],
+        by_level: Mapping[str, _Written],
+    ) -> Mapping[str, Mask]:
+        """A field's own mask, else that of its level; in the catalog's order."""
+        masks: dict[str, Mask] = {}
+        for name, field in dataset.fields.items() if by_field or by_level else ():
+            written = by_field.get(name) or by_level.get(field.level)
+            if name not in names or written is None:
+                continue
+            masks[name] = written.mask
+            if complaint := self._complaint(dataset, field, written.mask):
+                zh = f"数据项“{name}”不能这样脱敏：{complaint}"
+                self._problems.add(written.at, Code.BAD_MASK, zh, f"unusable mask of “{name}”: {complaint}")
+        return MappingProxyType(masks)
+
+    def _complaint(self, dataset: Dataset, field: Field, mask: Mask) -> str | None:
+        """Asked once for each field and mask: a folder holds thousands of the same."""
+        key = dataset.id, field.name, mask.operator, *mask.params.items()
+        if key not in self._complaints:
+            self._complaints[key] = self._check_mask(field, mask)
+        return self._complaints[key]
+
+    def _mask(self, node: Node) -> _Written | None:
+        if not isinstance(node, MappingNode) or len(node.entries) != 1:
+            zh, en = "须写一个脱敏方式，如 {year: {}}", "write one operator, such as {year: {}}"
+            self._problems.add(node.at, Code.BAD_MASK, zh, en)
+            return None
+        ((name, params),) = node.entries.values()
+        written = {
+            key.value: _parameter(value, self._problems)
+            for key, value in mapping_items(params, self._problems)
+        }
+        return _Written(name.at, Mask(formed(name, NAME, self._problems), MappingProxyType(written)))
+
+    # ── people ──
+
+    def reviews(self, rule: Table, reach: Reach) -> tuple[ReviewBy, ...]:
+        """For each dataset who must review; by default one officer of the provider."""
+        table = rule.table("review")
+        names = table.names("by", [*Reviewer, *self._catalog.departments], DEPARTMENT)
+        names = names or (Reviewer.PROVIDER,)
+        authorities = frozenset(
+            one.id for one in self._catalog.departments.values() if one.kind is DepartmentKind.AUTHORITY
+        )
+        if Reviewer.AUTHORITY in names and not authorities:
+            zh, en = (
+                "目录中没有主管部门（kind: authority）",
+                "the catalog has no department of kind authority",
+            )
+            table.add("by", Code.NOBODY, zh, en)
+        count = table.count("count") or 1
+        days, never_own = table.count("within_working_days"), table.flag("never_own", default=True)
+        return tuple(
+            ReviewBy(
+                frozenset().union(*[_reviewers(name, dataset, authorities) for name in names]),
+                count,
+                days,
+                never_own,
+            )
+            for dataset, _ in reach
+        )
+
+
+def read_limits(rule: Table) -> Limits:
+    """Upper bounds; those that are not written are none."""
+    if "limits" not in rule:
+        return Limits()
+    table = rule.table("limits")
+    return Limits(**{name: table.count(name) for name in _LIMITS})
+
+
+def read_consent(rule: Table) -> Consent | None:
+    """Application and both heads' consent, if they are written."""
+    if "consent" not in rule:
+        return None
+    table = rule.table("consent")
+    return Consent(table.text("application_no"), table.text("consumer_head"), table.text("provider_head"))
+
+
+def _own(rows: Table, key: str, field: str | None, code: Code, dataset: Dataset) -> bool:
+    """Whether only the caller's own region or grids are given, by the field that the catalog names for it."""
+    if key not in rows:
+        return False
+    rows.word(key, Whose, Whose.CALLER)
+    if field is None:
+        wanted = "region" if key == "district" else key
+        zh = f"目录未写明数据资源 {dataset.id} 的 {wanted} 数据项"
+        rows.add(key, code, zh, f"the catalog names no {wanted} field for {dataset.id}")
+    return True
+
+
+def _reviewers(name: str, dataset: Dataset, authorities: frozenset[str]) -> frozenset[str]:
+    if name == Reviewer.AUTHORITY:
+        return authorities
+    return frozenset({dataset.department if name == Reviewer.PROVIDER else name})
+
+
+def _parameter(node: Node, problems: Problems) -> object:
+    """A parameter as written: unquoted whole numbers and true/false are typed, everything else stays text,
+    decimals too, so that no digit is lost. The operator's own model checks the rest."""
+    if isinstance(node, SequenceNode):
+        return tuple(_parameter(item, problems) for item in node.items)
+    if not isinstance(node, ScalarNode):
+        return text(node, problems)
+    if node.plain and node.value in ("true", "false"):
+        return node.value == "true"
+    return int(node.value) if node.plain and _INTEGER.fullmatch(node.value) else node.value
