@@ -1,8 +1,8 @@
-"""Which fields the permits that speak cover, by their scopes: ``docs/policy-language.md``, section 3."""
+"""Which fields permits and reviews cover, by their scopes: ``docs/policy-language.md``, section 3."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from broker.approve.index import DatasetRules
@@ -12,23 +12,23 @@ from broker.model import Scope
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the permits of one application come to."""
+    """What the permits and reviews of one application come to."""
 
     fields: frozenset[str]
-    """Of those asked, the ones that may be released."""
+    """Of those asked, the ones that may be released, or reviewed."""
     relied_on: tuple[Rule, ...] = ()
-    """Delegates without which a permit would not cover what it covers; their demands hold too (3.7)."""
+    """Delegates without which a rule would not cover what it covers; their demands hold too (3.7)."""
 
 
 def coverage(
-    fields: Collection[str], permits: Sequence[Rule], delegates: Sequence[Rule], about: DatasetRules
+    fields: Collection[str], rules: Iterable[Rule], delegates: Sequence[Rule], about: DatasetRules
 ) -> Coverage:
-    """What ``permits`` cover of ``fields``, given the delegates that speak."""
+    """What ``rules``, permits and reviews, cover of ``fields``, given the delegates that speak."""
     covered: set[str] = set()
     relied_on: dict[str, Rule] = {}
-    for permit in permits:
-        above = about.above(permit.scope)
-        for field in permit.fields.intersection(fields):
+    for rule in rules:
+        above = about.above(rule.scope)
+        for field in rule.fields.intersection(fields):
             through = [d for d in delegates if d.scope in above and field in d.fields]
             if len({delegate.scope for delegate in through}) == len(above):
                 covered.add(field)
@@ -39,6 +39,6 @@ def coverage(
 def undelegated(
     field: str, scope: Scope, delegates: Sequence[Rule], about: DatasetRules
 ) -> tuple[Scope, ...]:
-    """The scopes that would have to delegate ``field`` before a permit of ``scope`` could cover it."""
+    """The scopes that would have to delegate ``field`` before a rule of ``scope`` could cover it."""
     given = {delegate.scope for delegate in delegates if field in delegate.fields}
     return tuple([higher for higher in about.above(scope) if higher not in given])

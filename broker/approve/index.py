@@ -35,7 +35,7 @@ class DatasetRules:
         return self.written[0]
 
     def above(self, scope: Scope) -> tuple[Scope, ...]:
-        """The scopes that must delegate to a permit of ``scope`` before it covers anything (3.5)."""
+        """The scopes that must delegate to a rule of ``scope`` before it covers anything (3.5)."""
         return tuple([higher for higher in self.written if higher.rank < scope.rank])
 
     def about(self, department: str, purpose: str) -> Iterator[Rule]:

@@ -96,8 +96,7 @@ def _misses(
     for rule in about.rules:
         if rule.effect in (Effect.PERMIT, Effect.REVIEW):
             unmet = [*_unmet(rule, asked, uncovered, bundle, now)]
-            if rule.effect is Effect.PERMIT:
-                unmet += _delegation(rule, uncovered, delegates, about)
+            unmet += _delegation(rule, uncovered, delegates, about)
             yield NearMiss(rule, tuple(unmet))
 
 
@@ -128,7 +127,6 @@ def _of_the_moment(condition: Condition, rule: Rule, asked: Application, now: da
 def _delegation(
     rule: Rule, fields: Sequence[str], delegates: Sequence[Rule], about: DatasetRules
 ) -> Iterator[Unmet]:
-    named = [field for field in fields if field in rule.fields]
-    lacking = {scope for field in named for scope in undelegated(field, rule.scope, delegates, about)}
+    lacking = {scope for field in fields for scope in undelegated(field, rule.scope, delegates, about)}
     if lacking:
         yield Unmet(Condition.DELEGATION, tuple([str(s) for s in about.written if s in lacking]))

@@ -21,7 +21,6 @@ from broker.model import (
 )
 from broker.reasons import Reason
 
-_COVERING = (Effect.PERMIT, Effect.DELEGATE)
 _PAPERS = (
     ("case_no", Why(Reason.CASE_NO_MISSING, "case_no")),
     ("service_item", Why(Reason.SERVICE_ITEM_MISSING, "service_item")),
@@ -40,7 +39,12 @@ class Speaking:
     permits: Sequence[Rule]
     delegates: Sequence[Rule]
     untold: Sequence[Rule]
-    """Of every effect; a deny or a review among them speaks as well (4.2)."""
+    """Of every effect; a deny or a review among them speaks as well, but lets nothing pass (4.2)."""
+
+    @property
+    def permitting(self) -> Sequence[Rule]:
+        """Those that let something pass: at once, or when somebody has looked."""
+        return [*self.permits, *[rule for rule in self.reviews if rule not in self.untold]]
 
     @classmethod
     def of(cls, rules: Sequence[Rule], untold: Sequence[Rule]) -> Speaking:
@@ -113,9 +117,8 @@ class Case:
         if speaking.denies:
             return self._forbidden(speaking)
         fields = self.asked.fields
-        covered = coverage(fields, speaking.permits, speaking.delegates, self.about)
-        reviewed = frozenset().union(*[rule.fields for rule in speaking.reviews])
-        uncovered = tuple([f for f in fields if f not in covered.fields and f not in reviewed])
+        covered = coverage(fields, speaking.permitting, speaking.delegates, self.about)
+        uncovered = tuple([field for field in fields if field not in covered.fields])
         if uncovered:
             reasons = tuple(_causes(uncovered, speaking, nearest))
             return Outcome(Decision(Verdict.DENY, self.bundle_hash, (), reasons), uncovered=uncovered)
@@ -181,18 +184,17 @@ class Case:
 
 def _causes(uncovered: Sequence[str], speaking: Speaking, nearest: Callable[[], Reason]) -> Iterator[Why]:
     """Why nothing permits these fields, as much as the consumer may know of it (7.1)."""
-    untold = [r for r in speaking.untold if r.effect in _COVERING and not r.fields.isdisjoint(uncovered)]
-    if untold:
+    if untold := [rule for rule in speaking.untold if not rule.fields.isdisjoint(uncovered)]:
         yield from (Why(Reason.RULE_ERROR, rule.id) for rule in untold)
         return
-    if not speaking.permits and not speaking.reviews:
+    if not speaking.permitting:
         cause = nearest()
         if cause is not Reason.FIELD_NOT_PERMITTED:
             yield Why(cause)
             return
-    permitted = frozenset().union(*[rule.fields for rule in speaking.permits])
+    named = frozenset().union(*[rule.fields for rule in speaking.permitting])
     for field in uncovered:
-        yield Why(Reason.NOT_DELEGATED if field in permitted else Reason.FIELD_NOT_PERMITTED, field)
+        yield Why(Reason.NOT_DELEGATED if field in named else Reason.FIELD_NOT_PERMITTED, field)
 
 
 def _id(rule: Rule) -> str:

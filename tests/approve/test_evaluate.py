@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.evaluate import evaluate
@@ -381,148 +378,6 @@ def test_grant_narrows(grant: Grant, reasons: list[Why]) -> None:
 def test_grant_permits_nothing_by_itself() -> None:
     """Without a rule a grant is worth nothing."""
     assert_denied(decide(granted=GRANT, grant="g"), Why(Reason.NOTHING_PERMITS))
-
-
-# ── properties ───────────────────────────────────────────────────────────────────────────────────
-
-MASKS = st.dictionaries(st.sampled_from("abc"), st.sampled_from([Mask("redact"), Mask("year")]), max_size=2)
-LIMIT = st.none() | st.integers(1, 3)
-
-
-def subset(of: str) -> st.SearchStrategy[frozenset[str]]:
-    return st.frozensets(st.sampled_from(of), min_size=1)
-
-
-RULE = st.builds(
-    Rule,
-    id=st.just(""),
-    effect=st.sampled_from([Effect.PERMIT, Effect.PERMIT, Effect.PERMIT, Effect.REVIEW, Effect.DENY]),
-    dataset=st.sampled_from(["p.d", "p.d", "p.e", "p.noregion"]),
-    fields=subset("abc"),
-    departments=st.none() | subset("xy"),
-    purposes=st.none() | subset("uv"),
-    legal_basis=st.none() | st.frozensets(st.sampled_from(["law 1", "law 2"]), min_size=1),
-    valid_from=st.sampled_from([None, PAST, PAST, FUTURE]),
-    valid_until=st.sampled_from([None, FUTURE, FUTURE, PAST]),
-    rows=st.builds(Rows, own_region=st.booleans(), whole_dataset=st.booleans()),
-    limits=st.builds(Limits, LIMIT, LIMIT, LIMIT, LIMIT),
-    obligations=st.builds(Obligations, MASKS, LIMIT, st.booleans()),
-)
-RULES = st.lists(RULE, max_size=6).map(
-    lambda rules: [replace(rule, id=f"pol/{number}") for number, rule in enumerate(rules)]
-)
-APPLICATION = st.builds(
-    lambda changes: application(**changes),
-    st.fixed_dictionaries(
-        {
-            "department": st.sampled_from("xxy"),
-            "dataset": st.sampled_from(["p.d", "p.d", "p.d", "p.e", "p.noregion", "p.w"]),
-            "fields": st.lists(st.sampled_from("abc"), min_size=1, unique=True).map(tuple),
-            "subjects": st.sampled_from([(), ("1",), ("1",), ("1", "2")]),
-            "purpose": st.sampled_from("uuv"),
-            "legal_basis": st.sampled_from(["law 1", "law 1", "law 2", ""]),
-            "case_no": st.sampled_from(["case", "case", ""]),
-            "signed_digest": st.sampled_from([b"", b"d"]),
-        }
-    ),
-)
-
-
-def naive(asked: Application, rules: Iterable[Rule]) -> tuple[Verdict, tuple[str, ...]]:
-    """The policy read literally, rule by rule, without index or shortcut: verdict and deciding rules."""
-
-    def speaks(rule: Rule) -> bool:
-        return (
-            rule.dataset == asked.dataset
-            and (rule.departments is None or asked.consumer.department in rule.departments)
-            and (rule.purposes is None or asked.purpose in rule.purposes)
-            and (
-                rule.legal_basis is None
-                or asked.legal_basis in rule.legal_basis
-                or (asked.legal_basis == "" and rule.effect is not Effect.DENY)
-            )
-            and (rule.valid_from is None or rule.valid_from <= NOW)
-            and (rule.valid_until is None or rule.valid_until > NOW)
-            and bool(set(asked.fields) & rule.fields)
-            and (asked.subjects != () or rule.rows.whole_dataset or rule.effect is not Effect.PERMIT)
-        )
-
-    def ids(effect: Effect) -> tuple[str, ...]:
-        return tuple(sorted(rule.id for rule in speaking if rule.effect is effect))
-
-    speaking = [rule for rule in rules if speaks(rule)]
-    permits = [rule for rule in speaking if rule.effect is Effect.PERMIT]
-    allowing = [rule for rule in speaking if rule.effect is not Effect.DENY]
-    masks = [
-        {
-            str(rule.obligations.masks[f])
-            for rule in permits
-            if f in rule.fields and f in rule.obligations.masks
-        }
-        for f in asked.fields
-    ]
-    if asked.dataset == "p.w":
-        return Verdict.DENY, ()
-    if ids(Effect.DENY):
-        return Verdict.DENY, ids(Effect.DENY)
-    if not all(any(f in rule.fields for rule in allowing) for f in asked.fields):
-        return Verdict.DENY, ()
-    if any((rule.limits.subjects_per_call or 99) < len(asked.subjects) for rule in permits):
-        return Verdict.DENY, ()
-    if any(len(demanded) > 1 for demanded in masks):
-        return Verdict.DENY, ()
-    if asked.dataset == "p.noregion" and any(rule.rows.own_region for rule in permits):
-        return Verdict.DENY, ()
-    unsigned = not asked.signed_digest and any(rule.obligations.signed_application for rule in permits)
-    if not asked.case_no or not asked.legal_basis or unsigned:
-        return Verdict.NEEDS_SUPPLEMENT, tuple(sorted(rule.id for rule in allowing))
-    if ids(Effect.REVIEW):
-        return Verdict.REVIEW, ids(Effect.REVIEW)
-    return Verdict.PERMIT, ids(Effect.PERMIT)
-
-
-@given(RULES, APPLICATION)
-def test_index_decides_as_the_rules_read_one_by_one(rules: list[Rule], asked: Application) -> None:
-    """Compiling rules into an index changes no verdict and no deciding rule."""
-    decision = evaluate(asked, None, bundle(*rules), NOW)
-    assert (decision.verdict, decision.rules) == naive(asked, rules)
-    assert bool(decision.reasons) == (decision.verdict in (Verdict.DENY, Verdict.REVIEW))
-    assert bool(decision.missing) == (decision.verdict is Verdict.NEEDS_SUPPLEMENT)
-
-
-@given(RULES.flatmap(lambda rules: st.tuples(st.just(rules), st.permutations(rules))), APPLICATION)
-def test_order_of_rules_does_not_matter(orders: tuple[list[Rule], list[Rule]], asked: Application) -> None:
-    """However rules are ordered within files and files within the folder, the whole decision is the same."""
-    one, other = (evaluate(asked, None, bundle(*rules), NOW) for rules in orders)
-    assert one == other
-
-
-@given(RULES, RULE, APPLICATION)
-def test_adding_a_deny_never_widens(rules: list[Rule], more: Rule, asked: Application) -> None:
-    """One more deny rule leaves a decision as it was or turns it into a denial."""
-    deny = replace(more, id="pol/more", effect=Effect.DENY)
-    before = evaluate(asked, None, bundle(*rules), NOW)
-    after = evaluate(asked, None, bundle(*rules, deny), NOW)
-    assert after == before or after.verdict is Verdict.DENY
-
-
-@given(RULES, APPLICATION)
-def test_permit_meets_every_demand_of_its_rules(rules: list[Rule], asked: Application) -> None:
-    """No deciding permit's mask, bound or quota is lost when several hold together."""
-    decision = evaluate(asked, None, bundle(*rules), NOW)
-    deciding = [rule for rule in rules if decision.verdict is Verdict.PERMIT and rule.id in decision.rules]
-    counters = {charge.counter.split("/", 1)[1] for charge in decision.charges}
-    for rule in deciding:
-        for field in rule.fields.intersection(asked.fields, rule.obligations.masks):
-            assert decision.obligations.masks[field] == rule.obligations.masks[field]
-        for bound, limit in (
-            (decision.rows_per_call, rule.limits.rows_per_call),
-            (decision.obligations.retain_days, rule.obligations.retain_days),
-        ):
-            assert limit is None or (bound is not None and bound <= limit)
-        assert rule.rows.own_region <= bool(decision.row_scopes)
-        has_quota = rule.limits.calls_per_day is not None or rule.limits.rows_per_day is not None
-        assert has_quota == (f"{rule.id}/{asked.consumer.department}/2026-11-24" in counters)
 
 
 # ── suspensions ──────────────────────────────────────────────────────────────────────────────────

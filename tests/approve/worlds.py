@@ -1,0 +1,292 @@
+"""Random small worlds for properties: one catalog that has everything, rules about it, applications."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from broker.approve.rule import Effect, Expression, Limits, Rows, Rule, WorkingHours
+from broker.model import (
+    CORE,
+    IMPORTANT,
+    Application,
+    Calendar,
+    Catalog,
+    Dataset,
+    Department,
+    DepartmentKind,
+    Field,
+    FieldType,
+    Grant,
+    Identity,
+    Mask,
+    MaskOrder,
+    Obligations,
+    ReviewBy,
+    Role,
+    Scope,
+    ServiceItem,
+    SharingAttribute,
+    SourceSpec,
+    Suspension,
+    System,
+    Target,
+)
+
+NOW = datetime(2026, 11, 23, 17, 30, tzinfo=UTC)
+"""Already Tuesday the 24th, 01:30, in Shanghai."""
+PAST, FUTURE = NOW - timedelta(days=30), NOW + timedelta(days=30)
+ZONE = ZoneInfo("Asia/Shanghai")
+LEVELS = {"a": "L1", "b": "L2", "c": "L1", "i": IMPORTANT, "k": CORE, "district": "L1", "grid": "L1"}
+UNSHARED = "h"
+CALENDAR = Calendar(frozenset({2026}), frozenset({date(2026, 11, 24)}), frozenset({date(2026, 11, 28)}))
+
+
+def department(name: str, region: str, *systems: System) -> Department:
+    of = {system.name: system for system in systems}
+    return Department(name, name, name, DepartmentKind.GOVERNMENT, region, "", of)
+
+
+def dataset(name: str, attribute: SharingAttribute, *, regional: bool = True) -> Dataset:
+    fields = {f: Field(f, f, FieldType.TEXT, level) for f, level in LEVELS.items()}
+    fields[UNSHARED] = Field(UNSHARED, UNSHARED, FieldType.TEXT, "L1", shared=False)
+    return Dataset(
+        id=name,
+        department="p",
+        title=name,
+        catalog_code=name,
+        fields=fields,
+        subject_fields=("a",),
+        subject_format="resident_id",
+        sharing_attribute=attribute,
+        sharing_modes=("api",),
+        use_conditions="",
+        attribute_basis="",
+        update_cycle=timedelta(days=1),
+        as_of_field="b",
+        source=SourceSpec("sql", {}, {}),
+        region_field="district" if regional else None,
+        grid_field="grid" if regional else None,
+    )
+
+
+CATALOG = Catalog(
+    city="t",
+    title="t",
+    zone="Asia/Shanghai",
+    levels=("L1", "L2"),
+    departments={
+        d.id: d
+        for d in (
+            department("p", "990100"),
+            department("x", "990101", System("s", grids=frozenset({"g1", "g2"})), System("t", "990102")),
+            department("y", "990100"),
+            department("n", "000000"),
+        )
+    },
+    datasets={
+        d.id: d
+        for d in (
+            dataset("p.d", SharingAttribute.CONDITIONAL),
+            dataset("p.o", SharingAttribute.UNCONDITIONAL),
+            dataset("p.noregion", SharingAttribute.CONDITIONAL, regional=False),
+            dataset("p.w", SharingAttribute.WITHHELD),
+        )
+    },
+    purposes={"u": "u", "v": "v"},
+    service_items={f"{d}-{p}": ServiceItem(f"{d}-{p}", "", d, p) for d in "xyn" for p in "uv"},
+    calendar=CALENDAR,
+    mask_order=MaskOrder(("year", "partial", "redact"), {"L2": "partial"}),
+)
+
+
+def _fail(asked: Application, now: datetime) -> bool:
+    raise ValueError("cannot be told")
+
+
+def _holds(asked: Application, now: datetime) -> bool:
+    return True
+
+
+def _one_subject(asked: Application, now: datetime) -> bool:
+    return len(asked.subjects) == 1
+
+
+def _no_boolean(asked: Application, now: datetime) -> Any:
+    return "true"
+
+
+FAILING = Expression("failing", _fail)
+_EXPRESSIONS = [
+    FAILING,
+    Expression("holds", _holds),
+    Expression("size(subjects) == 1", _one_subject),
+    Expression("no boolean", _no_boolean),
+]
+_HOURS = [
+    WorkingHours(ZONE, ((time(1), time(2)), (time(9), time(12)))),
+    WorkingHours(ZONE, ((time(2), time(9)),), calendar=Calendar()),
+    WorkingHours(ZONE, weekdays=frozenset({1, 5})),
+    WorkingHours(ZONE, calendar=CALENDAR),
+    WorkingHours(ZONE, calendar=Calendar()),
+]
+_MASKS = [
+    Mask("year"),
+    Mask("partial"),
+    Mask("partial", {"keep_start": 1}),
+    Mask("redact"),
+    Mask("unranked"),
+]
+
+
+def subset(of: str) -> st.SearchStrategy[frozenset[str]]:
+    return st.frozensets(st.sampled_from(of), min_size=1)
+
+
+def rarely(of: st.SearchStrategy[Any], default: Any = None) -> st.SearchStrategy[Any]:
+    """``of`` in one case of eight: restrictions everywhere would leave nothing permitted."""
+    return st.integers(0, 7).flatmap(lambda chance: of if chance == 7 else st.just(default))
+
+
+LIMIT = st.sampled_from([None, None, None, 1, 2, 3])
+SOME = rarely(st.just(True), False)
+RULE = st.builds(
+    Rule,
+    id=st.just(""),
+    effect=st.sampled_from([*[Effect.PERMIT] * 9, *[Effect.DELEGATE] * 4, Effect.REVIEW, Effect.DENY]),
+    dataset=st.sampled_from(["p.d", "p.d", "p.d", "p.o", "p.noregion"]),
+    fields=st.sampled_from(["abci", "abci", "ab", "ab", "a", "bc", "bi"]).map(frozenset),
+    scope=st.sampled_from([*[Scope.CITY] * 5, *[Scope.COUNTY] * 4, Scope.PROVINCE]),
+    departments=rarely(subset("xy")),
+    systems=rarely(subset("st")),
+    purposes=rarely(subset("uv")),
+    legal_basis=rarely(st.frozensets(st.sampled_from(["law 1", "law 2"]), min_size=1)),
+    valid_from=rarely(st.sampled_from([PAST, NOW, FUTURE])),
+    valid_until=rarely(st.sampled_from([PAST, NOW, FUTURE])),
+    working_hours=rarely(st.sampled_from(_HOURS)),
+    expression=rarely(st.sampled_from(_EXPRESSIONS)),
+    rows=st.builds(
+        Rows,
+        SOME,
+        SOME,
+        rarely(
+            st.dictionaries(
+                st.sampled_from(["grid", "c"]), st.sampled_from([("g1",), ("g2", "g3"), ("g3",)]), max_size=2
+            ),
+            {},
+        ),
+        st.booleans(),
+    ),
+    limits=st.builds(Limits, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT),
+    obligations=st.builds(
+        Obligations,
+        st.dictionaries(st.sampled_from("aabc"), st.sampled_from(_MASKS), max_size=2),
+        LIMIT,
+        SOME,
+        LIMIT,
+        SOME,
+        SOME,
+        SOME,
+        SOME,
+    ),
+    review=rarely(st.builds(ReviewBy, subset("py"), st.integers(1, 2))),
+    standing_until=rarely(st.sampled_from([FUTURE, NOW])),
+)
+
+
+RULES = st.lists(RULE, max_size=8).map(
+    lambda drawn: [replace(rule, id=f"pol/{number}") for number, rule in enumerate(drawn)]
+)
+"""Rules with ids of their own."""
+
+
+def application(**changes: Any) -> Application:
+    consumer, system = str(changes.pop("department", "x")), str(changes.pop("system", "s"))
+    purpose = changes.get("purpose", "u")
+    sound = Application(
+        consumer=Identity("t", consumer, Role.SYSTEM, system, 1, FUTURE, b""),
+        request_id="r",
+        dataset="p.d",
+        fields=("a", "b"),
+        subjects=("1",),
+        purpose="u",
+        service_item=f"{consumer}-{purpose}",
+        case_no="case",
+        legal_basis="law 1",
+        operator="op",
+    )
+    return replace(sound, **changes)
+
+
+def _mostly(usual: object, *others: object) -> st.SearchStrategy[Any]:
+    return st.sampled_from([usual] * 4 * len(others) + [*others])
+
+
+_FIELDS = st.one_of(
+    *[st.lists(st.sampled_from("aabbci"), min_size=1, max_size=3, unique=True).map(tuple)] * 5,
+    st.lists(st.sampled_from("abik" + UNSHARED), min_size=1, unique=True).map(tuple),
+)
+
+
+def _asked() -> st.SearchStrategy[Application]:
+    return st.builds(
+        lambda changes: application(**{k: v for k, v in changes.items() if v is not None}),
+        st.fixed_dictionaries(
+            {
+                "department": _mostly("x", "y", "n"),
+                "system": _mostly("s", "t"),
+                "dataset": _mostly("p.d", "p.o", "p.noregion", "p.w"),
+                "fields": _FIELDS,
+                "subjects": st.sampled_from([(), ("1",), ("1",), ("1", "2")]),
+                "purpose": _mostly("u", "v"),
+                "service_item": _mostly(None, "", "y-u", "x-v", "no such"),
+                "legal_basis": _mostly("law 1", "law 2", "law 3", ""),
+                "case_no": _mostly("case", ""),
+                "signed_digest": _mostly(b"d", b""),
+            },
+        ),
+    )
+
+
+APPLICATION = _asked()
+INSTANT = st.sampled_from(
+    [
+        *[NOW] * 8,
+        NOW - timedelta(microseconds=1),
+        NOW + timedelta(hours=1),
+        NOW + timedelta(days=4, hours=8),
+        PAST,
+        FUTURE,
+        datetime(2026, 11, 24, 16, tzinfo=UTC),
+        datetime(2026, 11, 24, 16, tzinfo=UTC) - timedelta(microseconds=1),
+    ]
+)
+GRANT = st.none() | st.builds(
+    Grant,
+    st.just("g"),
+    st.sampled_from("xxxy"),
+    st.just("p.d"),
+    subset("abc"),
+    st.sampled_from("uuv"),
+    st.sampled_from([PAST, PAST, NOW]),
+    st.just(FUTURE),
+)
+SUSPENSIONS = rarely(
+    st.lists(
+        st.builds(
+            Suspension,
+            st.just(1),
+            st.sampled_from(Target),
+            st.sampled_from(["x", "y", "p.d", "u"]),
+            st.just(""),
+            st.just(""),
+            st.just(PAST),
+        ),
+        max_size=2,
+    ),
+    [],
+)
