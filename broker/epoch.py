@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
 from cryptography import x509
@@ -21,7 +22,11 @@ from broker.approve.files import Files, unpack
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.revocation import Revocations, read_revocations
 from broker.model import Epoch, Suspension
+from broker.publication.dossiers import lineage
+from broker.publication.manifest import Manifest
+from broker.publication.scrutiny import Dossier, Scrutiny, with_standing
 from broker.reasons import Reason
+from broker.store.epochs import EpochTables
 from broker.store.store import Store
 from broker.transmit.reading import Reader
 from broker.transmit.sources import Sources
@@ -51,6 +56,10 @@ class InForce:
     revocations: Revocations
     suspensions: tuple[Suspension, ...]
     reader: Reader
+    manifest: Manifest | None = None
+    """Of the bundle; None where approvals are not demanded, or it has none."""
+    standing: Mapping[str, datetime] = field(default_factory=dict)
+    """File → when the approval by which its permits speak expires; empty where approvals are not demanded."""
 
     @property
     def sequence(self) -> int:
@@ -65,13 +74,16 @@ class _Found:
     suspensions: tuple[Suspension, ...] = ()
     crl: bytes = b""
     packed: bytes = b""
+    dossiers: tuple[Dossier, ...] = ()
+    """Where approvals are demanded: of the bundle, and of those between it and the one known."""
 
 
 class Epochs:
     """Follows the epoch in force. Safe for use by many threads; the first epoch must have begun.
 
     It believes the database no more than it must: a bundle is what its hash names, a revocation list is
-    signed by ``ca``, and neither the epoch's sequence nor the list's number ever goes back.
+    signed by ``ca``, and neither the epoch's sequence nor the list's number ever goes back. Where it has a
+    ``scrutiny``, what is in force came there by two officers' signatures, or none of its permits speaks.
 
     Args:
         monotonic: the clock by which looks are due and grow old, in seconds.
@@ -87,8 +99,10 @@ class Epochs:
         sources: Sources,
         ca: x509.Certificate,
         *,
+        scrutiny: Scrutiny | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._scrutiny = scrutiny
         self._monotonic = monotonic
         self._store = store
         self._compile = compile_bundle
@@ -190,16 +204,45 @@ class Epochs:
                 tables.suspensions(),
                 tables.crl(epoch.crl_number) or b"",
                 tables.bundle(epoch.bundle_hash) or b"",
+                self._dossiers(tables, epoch),
             )
+
+    def _dossiers(self, tables: EpochTables, epoch: Epoch) -> tuple[Dossier, ...]:
+        known = self._known
+        if self._scrutiny is None or (known is not None and _same_terms(known.epoch, epoch)):
+            return ()
+        passed = None if known is None or known.bundle.hash == epoch.bundle_hash else known.bundle.hash
+        return lineage(tables, epoch.bundle_hash, self._scrutiny, passed)
 
     def _compiled(self, found: _Found) -> InForce:
         epoch, known = found.epoch, self._known
         revocations = self._revocations(found)
+        if known is not None and _same_terms(known.epoch, epoch):
+            return replace(known, epoch=epoch, suspensions=found.suspensions)
         if known is not None and known.bundle.hash == epoch.bundle_hash:
-            return InForce(epoch, known.bundle, revocations, found.suspensions, known.reader)
-        bundle = self._compile(unpack(found.packed, epoch.bundle_hash))
-        reader = Reader(self._sources.open(bundle.catalog), bundle.zone)
-        return InForce(epoch, bundle, revocations, found.suspensions, reader)
+            bundle, reader = known.bundle, known.reader
+        else:
+            bundle = self._compile(unpack(found.packed, epoch.bundle_hash))
+            reader = Reader(self._sources.open(bundle.catalog), bundle.zone)
+        in_force = InForce(epoch, bundle, revocations, found.suspensions, reader)
+        return self._scrutinised(in_force, found.dossiers)
+
+    def _scrutinised(self, found: InForce, dossiers: tuple[Dossier, ...]) -> InForce:
+        """With its permits speaking as long as their approvals stand."""
+        if self._scrutiny is None:
+            return found
+        dossier, known = dossiers[0], self._known
+        manifest = dossier.manifest
+        if manifest is None:
+            log.warning("nothing_permits", zh="生效的策略未经审批，不许可任何共享。", en=_NO_APPROVAL)
+            return replace(found, bundle=with_standing(found.bundle, {}))
+        if known is not None and known.manifest is not None and known.bundle.hash != found.bundle.hash:
+            _require_later(manifest, known.manifest)
+        for one in dossiers:
+            self._scrutiny.require_approved(one)
+        standing = self._scrutiny.standing(dossier.files, dossier.approvals, found.revocations.compromised)
+        bundle = with_standing(found.bundle, standing)
+        return replace(found, bundle=bundle, manifest=manifest, standing=standing)
 
     def _revocations(self, found: _Found) -> Revocations:
         number, known = found.epoch.crl_number, self._known
@@ -209,6 +252,19 @@ class Epochs:
         if read.number != number or (known is not None and number < known.revocations.number):
             raise VerificationFailed("数据库中的吊销列表被替换 / revocation list: not the one in force")
         return read
+
+
+_NO_APPROVAL = "What is in force was not approved by officers, so nothing is permitted."
+
+
+def _same_terms(one: Epoch, other: Epoch) -> bool:
+    """Whether they differ in suspensions only."""
+    return (one.bundle_hash, one.crl_number) == (other.bundle_hash, other.crl_number)
+
+
+def _require_later(manifest: Manifest, than: Manifest) -> None:
+    if manifest.sequence <= than.sequence:
+        raise VerificationFailed("数据库中的策略包序号倒退 / bundle: the database went back")
 
 
 def _unusable(error: str) -> SetUpError:

@@ -11,6 +11,7 @@
     ├── Changed                  ABORTED
     ├── TooLarge, TooSmall       FAILED_PRECONDITION
     ├── Elsewhere                FAILED_PRECONDITION
+    ├── NotApproved              FAILED_PRECONDITION
     ├── Exhausted                RESOURCE_EXHAUSTED, mostly with a time after which to ask again
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
@@ -95,6 +96,10 @@ class TooSmall(BrokerError):
 
 class Elsewhere(BrokerError):
     """Streams are served on another port of the same broker; ``about`` is its number."""
+
+
+class NotApproved(BrokerError):
+    """A proposal that lacks an approval; ``about`` is a file."""
 
 
 class Exhausted(BrokerError):

@@ -112,6 +112,8 @@ class Department:
     sharing_office: str
     systems: Mapping[str, System] = field(default_factory=dict)
     """Systems that the catalog describes, by name; others may call all the same."""
+    delegate: str = ""
+    """Department whose officers may approve for it too, for an office without officers of its own."""
 
     @property
     def scope(self) -> Scope:
@@ -521,6 +523,43 @@ class Epoch:
     bundle_hash: str
     crl_number: int
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A bundle that an officer proposes to put in force (策略草案)."""
+
+    number: int
+    """From 1; its name among people."""
+    bundle_hash: str
+    sequence: int
+    """What it would be in the history of bundles, if it is published."""
+    previous: str
+    """Hash of the bundle that it is to follow; once another is in force the proposal is stale."""
+    proposer: str
+    """SPIFFE id of the officer."""
+    reason: str
+    proposed_at: datetime
+    signed: bytes
+    """The proposer's signature, see ``docs/standing-approval.md``."""
+    checks: bytes = b"{}"
+    """What the tools said of it, JSON: tool → text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One bundle's coming into force; all of them are the history."""
+
+    sequence: int
+    """From 1; grows by one with each bundle."""
+    bundle_hash: str
+    epoch: int
+    """Sequence of the epoch that began with it."""
+    published_at: datetime
+    actor: str
+    reason: str
+    proposal: int | None = None
+    """Number of the proposal; None for what was published without one."""
 
 
 # ── receipt ──────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,7 @@ from broker.approve.files import Files, pack, unpack
 from broker.epoch import Compile
 from broker.errors import SetUpError
 from broker.keys.revocation import Revocations, read_revocations
-from broker.model import Entry, EntryKind, Epoch, Suspension, Target
+from broker.model import Entry, EntryKind, Epoch, Publication, Suspension, Target
 from broker.receipt.log import append_alone
 from broker.receipt.statement import epoch_act
 from broker.store.store import Store, StoreTransaction
@@ -60,7 +60,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
+class Act:
     """An act under way in its transaction."""
 
     store: Store
@@ -72,11 +72,31 @@ class _Act:
         """The epoch after this one."""
         return replace(self.before, sequence=self.before.sequence + 1, since=self.now, **changes)  # type: ignore[arg-type]
 
-    def move(self, name: str, after: Epoch, order: Order, suspension: Suspension | None = None) -> Moved:
+    def move(
+        self,
+        name: str,
+        after: Epoch,
+        order: Order,
+        suspension: Suspension | None = None,
+        publication: Mapping[str, object] | None = None,
+    ) -> Moved:
         """Puts ``after`` in force, and the leaf that says so into the log."""
         self.transaction.epochs.move(after)
-        leaf_index = _record(self.store, self.transaction, name, after, order, suspension)
+        leaf_index = _record(self.store, self.transaction, name, after, order, suspension, publication)
         return Moved(self.before, after, leaf_index)
+
+    def publish(
+        self,
+        bundle_hash: str,
+        order: Order,
+        proposal: int | None = None,
+        approved: Mapping[str, object] | None = None,
+    ) -> Moved:
+        """Puts a bundle that is kept in force, as the next in the history; ``approved`` says by whom."""
+        after = self.next(bundle_hash=bundle_hash)
+        sequence = _keep(self.transaction, after, order, proposal)
+        said = {"sequence": sequence, "previous": self.before.bundle_hash, **(approved or {})}
+        return self.move("policy", after, order, publication=said)
 
 
 class Publisher:
@@ -85,6 +105,7 @@ class Publisher:
     Args:
         compile_bundle, check: refuse, by SetUpError, a bundle that the brokers could not use; ``check`` is
             not asked again about one that is in force.
+        officers: whether only what officers have approved may be put in force (:mod:`broker.proposals`).
 
     Every method may raise :class:`~broker.errors.Unavailable`: the database cannot be reached.
     """
@@ -96,12 +117,15 @@ class Publisher:
         check: Callable[[Bundle], None],
         ca: x509.Certificate,
         clock: Callable[[], datetime],
+        *,
+        officers: bool = False,
     ) -> None:
-        self._store = store
-        self._compile = compile_bundle
+        self.store = store
+        self.clock = clock
+        self._officers = officers
+        self.compile = compile_bundle
         self._check = check
         self._ca = ca
-        self._clock = clock
 
     def begin(self, files: Files, crl: bytes, order: Order) -> bool:
         """Puts the first epoch in force; False when one is already. The log must have begun.
@@ -110,34 +134,50 @@ class Publisher:
             SetUpError: the bundle does not load, or the revocation list has ended.
             VerificationFailed: the revocation list is not the authority's.
         """
-        bundle, revocations = self._new(files), self._current(crl)
-        with self._store.append_transaction() as transaction:
+        bundle, revocations = self.compiled(files), self._current(crl)
+        with self.store.append_transaction() as transaction:
             if transaction.epochs.epoch() is not None:
                 return False
-            now = max(self._clock(), transaction.head.recorded_at)
+            now = max(self.clock(), transaction.head.recorded_at)
             epoch = Epoch(1, bundle.hash, revocations.number, now)
             transaction.epochs.keep_bundle(bundle.hash, pack(files))
             transaction.epochs.keep_crl(revocations.number, crl)
             transaction.epochs.begin(epoch)
-            _record(self._store, transaction, "begin", epoch, order)
+            _keep(transaction, epoch, order)
+            _record(self.store, transaction, "begin", epoch, order)
             return True
 
     def policy(self, files: Files, order: Order) -> Moved:
         """Puts another bundle in force; does nothing when it is in force already.
 
         Raises:
+            SetUpError: it does not load, or is another city's, or officers must approve what is published.
+        """
+        if self._officers:
+            raise SetUpError(
+                "本服务只发布经两名数据资源管理员审批的策略：请先 sharebroker policy propose，再 approve。",
+                "Here only what two officers have approved is published: `sharebroker policy propose` it, "
+                "have it approved, then publish the proposal.",
+            )
+        bundle = self.same_city(files)
+        with self.act() as act:
+            if bundle.hash == act.before.bundle_hash:
+                return Moved(act.before, act.before)
+            act.transaction.epochs.keep_bundle(bundle.hash, pack(files))
+            return act.publish(bundle.hash, order)
+
+    def same_city(self, files: Files) -> Bundle:
+        """The bundle, if the brokers can use it in the place of what is in force.
+
+        Raises:
             SetUpError: it does not load, or is another city's.
         """
-        bundle = self._new(files)
+        bundle = self.compiled(files)
         if bundle.catalog.city != self._in_force().catalog.city:
             raise SetUpError(
                 "这是另一城市的策略，未予发布。", "These are another city's policies; nothing was published."
             )
-        with self._act() as act:
-            if bundle.hash == act.before.bundle_hash:
-                return Moved(act.before, act.before)
-            act.transaction.epochs.keep_bundle(bundle.hash, pack(files))
-            return act.move("policy", act.next(bundle_hash=bundle.hash), order)
+        return bundle
 
     def revocations(self, crl: bytes, order: Order) -> Moved:
         """Puts a newer revocation list (PEM) in force; does nothing when it is in force already.
@@ -147,7 +187,7 @@ class Publisher:
             VerificationFailed: it is not the authority's.
         """
         revocations = self._current(crl)
-        with self._act() as act:
+        with self.act() as act:
             if act.transaction.epochs.crl(act.before.crl_number) == crl:
                 return Moved(act.before, act.before)
             if revocations.number <= act.before.crl_number:
@@ -162,7 +202,7 @@ class Publisher:
             SetUpError: the bundle in force knows no such name (which may be a slip of the keyboard).
         """
         self._require_known(target, name)
-        with self._act() as act:
+        with self.act() as act:
             after = act.next()
             suspension = Suspension(after.sequence, target, name, order.reason, order.actor, after.since)
             act.transaction.epochs.suspend(suspension)
@@ -174,7 +214,7 @@ class Publisher:
         Raises:
             SetUpError: no suspension of that number is in force.
         """
-        with self._act() as act:
+        with self.act() as act:
             for suspension in act.transaction.epochs.suspensions():
                 if suspension.number == number:
                     after = act.next()
@@ -186,13 +226,23 @@ class Publisher:
             )
 
     @contextmanager
-    def _act(self) -> Iterator[_Act]:
-        with self._store.append_transaction() as transaction:
-            now = max(self._clock(), transaction.head.recorded_at)
-            yield _Act(self._store, transaction, now, _begun(transaction.epochs.epoch()))
+    def act(self) -> Iterator[Act]:
+        """An act, under the log's lock.
 
-    def _new(self, files: Files) -> Bundle:
-        bundle = self._compile(files)
+        Raises:
+            SetUpError: no epoch has begun.
+        """
+        with self.store.append_transaction() as transaction:
+            now = max(self.clock(), transaction.head.recorded_at)
+            yield Act(self.store, transaction, now, _begun(transaction.epochs.epoch()))
+
+    def compiled(self, files: Files) -> Bundle:
+        """The bundle, if the brokers can use it.
+
+        Raises:
+            SetUpError: they cannot.
+        """
+        bundle = self.compile(files)
         self._check(bundle)
         return bundle
 
@@ -207,10 +257,10 @@ class Publisher:
         return revocations
 
     def _in_force(self) -> Bundle:
-        with self._store.epochs() as tables:
+        with self.store.epochs() as tables:
             hash_ = _begun(tables.epoch()).bundle_hash
             packed = tables.bundle(hash_) or b""
-        return self._compile(unpack(packed, hash_))
+        return self.compile(unpack(packed, hash_))
 
     def _require_known(self, target: Target, name: str) -> None:
         if target is Target.EVERYTHING:
@@ -242,6 +292,7 @@ def _record(
     epoch: Epoch,
     order: Order,
     suspension: Suspension | None = None,
+    publication: Mapping[str, object] | None = None,
 ) -> int:
     crl = transaction.epochs.crl(epoch.crl_number) or b""
     statement = epoch_act(
@@ -251,6 +302,7 @@ def _record(
         actor=order.actor,
         reason=order.reason,
         suspension=suspension,
+        publication=publication,
     )
     # A suspension's leaf is shown to the department whose sharing it stops.
     stopped = {suspension.target: suspension.name} if suspension else {}
@@ -265,6 +317,18 @@ def _record(
         purpose=stopped.get(Target.PURPOSE, ""),
     )
     return append_alone(transaction, store, entry)
+
+
+def _keep(transaction: StoreTransaction, epoch: Epoch, order: Order, proposal: int | None = None) -> int:
+    """Writes the bundle into the history; gives its sequence there."""
+    history = transaction.epochs.proposals
+    last = history.last_publication()
+    sequence = 1 if last is None else last.sequence + 1
+    publication = Publication(
+        sequence, epoch.bundle_hash, epoch.sequence, epoch.since, order.actor, order.reason, proposal
+    )
+    history.keep_publication(publication)
+    return sequence
 
 
 def _older(number: int, in_force: int) -> SetUpError:

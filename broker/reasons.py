@@ -71,6 +71,14 @@ class Reason(StrEnum):
     CONDITION_NOT_MET = "CONDITION_NOT_MET"
     NOT_DELEGATED = "NOT_DELEGATED"
     RULE_ERROR = "RULE_ERROR"
+    # publication
+    BUNDLE_MALFORMED = "BUNDLE_MALFORMED"
+    PROPOSAL_STALE = "PROPOSAL_STALE"
+    PROPOSAL_EXISTS = "PROPOSAL_EXISTS"
+    NOT_APPROVED = "NOT_APPROVED"
+    SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    SAME_PERSON = "SAME_PERSON"
+    NOT_RESPONSIBLE = "NOT_RESPONSIBLE"
     # transmit
     SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
     MASKING_FAILED = "MASKING_FAILED"
@@ -238,6 +246,34 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.RULE_ERROR: Sentence(
         "规则 {about} 无法判定，按不同意处理，请联系提供部门。",
         "Rule {about} could not be evaluated, which counts as a refusal; tell the provider.",
+    ),
+    Reason.BUNDLE_MALFORMED: Sentence(
+        "策略文件有误，草案未予受理，详见各处说明。",
+        "The policy files are wrong, so nothing was proposed; see the violations.",
+    ),
+    Reason.PROPOSAL_STALE: Sentence(
+        "草案提出后生效的策略已变，或草案已发布：请按现行策略重新提出。",
+        "Another policy has come into force since the proposal was made, or it is published already; propose again.",
+    ),
+    Reason.PROPOSAL_EXISTS: Sentence(
+        "同样的草案已有人提出（第 {about} 号），请审批该草案。",
+        "The same has been proposed by somebody else (number {about}); approve that one.",
+    ),
+    Reason.NOT_APPROVED: Sentence(
+        "文件 {about} 尚未经其负责部门的数据资源管理员审批，不能发布。",
+        "File {about} is not yet approved by an officer of the department it belongs to, so it cannot be published.",
+    ),
+    Reason.SIGNATURE_INVALID: Sentence(
+        "签名与所签内容不符、已过时或不是本人所签，请重新签署。",
+        "The signature does not fit what it should sign, is out of date, or is not the caller's; sign again.",
+    ),
+    Reason.SAME_PERSON: Sentence(
+        "提出草案的人不能审批自己的草案，请由另一名数据资源管理员审批。",
+        "Whoever proposed it cannot approve it; another officer must.",
+    ),
+    Reason.NOT_RESPONSIBLE: Sentence(
+        "文件 {about} 不由本部门负责，本部门的管理员不能审批。",
+        "File {about} is not your department's, so its officers must approve it.",
     ),
     Reason.SOURCE_UNAVAILABLE: Sentence(
         "提供部门的数据源暂不可用，请稍后重试。", "The provider's source cannot be read now; retry later."

@@ -125,6 +125,15 @@ class Policies(Section):
         description="Folder with city.yaml, catalog/, sharing/ …, put in force at the very first start; from "
         "then on a draft, until `sharebroker policy publish`.",
     )
+    approval: Literal["operator", "officers"] = Field(
+        "operator",
+        description="Who puts policies in force. `operator`: whoever may run `sharebroker policy publish "
+        "FOLDER` on this database; for trying out. `officers`: one officer proposes, officers of the "
+        "departments concerned approve, each by signature, and a permit speaks only while that stands.",
+    )
+    approval_days: Positive = Field(
+        365, description="Longest that a standing approval stands, in days, whatever was signed."
+    )
 
 
 class Sources(Section):

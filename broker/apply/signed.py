@@ -111,9 +111,9 @@ def verify_signed_application(
     """
     try:
         signed = cose.parse(message, MAX_BYTES)
-        certificate = _signer(signed)
+        certificate = signer_certificate(signed, CONTENT_TYPE)
         _check_signer(certificate, application.consumer, ca_cert, revocations, now)
-        signed.verify(_public_key(certificate))
+        signed.verify(public_key(certificate))
         expires = _expires(signed.payload)
     except VerificationFailed as failure:
         raise _invalid(f"未通过验证：{failure}", f"does not verify: {failure}") from None
@@ -126,10 +126,15 @@ def verify_signed_application(
     return hashlib.sha256(message).digest()
 
 
-def _signer(signed: cose.Sign1) -> x509.Certificate:
+def signer_certificate(signed: cose.Sign1, content_type: str) -> x509.Certificate:
+    """The certificate that a message of our profile carries; neither it nor the signature is checked.
+
+    Raises:
+        VerificationFailed: other headers, another content type, or not exactly one certificate.
+    """
     if signed.unprotected_header or signed.protected_header.keys() != _HEADERS:
         raise VerificationFailed("the headers must be alg, content type and x5chain, all protected")
-    if signed.protected_header[cose.CONTENT_TYPE] != CONTENT_TYPE:
+    if signed.protected_header[cose.CONTENT_TYPE] != content_type:
         raise VerificationFailed("the content type is another")
     if len(signed.chain) != 1:
         raise VerificationFailed("x5chain must hold the signer's certificate and no other")
@@ -149,23 +154,38 @@ def _check_signer(
     """That the certificate is in force and belongs to a system of the consumer's department."""
     try:
         # First: until this holds, the certificate is only what a stranger wrote.
-        policy = PolicyBuilder().store(Store([ca_cert])).time(now).max_chain_depth(0)
-        policy.build_client_verifier().verify(certificate, [])
+        check_issued(certificate, ca_cert, now)
         credential = read_credential(certificate)
         check_in_force(credential, consumer.city, revocations, now)
     except NotAuthenticated as failure:
         raise _invalid(
             f"签署者的证书不可用：{failure.sentence.zh}", f"the signer's certificate: {failure.sentence.en}"
         ) from None
-    except VerificationError:
-        why = "the signer's certificate has expired or is not by this city's authority"
-        raise VerificationFailed(why) from None
     signer = credential.identity
     if (signer.department, signer.role) != (consumer.department, Role.SYSTEM):
         raise VerificationFailed("the signer is not a system of the calling department")
 
 
-def _public_key(certificate: x509.Certificate) -> cose.PublicKey:
+def check_issued(certificate: x509.Certificate, ca_cert: x509.Certificate, at: datetime) -> None:
+    """That the authority issued the certificate, and ``at`` is within its dates.
+
+    Raises:
+        VerificationFailed: it did not, or it is not.
+    """
+    policy = PolicyBuilder().store(Store([ca_cert])).time(at).max_chain_depth(0)
+    try:
+        policy.build_client_verifier().verify(certificate, [])
+    except VerificationError:
+        why = "the signer's certificate has expired or is not by this city's authority"
+        raise VerificationFailed(why) from None
+
+
+def public_key(certificate: x509.Certificate) -> cose.PublicKey:
+    """The key of a certificate.
+
+    Raises:
+        VerificationFailed: it is of a kind that nothing is signed with here.
+    """
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
         raise VerificationFailed("the signer's key is neither P-256 nor Ed25519")

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from broker.approve.catalog import load_catalog
 from broker.approve.document import parse
-from broker.approve.files import BASE_FILES, Files, bundle_hash, is_policy, read_folder
-from broker.approve.index import DatasetRules, index_rules
+from broker.approve.files import BASE_FILES, MANIFEST, Files, bundle_hash, is_policy, read_folder
+from broker.approve.index import DatasetRules, Stamp, index_rules
 from broker.approve.plan import Plans
 from broker.approve.policy import CheckMask, PolicyReader
 from broker.approve.problem import Problems
@@ -34,11 +34,14 @@ class Bundle:
     plans: Plans = field(repr=False, compare=False)
 
 
-def compile_bundle(catalog: Catalog, rules: Iterable[Rule], hash_: str) -> Bundle:
-    """A bundle whose rules are indexed, so that a decision looks at those few that can matter."""
+def compile_bundle(
+    catalog: Catalog, rules: Iterable[Rule], hash_: str, stamp: Stamp = lambda rule: rule
+) -> Bundle:
+    """A bundle whose rules are indexed, so that a decision looks at those few that can matter. What decides
+    is each rule, default permits too, as ``stamp`` gives it back."""
     ordered = tuple(sorted(rules, key=lambda rule: (rule.id, rule.dataset)))
     zone = ZoneInfo(catalog.zone)
-    about = MappingProxyType(index_rules(ordered, catalog))
+    about = MappingProxyType(index_rules(ordered, catalog, stamp))
     return Bundle(catalog, ordered, hash_, zone, about, Plans(about, catalog, zone, hash_))
 
 
@@ -61,9 +64,10 @@ def bundle_of(files: Files, check_mask: CheckMask) -> Bundle:
 
 
 def _bundle(files: Files, check_mask: CheckMask, problems: Problems) -> Bundle:
-    parsed = {file: parse(content, file, problems) for file, content in files.items()}
+    read = {file: content for file, content in files.items() if file != MANIFEST}
+    parsed = {file: parse(content, file, problems) for file, content in read.items()}
     documents = {file: node for file, node in parsed.items() if node is not None}
-    if any(file not in documents for file in (*BASE_FILES, *files) if not is_policy(file)):
+    if any(file not in documents for file in (*BASE_FILES, *read) if not is_policy(file)):
         problems.refuse()  # rules checked against half a catalog would seem full of unknown names
     catalog = load_catalog(documents, problems)
     reader = PolicyReader(catalog, check_mask, problems)

@@ -90,9 +90,10 @@ def zone(table: Table) -> str:
 
 def _departments(node: Node, problems: Problems) -> tuple[dict[str, Department], dict[str, frozenset[str]]]:
     table = headed(node, problems, DEPARTMENTS)
+    entries = dict(table.named_items("departments"))
     departments = {
-        name: _department(name, Table(entry, problems, DEPARTMENT_ENTRY))
-        for name, entry in table.named_items("departments")
+        name: _department(name, Table(entry, problems, DEPARTMENT_ENTRY), entries)
+        for name, entry in entries.items()
     }
     groups = {
         name: frozenset(known(texts(entry, problems, GROUP_MEMBERS), departments, DEPARTMENT, problems))
@@ -101,7 +102,7 @@ def _departments(node: Node, problems: Problems) -> tuple[dict[str, Department],
     return departments, groups
 
 
-def _department(name: str, table: Table) -> Department:
+def _department(name: str, table: Table, everyone: Collection[str]) -> Department:
     region = table.text("region")
     systems = {
         system: _system(system, Table(entry, table.problems, SYSTEM), region)
@@ -115,6 +116,7 @@ def _department(name: str, table: Table) -> Department:
         region=region,
         sharing_office=table.text("sharing_office"),
         systems=MappingProxyType(systems),
+        delegate=table.name("delegate", everyone, DEPARTMENT) if "delegate" in table else "",
     )
 
 

@@ -13,6 +13,8 @@ from broker.errors import SetUpError, VerificationFailed
 SHARING_FOLDER = POLICY_FILES.path.rstrip("/")
 CASES_FOLDER = "cases"
 """Policy cases stand beside what they test, and are no part of the bundle: a case decides nothing."""
+MANIFEST = "manifest.json"
+"""Put among the files when they are proposed; holds nothing of the policies, see ``broker.publication``."""
 BASE_FILES = tuple(form.path for form in FILES if not form.optional)
 HASH_DOMAIN = b"share-bundle/v1\n"
 """Stands before everything hashed, so that a bundle's hash is never another thing's."""

@@ -573,6 +573,12 @@ DEPARTMENT_ENTRY = Keys(
         option(
             "systems", MapOf(SYSTEM_NAME, SYSTEM), "另有辖区或网格的系统", "systems with a region or grids"
         ),
+        option(
+            "delegate",
+            Name(DEPARTMENT),
+            "可代为审批策略的部门",
+            "department that may approve its policies too",
+        ),
     )
 )
 GROUP_MEMBERS = ListOf(Name(DEPARTMENT))

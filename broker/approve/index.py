@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from broker.approve.rule import Effect, Rule
 from broker.model import CORE, IMPORTANT, Catalog, Dataset, Mask, Obligations, Scope, SharingAttribute
+
+Stamp = Callable[[Rule], Rule]
+"""Puts until when its approval stands into a rule."""
 
 _ANY = None
 
@@ -54,17 +57,21 @@ class DatasetRules:
         return self.index.get(department, _NO_RULES), self.index.get(_ANY, _NO_RULES)
 
 
-def index_rules(rules: Iterable[Rule], catalog: Catalog) -> dict[str, DatasetRules]:
-    """Dataset → what ``rules`` (in ascending order) say about it, and the default permits."""
+def index_rules(
+    rules: Iterable[Rule], catalog: Catalog, stamp: Stamp = lambda rule: rule
+) -> dict[str, DatasetRules]:
+    """Dataset → what ``rules`` (in ascending order) say about it, and the default permits; as ``stamp`` gives
+    them back."""
     about: dict[str, list[Rule]] = {dataset: [] for dataset in catalog.datasets}
     for rule in rules:
         about[rule.dataset].append(rule)
-    return {key: _indexed(catalog.datasets[key], of, catalog) for key, of in about.items()}
+    return {key: _indexed(catalog.datasets[key], of, catalog, stamp) for key, of in about.items()}
 
 
-def _indexed(dataset: Dataset, rules: list[Rule], catalog: Catalog) -> DatasetRules:
+def _indexed(dataset: Dataset, rules: list[Rule], catalog: Catalog, stamp: Stamp) -> DatasetRules:
     if default := default_permit(dataset, catalog):
         rules = sorted([*rules, default], key=lambda rule: rule.id)
+    rules = [stamp(rule) for rule in rules]
     index: dict[str | None, dict[str | None, list[Rule]]] = {}
     for rule in rules:
         for department in (_ANY,) if rule.departments is None else rule.departments:

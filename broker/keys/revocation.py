@@ -30,6 +30,8 @@ class Revocations:
     """Unix seconds; the list says nothing outside the two."""
     serials: frozenset[int]
     clock: Callable[[], float] = time.time
+    compromised: frozenset[int] = frozenset()
+    """Those of ``serials`` whose key somebody else may have: what it signed earlier proves nothing either."""
 
     @property
     def is_current(self) -> bool:
@@ -75,5 +77,19 @@ def _verified(
         raise ValueError("没有截止时间 / never expires")
     serials = frozenset(revoked.serial_number for revoked in crl)
     return Revocations(
-        number, crl.last_update_utc.timestamp(), crl.next_update_utc.timestamp(), serials, clock
+        number,
+        crl.last_update_utc.timestamp(),
+        crl.next_update_utc.timestamp(),
+        serials,
+        clock,
+        frozenset(revoked.serial_number for revoked in crl if _is_compromised(revoked)),
     )
+
+
+def _is_compromised(revoked: x509.RevokedCertificate) -> bool:
+    """RFC 5280 §5.3.1."""
+    try:
+        reason = revoked.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        return False
+    return reason is x509.ReasonFlags.key_compromise

@@ -148,10 +148,12 @@ def epoch_act(
     actor: str,
     reason: str,
     suspension: Suspension | None = None,
+    publication: Mapping[str, object] | None = None,
 ) -> bytes:
     """The statement of an act that moved the epoch: what is in force from here on, who did it, and why.
 
-    ``act`` is ``begin``, ``policy``, ``revocations``, ``suspend`` or ``lift``; the last two name it.
+    ``act`` is ``begin``, ``policy``, ``revocations``, ``suspend`` or ``lift``; the last two name it, and
+    ``policy`` says what it follows and who approved it.
     """
     content: dict[str, object] = {
         "format": FORMAT,
@@ -171,6 +173,8 @@ def epoch_act(
             "target": suspension.target,
             "name": suspension.name,
         }
+    if publication is not None:
+        content["publication"] = dict(publication)
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 

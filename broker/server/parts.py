@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -13,13 +13,15 @@ from adapters.masking.contract import Operator
 from adapters.masking.registry import load_operators
 from adapters.sources.registry import load_sources
 from broker.approve.bundle import Bundle, bundle_of, load_bundle
-from broker.approve.files import Files, bundle_hash, read_folder
+from broker.approve.files import Files, bundle_hash, read_folder, unpack
 from broker.approve.policy import CheckMask
 from broker.approve.problem import Problems
 from broker.desensitize.plan import check_mask
 from broker.epoch import Compile
 from broker.errors import SetUpError, VerificationFailed
 from broker.keys.revocation import read_revocations
+from broker.publication.manifest import without_manifest
+from broker.publication.scrutiny import Scrutiny
 from broker.publish import Order, Publisher
 from broker.settings import Settings
 from broker.store.store import Store
@@ -27,6 +29,8 @@ from broker.transmit.sources import Sources
 
 log = structlog.get_logger("sharebroker.server")
 
+OFFICERS = "officers"
+"""The value of ``[policies] approval`` with which two officers are needed."""
 FIRST_START = Order("sharebroker", "first start")
 NEWER_LIST = Order("sharebroker", "newer list found at start")
 
@@ -100,7 +104,23 @@ def publisher_of(settings: Settings, store: Store, clock: Callable[[], datetime]
         finally:
             sources.close()
 
-    return Publisher(store, compiler(operators_of(settings)), check, ca_of(settings), clock)
+    ca, is_for_officers = ca_of(settings), settings.policies.approval == OFFICERS
+    compile_bundle = compiler(operators_of(settings))
+    return Publisher(store, compile_bundle, check, ca, clock, officers=is_for_officers)
+
+
+def scrutiny_of(settings: Settings) -> Scrutiny:
+    """What judges the approvals of officers.
+
+    Raises:
+        SetUpError: the root cannot be read.
+    """
+    return Scrutiny(ca_of(settings), timedelta(days=settings.policies.approval_days))
+
+
+def demanded_scrutiny(settings: Settings) -> Scrutiny | None:
+    """As :func:`scrutiny_of`; None where the operator publishes alone."""
+    return scrutiny_of(settings) if settings.policies.approval == OFFICERS else None
 
 
 def read_files(folder: Path) -> Files:
@@ -115,6 +135,17 @@ def read_files(folder: Path) -> Files:
     return files
 
 
+def warn_of_operator(settings: Settings) -> None:
+    """Says so where one person can put policies in force."""
+    if settings.policies.approval != OFFICERS:
+        log.warning(
+            "operator_publishes",
+            zh="策略由操作人员一人即可发布（[policies] approval = operator），正式运行请改为 officers。",
+            en="One person can put policies in force ([policies] approval = operator); "
+            "for real data use officers.",
+        )
+
+
 def begin_epoch(settings: Settings, store: Store, publisher: Publisher) -> None:
     """Sees to it that an epoch is in force: the first one comes from the folder of policies and the file with
     the revocation list. Later on the database rules; only a newer list in that file is published at start.
@@ -124,11 +155,12 @@ def begin_epoch(settings: Settings, store: Store, publisher: Publisher) -> None:
     """
     with store.epochs() as tables:
         epoch = tables.epoch()
+        packed = b"" if epoch is None else tables.bundle(epoch.bundle_hash) or b""
     folder, crl = settings.path(settings.policies.folder), settings.path(settings.identity.crl)
     if epoch is None:
         publisher.begin(read_files(folder), _read_crl(crl), FIRST_START)
         return
-    _tell_of_draft(folder, epoch.bundle_hash)
+    _tell_of_draft(folder, epoch.bundle_hash, packed)
     try:
         pem = _read_crl(crl)
         if read_revocations(pem, ca_of(settings)).number > epoch.crl_number:
@@ -150,13 +182,14 @@ def _read_crl(path: Path) -> bytes:
         ) from None
 
 
-def _tell_of_draft(folder: Path, in_force: str) -> None:
+def _tell_of_draft(folder: Path, in_force: str, packed: bytes) -> None:
     """A folder that differs is a draft; somebody may believe that it is in force."""
     try:
-        draft = bundle_hash(read_files(folder))
-    except SetUpError:
-        draft = ""
-    if draft != in_force:
+        files = read_files(folder)
+        draft, same = bundle_hash(files), files == without_manifest(unpack(packed, in_force))
+    except (SetUpError, VerificationFailed):
+        draft, same = "", False
+    if not same:
         log.warning(
             "draft_not_published",
             zh="策略文件夹与生效的策略不同：这是草稿，须 sharebroker policy publish 后生效。",

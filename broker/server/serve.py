@@ -34,7 +34,16 @@ from broker.server.asking import Status, answering
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
-from broker.server.parts import begin_epoch, ca_of, compiler, operators_of, publisher_of, sources_of
+from broker.server.parts import (
+    begin_epoch,
+    ca_of,
+    compiler,
+    demanded_scrutiny,
+    operators_of,
+    publisher_of,
+    sources_of,
+    warn_of_operator,
+)
 from broker.server.patience import Patience
 from broker.server.places import Lanes
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
@@ -110,7 +119,8 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         receipts.sign()
         sources = sources_of(settings)
         closing.callback(sources.close)
-        epochs = Epochs(store, compiler(operators), sources, ca)
+        warn_of_operator(settings)
+        epochs = Epochs(store, compiler(operators), sources, ca, scrutiny=demanded_scrutiny(settings))
         keeper = Keeper(store, receipts, clock, settings.server.stream_lease_seconds)
         exchange = Exchange(
             epochs=epochs,

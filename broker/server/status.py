@@ -23,6 +23,7 @@ CODES: dict[type[errors.BrokerError], grpc.StatusCode] = {
     errors.TooLarge: grpc.StatusCode.FAILED_PRECONDITION,
     errors.TooSmall: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Elsewhere: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.NotApproved: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,

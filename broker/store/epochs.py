@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from broker.errors import Unavailable
 from broker.model import Epoch, Suspension, Target
 from broker.reasons import Reason
+from broker.store.proposals import ProposalTables
 from broker.store.rows import instant, microseconds
 from broker.store.tables import BUNDLE, CRL, EPOCH, SUSPENSION
 
@@ -21,6 +22,11 @@ class EpochTables:
     """Read anywhere; written only in an append transaction, where nobody else can."""
 
     connection: Connection
+
+    @property
+    def proposals(self) -> ProposalTables:
+        """Bundles proposed, approved and published."""
+        return ProposalTables(self.connection)
 
     def epoch(self) -> Epoch | None:
         """The epoch in force; None before the first."""
@@ -47,7 +53,7 @@ class EpochTables:
         return tuple(_suspension(row) for row in self.connection.execute(query).mappings())
 
     def keep_bundle(self, hash_: str, content: bytes) -> None:
-        """Keeps a bundle; one that was in force before is there already."""
+        """Keeps a bundle; one that was in force or proposed before is there already."""
         if self.bundle(hash_) is None:
             self.connection.execute(insert(BUNDLE), {"hash": hash_, "content": content})
 

@@ -109,7 +109,7 @@ class EpochRow(SQLModel, table=True):
 
 
 class BundleRow(SQLModel, table=True):
-    """A bundle that was ever in force: the bytes whose SHA-256 is its hash."""
+    """A bundle that was ever in force or proposed: the bytes whose SHA-256 is its hash."""
 
     __tablename__ = "bundle"
 
@@ -143,6 +143,58 @@ class SuspensionRow(SQLModel, table=True):
     """Sequence of the epoch that lifted it; null while it is in force."""
 
 
+class ProposalRow(SQLModel, table=True):
+    """A bundle that an officer proposes to put in force."""
+
+    __tablename__ = "proposal"
+    __table_args__ = (Index("proposal_bundle", "bundle_hash", unique=True),)
+
+    number: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    bundle_hash: str
+    sequence: int = Field(sa_type=BIG)
+    previous: str
+    proposer: str
+    reason: str
+    proposed_at: int = Field(sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC, as are the times below."""
+    signed: bytes
+    """The proposer's COSE_Sign1; the columns before it only repeat what it and the bundle's manifest say."""
+    checks: bytes
+    """What the tools said of it, JSON."""
+
+
+class ApprovalRow(SQLModel, table=True):
+    """What an officer signed about a bundle. Only ``signed`` proves anything."""
+
+    __tablename__ = "approval"
+    __table_args__ = (
+        Index("approval_bundle", "bundle_hash"),
+        Index("approval_expires", "expires"),
+    )
+
+    digest: str = Field(primary_key=True)
+    """SHA-256 of ``signed`` in hexadecimal."""
+    bundle_hash: str
+    expires: int = Field(sa_type=BIG)
+    signed: bytes
+
+
+class PublicationRow(SQLModel, table=True):
+    """One bundle's coming into force."""
+
+    __tablename__ = "publication"
+    __table_args__ = (Index("publication_proposal", "proposal", unique=True),)
+
+    sequence: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    bundle_hash: str
+    epoch: int = Field(sa_type=BIG)
+    published_at: int = Field(sa_type=BIG)
+    actor: str
+    reason: str
+    proposal: int | None = Field(default=None, sa_type=BIG)
+    """Its number; null for what an operator published without one."""
+
+
 class LeaseRow(SQLModel, table=True):
     """A stream under way. Small: a row goes when its stream has its outcome."""
 
@@ -167,4 +219,7 @@ HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION, LEA
         *("head", "leaf", "statement", "tile", "request", "quota"),
         *("epoch", "bundle", "crl", "suspension", "lease"),
     )
+)
+PROPOSAL, APPROVAL, PUBLICATION = (
+    SQLModel.metadata.tables[name] for name in ("proposal", "approval", "publication")
 )

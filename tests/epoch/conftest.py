@@ -5,13 +5,15 @@ import shutil
 import time
 import uuid
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from broker.apply.admission import Request
 from broker.apply.identity import read_credential
+from broker.approve.files import bundle_hash
 from broker.demo.setup import prepare, shipped_policies
 from broker.epoch import LOOK_EVERY, Epochs
 from broker.exchange import Exchange
@@ -19,6 +21,8 @@ from broker.keys.authority import Authority
 from broker.keys.keyring import Keyring
 from broker.leases import Keeper
 from broker.model import ReceiptFilter, Role
+from broker.proposals import Draft, Proposals
+from broker.publication.signing import Approving, Proposing, sign_approval, sign_proposal
 from broker.publish import Order
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
@@ -26,11 +30,14 @@ from broker.server.parts import (
     begin_epoch,
     ca_of,
     compiler,
+    demanded_scrutiny,
     operators_of,
     publisher_of,
     read_files,
+    scrutiny_of,
     sources_of,
 )
+from broker.settings import Policies as PolicySettings
 from broker.settings import Store as StoreSettings
 from broker.settings import load_settings
 from broker.store import migrate, open_store
@@ -55,28 +62,83 @@ class Clock:
         self.seconds += seconds
 
 
+class Officer:
+    """A person with a certificate and its key."""
+
+    def __init__(self, world, department, name):
+        issued = world.authority.issue(department, Role.OFFICER, name)
+        self.certificate = x509.load_pem_x509_certificate(issued.cert_pem)
+        self.key = load_pem_private_key(issued.key_pem, None)
+        self.identity = read_credential(self.certificate).identity
+        self.world = world
+
+    @property
+    def department(self):
+        return self.identity.department
+
+    def sign_proposal(self, files, reason="a test"):
+        """The signature over a bundle."""
+        said = Proposing(bundle_hash(files), self.world.now(), reason)
+        return sign_proposal(said, self.key, self.certificate)
+
+    def propose(self, files, reason="a test"):
+        """A proposal of the files, as it stands."""
+        files = self.world.proposals.next_manifest().among(files)
+        draft = Draft(files, self.sign_proposal(files, reason), {})
+        return self.world.proposals.propose(draft, self.identity)
+
+    def sign_approval(self, considered, only=None, days=365, at=None, **said):
+        """The signature over what of a proposal is this officer's to approve and not approved."""
+        at = at or self.world.now()
+        mine = {
+            need.file: need.covered
+            for need in considered.needs
+            if (not need.approved and any(self.department in d for d in need.demands))
+            if only is None or need.file in only
+        }
+        changed = {"bundle": considered.proposal.bundle_hash, "files": mine} | said
+        return sign_approval(
+            Approving(at=at, until=at + timedelta(days=days), **changed), self.key, self.certificate
+        )
+
+    def approve(self, considered, **said):
+        """The proposal with this officer's approval."""
+        message = self.sign_approval(considered, **said)
+        return self.world.proposals.approve(considered.proposal.number, message, self.identity)
+
+
 class World:
     """One database, one signer, the sample city's policies; any number of workers and publishers."""
 
     order = Order("tester", "a test")
 
-    def __init__(self, embedded, url, folder, closing):
+    def __init__(self, embedded, url, folder, closing, approval="operator"):
         self.clock = Clock()
+        self.ahead = timedelta()
+        """How far this world's clock is ahead."""
         migrate(url)
         self.folder = folder
         self.authority = Authority.open(embedded.folder / "pki")
         self.policies = shutil.copytree(shipped_policies(), folder / "policies")
         self.closing = closing
-        self.settings = load_settings(embedded.settings).model_copy(update={"store": StoreSettings(url=url)})
+        changed = {"store": StoreSettings(url=url), "policies": PolicySettings(approval=approval)}
+        settings = load_settings(embedded.settings)
+        changed["policies"] = changed["policies"].model_copy(update={"folder": settings.policies.folder})
+        self.settings = settings.model_copy(update=changed)
         keys, self.state = self.settings.keys, folder / "log.checkpoint"
         signer = start_signer(self.settings.path(keys.log_key), self.state, self.settings.log.origin)
         closing.callback(signer.close)
         self.store = self.open_store()
         self.log = self.open_log(self.store)
-        self.publisher = publisher_of(self.settings, self.store, now)
+        self.publisher = publisher_of(self.settings, self.store, self.now)
+        self.proposals = Proposals(self.publisher, scrutiny_of(self.settings))
         begin_epoch(self.settings, self.store, self.publisher)
         self.cast = json.loads((embedded.folder / "data" / "city.json").read_text("utf-8"))
         self.consumer = self.issue("housing_fund")
+
+    def now(self):
+        """The time of day in this world."""
+        return now() + self.ahead
 
     def open_store(self):
         store = open_store(self.settings.store_url)
@@ -86,7 +148,7 @@ class World:
     def open_log(self, store):
         signer = CheckpointSigner(socket_of(self.state))
         self.closing.callback(signer.close)
-        log = ReceiptLog(store, signer, self.settings.log.origin, now)
+        log = ReceiptLog(store, signer, self.settings.log.origin, self.now)
         self.closing.callback(log.close)
         return log
 
@@ -95,7 +157,14 @@ class World:
         self.closing.callback(sources.close)
         ca = ca_of(self.settings)
         compile_bundle = compiler(operators_of(self.settings))
-        return Epochs(store or self.store, compile_bundle, sources, ca, monotonic=self.clock)
+        return Epochs(
+            store or self.store,
+            compile_bundle,
+            sources,
+            ca,
+            scrutiny=demanded_scrutiny(self.settings),
+            monotonic=self.clock,
+        )
 
     def worker(self, lease_seconds=30.0):
         """One more worker, with connections of its own; its keeper runs when a test tells it to."""
@@ -106,9 +175,9 @@ class World:
             operators=operators_of(self.settings),
             keyring=Keyring.open(self.settings.path(self.settings.keys.keyring)),
             log=log,
-            keeper=Keeper(store, log, now, lease_seconds),
+            keeper=Keeper(store, log, self.now, lease_seconds),
             ca=ca_of(self.settings),
-            clock=now,
+            clock=self.now,
             max_answer_bytes=2**20,
             batch_rows=50,
             chunk_bytes=2048,
@@ -118,6 +187,10 @@ class World:
         """The identity of a new certificate."""
         issued = self.authority.issue(department, Role.SYSTEM, name)
         return read_credential(x509.load_pem_x509_certificate(issued.cert_pem)).identity
+
+    def officer(self, department, name="first"):
+        """A new officer."""
+        return Officer(self, department, name)
 
     def let_it_look(self):
         """So much time passes that each worker's next call looks at the database."""
@@ -199,6 +272,12 @@ def closing():
 def world(embedded, tmp_path, closing):
     """A world on SQLite."""
     return World(embedded, f"sqlite:///{tmp_path}/log.db", tmp_path, closing)
+
+
+@pytest.fixture
+def officers_world(embedded, tmp_path, closing):
+    """A world on SQLite in which officers approve what is published; nothing is approved yet."""
+    return World(embedded, f"sqlite:///{tmp_path}/log.db", tmp_path, closing, "officers")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -191,7 +191,7 @@ def test_nothing_is_published_before_the_first_start(world, tmp_path):
     migrate(url)
     store = open_store(url)
     world.closing.callback(store.close)
-    world.publisher._store = store
+    world.publisher.store = store
     with pytest.raises(SetUpError, match="start the broker once"):
         world.publisher.suspend(Target.EVERYTHING, "", world.order)
     assert store.head().size == 0
