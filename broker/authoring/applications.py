@@ -12,7 +12,7 @@ from broker.approve.bundle import Bundle
 from broker.approve.document import Node, ScalarNode, SequenceNode
 from broker.approve.grammar import ALL
 from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code, Kind, Problems
-from broker.approve.table import Table
+from broker.approve.table import Table, text
 from broker.authoring.grammar import APPLICATION, GRANT
 from broker.model import Application, Dataset, Grant, Identity, Role
 from broker.reasons import Reason
@@ -101,13 +101,18 @@ def read_asked(
 
 def read_time(table: Table, key: str, zone: ZoneInfo) -> datetime | None:
     """An instant written ``2026-11-23 10:30``, in ``zone``; None when it is not written, or reported."""
-    if not (value := table.text(key)):
-        return None
+    node = table.node(key)
+    return None if node is None else time_in(node, zone, table.problems)
+
+
+def time_in(node: Node, zone: ZoneInfo, problems: Problems) -> datetime | None:
+    """The same, of a node."""
+    value = text(node, problems)
     try:
-        return parse_time(value, zone)
+        return parse_time(value, zone) if value else None
     except ValueError:
         zh, en = "须为日期和时间，形如 2026-11-23 10:30", "write day and time such as 2026-11-23 10:30"
-        table.add(key, Code.BAD_DATE, zh, en)
+        problems.add(node.at, Code.BAD_DATE, zh, en)
         return None
 
 
@@ -161,7 +166,8 @@ def _check_names(asked: Asked, table: Table, bundle: Bundle, refused_as: Collect
         name = getattr(asked, key)
         if name and name not in known and reason not in refused_as:
             table.problems.unknown(table.place(key), kind, name, known)
-    if dataset := catalog.datasets.get(asked.dataset):
+    dataset = catalog.datasets.get(asked.dataset)
+    if dataset is not None and Reason.FIELD_NOT_SHARED not in refused_as:
         _check_fields(table, dataset)
 
 

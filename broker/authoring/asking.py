@@ -25,6 +25,7 @@ class Question:
     """An application, and under which circumstances it is judged."""
 
     application: Application
+    bundle: Bundle
     now: datetime | None = None
     """None: the asker says when, or now."""
     grant: Grant | None = None
@@ -43,7 +44,7 @@ def of_file(path: Path, bundle: Bundle) -> Question:
     node = parse(path.read_bytes(), path.name, problems)
     asked = read_asked(node, bundle, problems)
     problems.refuse()
-    return Question(application(asked, bundle.catalog.city))
+    return Question(application(asked, bundle.catalog.city), bundle)
 
 
 def of_options(options: Mapping[str, str | list[str]], bundle: Bundle) -> Question:
@@ -67,7 +68,7 @@ def of_options(options: Mapping[str, str | list[str]], bundle: Bundle) -> Questi
         said = refused.problems
         zh, en = [f"{p.file} {p.zh}".strip() for p in said], [f"{p.file} {p.en}".strip() for p in said]
         raise SetUpError("\n".join(zh), "\n".join(en)) from None
-    return Question(application(asked, bundle.catalog.city))
+    return Question(application(asked, bundle.catalog.city), bundle)
 
 
 def of_case(reference: str, bundle: Bundle) -> Question:
@@ -85,7 +86,7 @@ def of_case(reference: str, bundle: Bundle) -> Question:
             f"There is no case {reference}; write FILE#ID as in policies/cases/newborn.yaml#birth-permitted.",
         )
     case = cases[id_]
-    return Question(case.application, case.now, case.grant, case.suspensions)
+    return Question(case.application, case.bundle, case.now, case.grant, case.suspensions)
 
 
 def of_statement(statement: Mapping[str, object], bundle: Bundle) -> Question:
@@ -100,7 +101,7 @@ def of_statement(statement: Mapping[str, object], bundle: Bundle) -> Question:
         raise VerificationFailed(
             "存证内容不含完整的申请 / statement: it does not hold a whole application"
         ) from None
-    return Question(application(asked, bundle.catalog.city), now, bundle_hash=hash_)
+    return Question(application(asked, bundle.catalog.city), bundle, now, bundle_hash=hash_)
 
 
 def _asked(statement: Mapping[str, object]) -> tuple[Asked, datetime, str]:

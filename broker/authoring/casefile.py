@@ -6,17 +6,18 @@ Format and words are explained in ``docs/policy-toolkit.md``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from broker.approve.bundle import Bundle
+from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode, parse
 from broker.approve.files import CASES_FOLDER
 from broker.approve.problem import DATASET, DEPARTMENT, PURPOSE, WORD, Code, Kind, Position, Problems
+from broker.approve.rule import Effect, Rule
 from broker.approve.table import Table, headed
-from broker.authoring.applications import KEYS, application, read_asked, read_grant, read_time
+from broker.authoring.applications import KEYS, application, read_asked, read_grant, read_time, time_in
 from broker.authoring.expected import expected_reasons, read_expected
 from broker.authoring.facts import Facts
 from broker.authoring.grammar import CASE, CASES, CHANGES
@@ -24,6 +25,7 @@ from broker.errors import SetUpError
 from broker.model import Application, Grant, Suspension, Target
 
 FORMAT = "share-cases/v1"
+POLICY = Kind(Code.UNKNOWN_WORD, "策略", "policy")
 APPLICATION = Kind(Code.UNKNOWN_WORD, "申请", "application")
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -36,6 +38,8 @@ class Case:
     id: str
     """Unique in its file."""
     at: Position
+    bundle: Bundle
+    """Which decides: the one tested, its rules standing as the case file's approvals say."""
     application: Application
     grant: Grant | None
     suspensions: tuple[Suspension, ...]
@@ -89,6 +93,8 @@ class _File:
         self._file, self._bundle, self._problems = file, bundle, problems
         self._table = headed(node, problems, CASES)
         self._zone = self._read_zone()
+        if "approvals" in self._table:
+            self._bundle = under_approvals(bundle, self._approvals())
         self._used: set[str] = set()
         self._now = read_time(self._table, "at", self._zone) or _NEVER
         self._defaults = self._table.node("defaults")
@@ -126,6 +132,7 @@ class _File:
         return Case(
             id=table.text("id"),
             at=Position(self._file, node.at.line, node.at.column),
+            bundle=self._bundle,
             application=application(asked, self._bundle.catalog.city),
             grant=self._grants.get(asked.grant),
             suspensions=tuple(self._suspensions(table)),
@@ -158,6 +165,15 @@ class _File:
             if name not in used:
                 read_asked(self._whole(node), self._bundle, self._problems)
 
+    def _approvals(self) -> dict[str, datetime]:
+        policies = {policy_of(rule) for rule in self._bundle.rules}
+        approvals: dict[str, datetime] = {}
+        for name, node in self._table.items("approvals"):
+            if name.value not in policies:
+                self._problems.unknown(name.at, POLICY, name.value, policies)
+            approvals[name.value] = time_in(node, self._zone, self._problems) or _NEVER
+        return approvals
+
     def _suspensions(self, table: Table) -> Iterator[Suspension]:
         node = table.node("suspended")
         if isinstance(node, ScalarNode):
@@ -183,6 +199,22 @@ class _File:
             zh = "没有此时区，请用 IANA 名称，如 Asia/Shanghai"
             self._table.add("zone", Code.BAD_ZONE, zh, "no such zone; use an IANA name such as Asia/Shanghai")
             return self._bundle.zone
+
+
+def under_approvals(bundle: Bundle, approvals: Mapping[str, datetime]) -> Bundle:
+    """``bundle`` where standing approvals are demanded, and end at these instants (by policy id)."""
+    rules = [
+        replace(rule, standing_until=approvals.get(policy_of(rule), _NEVER))
+        if rule.effect in (Effect.PERMIT, Effect.DELEGATE)
+        else rule
+        for rule in bundle.rules
+    ]
+    return compile_bundle(bundle.catalog, rules, bundle.hash)
+
+
+def policy_of(rule: Rule) -> str:
+    """The id of the policy that a rule belongs to."""
+    return rule.id.partition("/")[0]
 
 
 def _suspension(target: Target, name: str) -> Suspension:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from broker.approve.bundle import Bundle
 from broker.approve.evaluate import evaluate
+from broker.approve.near import explain
 from broker.authoring.casefile import Case
 from broker.authoring.expected import Difference, differences
-from broker.authoring.facts import facts
+from broker.authoring.facts import facts, near_facts
 from broker.model import Decision
 
 
@@ -27,11 +27,16 @@ class Result:
         return not self.differences
 
 
-def run_case(case: Case, bundle: Bundle) -> Result:
-    """Decide the case's application by ``bundle``, at the case's own time."""
-    decision = evaluate(case.application, case.grant, bundle, case.now, case.suspensions)
-    return Result(case, decision, differences(case.expected, facts(decision)))
+def run_case(case: Case) -> Result:
+    """Decide the case's application, at the case's own time."""
+    decision = evaluate(case.application, case.grant, case.bundle, case.now, case.suspensions)
+    got = facts(decision)
+    if "near" in case.expected:
+        explained = explain(case.application, case.grant, case.bundle, case.now, case.suspensions)
+        got["near"] = near_facts(explained.near)
+    return Result(case, decision, differences(case.expected, got))
 
 
-def run_cases(cases: Iterable[Case], bundle: Bundle) -> tuple[Result, ...]:
-    return tuple(run_case(case, bundle) for case in cases)
+def run_cases(cases: Iterable[Case]) -> tuple[Result, ...]:
+    """Every case, in the order given."""
+    return tuple(map(run_case, cases))

@@ -12,15 +12,17 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from broker.approve.bundle import Bundle
+from broker.approve.conditions import Condition
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
 from broker.approve.problem import DEPARTMENT, FIELD, WORD, Code, Kind, Problems
 from broker.approve.table import Table, mapping_items, text
 from broker.authoring.facts import DUTIES, Facts
-from broker.authoring.grammar import EXPECT, NONE, REVIEW
+from broker.authoring.grammar import EXPECT, NEAR, NONE, REVIEW
 from broker.model import Verdict
 from broker.reasons import Reason
 
 RULE = Kind(Code.UNKNOWN_WORD, "规则", "rule")
+CONDITION = Kind(Code.UNKNOWN_WORD, "条件", "condition")
 REASON = Kind(Code.UNKNOWN_WORD, "理由代码", "reason code")
 
 _INTEGER = re.compile("-?(0|[1-9][0-9]*)")
@@ -121,6 +123,19 @@ class _Reader:
             "within_working_days": table.count("within_working_days"),
         }
 
+    def near(self, key: str) -> list[dict[str, object]]:
+        return [self._near(node) for node in self._items(key)]
+
+    def _near(self, node: Node) -> dict[str, object]:
+        table = Table(node, self.problems, NEAR)
+        lacks: dict[str, object] = {}
+        for name, accepted in table.items("lacks"):
+            if name.value not in list(Condition):
+                self.problems.unknown(name.at, CONDITION, name.value, list(Condition))
+            nothing = isinstance(accepted, ScalarNode) and accepted.value == NONE
+            lacks[name.value] = None if nothing else self.value(accepted)
+        return {"rule": table.text("rule"), "lacks": lacks}
+
     def _items(self, key: str) -> tuple[Node, ...]:
         node = self.table.node(key)
         if isinstance(node, SequenceNode) and node.items:
@@ -153,6 +168,7 @@ _READERS: Mapping[str, Callable[[_Reader, str], object]] = {
     "row_scopes": _Reader.row_scopes,
     "quotas": _Reader.quotas,
     "reviews": _Reader.reviews,
+    "near": _Reader.near,
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from broker.approve.near import NearMiss
 from broker.model import Decision, Mask, Obligations, ReviewBy, RowScope, Why
 
 Facts = Mapping[str, object]
@@ -37,6 +38,16 @@ def facts(decision: Decision) -> dict[str, object]:
         "quotas": _some({charge.counter: charge.limit for charge in decision.charges}),
         "reviews": _some(sorted(map(_review, decision.reviews), key=str)),
     }
+
+
+def near_facts(misses: Iterable[NearMiss]) -> object:
+    """The nearest rules, nearest first, and of each the conditions that are not met, with what it accepts."""
+    return _some(
+        [
+            {"rule": miss.rule.id, "lacks": {u.condition.value: _some(list(u.accepts)) for u in miss.unmet}}
+            for miss in misses
+        ]
+    )
 
 
 def said(why: Why) -> str:

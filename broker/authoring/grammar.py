@@ -62,6 +62,17 @@ REVIEW = Keys(
         option("within_working_days", COUNT, "几个工作日内", "within how many working days"),
     )
 )
+NEAR = Keys(
+    (
+        Key("rule", TEXT, "最接近的规则", "a near rule"),
+        Key(
+            "lacks",
+            MapOf(TEXT, ListOf(TEXT, NONE)),
+            "不符的条件 → 规则接受什么",
+            "condition that is not met → what would have been accepted",
+        ),
+    )
+)
 _VALUES = MapOf(TEXT, PARAMETER, may_be_empty=True)
 EXPECT = Keys(
     (
@@ -78,6 +89,9 @@ EXPECT = Keys(
         option("row_scopes", ListOf(_VALUES, NONE), "行的范围", "which rows"),
         option("quotas", _VALUES, "额度", "quotas"),
         option("reviews", ListOf(REVIEW, NONE), "审核", "who must review"),
+        option(
+            "near", ListOf(NEAR, NONE), "最接近的规则和差在哪里", "the nearest rules, and what is missing"
+        ),
     )
 )
 SUSPENDED = Keys(
@@ -107,5 +121,11 @@ CASES = Keys(
         option("zone", TEXT, "时区，默认为城市的", "time zone, by default the city's"),
         option("defaults", CHANGES, "各申请共有的", "what the applications have in common"),
         option("grants", MapOf(SLUG, GRANT), "共享授权", "grants"),
+        option(
+            "approvals",
+            MapOf(SLUG, TEXT),
+            "策略 → 预先审核同意到期的时刻；写了就要求每个策略都有",
+            "policy → first instant at which its approval has expired; if given, every policy needs one",
+        ),
     )
 )

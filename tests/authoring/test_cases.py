@@ -50,7 +50,7 @@ WHOLE = """
 
 
 def run(cases: str, bundle: Bundle) -> tuple[Result, ...]:
-    return run_cases(read_cases({"a.yaml": (FILE + cases).encode()}, bundle), bundle)
+    return run_cases(read_cases({"a.yaml": (FILE + cases).encode()}, bundle))
 
 
 def test_case_that_states_every_fact_passes(bundle: Bundle) -> None:

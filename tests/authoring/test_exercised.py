@@ -38,7 +38,7 @@ def alone(condition: Condition, more: str = "") -> str:
 
 
 def shown(cases: str, bundle: Bundle) -> RuleExercise:
-    (rule,) = exercised(run_cases(read_cases({"a.yaml": (FILE + cases).encode()}, bundle), bundle), bundle)
+    (rule,) = exercised(run_cases(read_cases({"a.yaml": (FILE + cases).encode()}, bundle)), bundle)
     return rule
 
 

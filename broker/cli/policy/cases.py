@@ -59,7 +59,7 @@ def run(
 ) -> None:
     """逐个运行用例，与期望比对 / run every case and compare the decision with what it expects."""
     bundle = bundle_in_folder(folder, config)
-    results = run_cases(read_cases(read_case_files(cases or folder), bundle), bundle)
+    results = run_cases(read_cases(read_case_files(cases or folder), bundle))
     rules = exercised(results, bundle)
     too_low = percent(rules) < fail_under
     if junit_file:

@@ -81,7 +81,7 @@ def explain(
     }
     written = {name: value for name, value in options.items() if value}
     question = _question(bundle, request, case, receipt, written)
-    explained = _explained(question, bundle, _instant(at, question, bundle))
+    explained = _explained(question, _instant(at, question, bundle))
     if as_json:
         print(orjson.dumps(record(explained, reader)).decode())
     else:
@@ -107,10 +107,10 @@ def _question(
     return of_case(case, bundle) if case else of_options(options, bundle)
 
 
-def _explained(question: Question, bundle: Bundle, now: datetime) -> InWords:
+def _explained(question: Question, now: datetime) -> InWords:
     from broker.authoring.explain import explain
 
-    return explain(question.application, question.grant, bundle, now, question.suspensions)
+    return explain(question.application, question.grant, question.bundle, now, question.suspensions)
 
 
 def _instant(at: str, question: Question, bundle: Bundle) -> datetime:
