@@ -42,7 +42,10 @@ def unknown(said: str, kind: Kind, titles: Mapping[str, str]) -> Sentence:
 
 
 def nearest(said: str, titles: Mapping[str, str]) -> str | None:
-    """The id whose spelling or title is closest to ``said``, if any is close."""
+    """The only id that has ``said`` in itself or its title; else the one that is spelled most like it."""
+    holding = [name for name, title in titles.items() if said and (said in title or said in name)]
+    if len(holding) == 1:
+        return holding[0]
     spelled = {**{title: name for name, title in titles.items()}, **{name: name for name in titles}}
     close = difflib.get_close_matches(said, spelled, n=1)
     return spelled[close[0]] if close else None

@@ -28,11 +28,8 @@ ATTRIBUTES = {
     SharingAttribute.CONDITIONAL: Sentence("有条件共享", "conditional"),
     SharingAttribute.WITHHELD: Sentence("不予共享", "withheld"),
 }
-_WITHOUT_RULES = {
-    SharingAttribute.UNCONDITIONAL: Sentence("没有规则，按无条件共享许可", "no rule: permitted by default"),
-    SharingAttribute.CONDITIONAL: Sentence("没有规则，一律不给", "no rule: nothing is shared"),
-    SharingAttribute.WITHHELD: Sentence("任何规则都不能许可", "no rule can permit it"),
-}
+_NO_RULE = Sentence("没有规则，一律不给", "no rule: nothing is shared")
+_WITHHELD = Sentence("任何规则都不能许可", "no rule can permit it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Wanted:
             SetUpError: something of that name is not there; says which is nearest.
         """
         catalog = bundle.catalog
-        rules = {rule.id: rule.id.partition("/")[2] for rule in bundle.rules}
+        rules = {rule.id: rule.id.partition("/")[2] for rule in _rules(bundle)}
         return Wanted(
             self.department and resolve(self.department, DEPARTMENT, departments(catalog)),
             self.dataset and resolve(self.dataset, DATASET, datasets(catalog)),
@@ -78,8 +75,14 @@ def selected(bundle: Bundle, wanted: Wanted) -> tuple[Rule, ...]:
     """The rules wanted, by dataset and id; raises as :meth:`Wanted.within`."""
     wanted = wanted.within(bundle)
     order = {name: place for place, name in enumerate(bundle.catalog.datasets)}
-    found = (rule for rule in bundle.rules if wanted.includes(rule, bundle.catalog))
+    found = (rule for rule in _rules(bundle) if wanted.includes(rule, bundle.catalog))
     return tuple(sorted(found, key=lambda rule: (order[rule.dataset], rule.id)))
+
+
+def _rules(bundle: Bundle) -> Iterator[Rule]:
+    """Those that are written, and the default permits of what is shared unconditionally."""
+    for about in bundle.about.values():
+        yield from about.rules
 
 
 # ── for people ───────────────────────────────────────────────────────────────────────────────────
@@ -93,7 +96,8 @@ def page(rules: Iterable[Rule], catalog: Catalog, headed: Collection[str]) -> It
     for name, found in by_dataset.items():
         yield from _heading(catalog.datasets[name], catalog)
         if not found:
-            yield f"  {_both(_WITHOUT_RULES[catalog.datasets[name].sharing_attribute])}"
+            is_withheld = catalog.datasets[name].sharing_attribute is SharingAttribute.WITHHELD
+            yield f"  {_both(_WITHHELD if is_withheld else _NO_RULE)}"
         for rule in found:
             yield from _block(rule, catalog)
         yield ""
@@ -102,7 +106,7 @@ def page(rules: Iterable[Rule], catalog: Catalog, headed: Collection[str]) -> It
 def spoken(rule: Rule, catalog: Catalog) -> Iterator[str]:
     """One rule as its sentence in both languages, and where it is written."""
     said = sentence(rule, catalog)
-    yield f"{rule.id}  {rule.at.file}:{rule.at.line}"
+    yield f"{rule.id}  {_place(rule)}"
     yield f"  {said.zh}"
     yield f"  {said.en}"
 
@@ -175,7 +179,7 @@ def record(rule: Rule, catalog: Catalog) -> dict[str, object]:
         "limits": _given(rule.limits, Limits()),
         "obligations": _given(replace(duties, masks={}), Obligations()),
         "sentence": {"zh": said.zh, "en": said.en},
-        "at": f"{rule.at.file}:{rule.at.line}",
+        "at": _place(rule),
     }
 
 
@@ -187,6 +191,10 @@ def _given(value: Rows | Limits | Obligations, nothing: Rows | Limits | Obligati
         for name, one in found.items()
         if one != getattr(nothing, name)
     }
+
+
+def _place(rule: Rule) -> str:
+    return f"{rule.at.file}:{rule.at.line}" if rule.at.file else "（无条件共享的默认许可 default permit）"
 
 
 def _sorted(names: Collection[str] | None) -> list[str] | None:

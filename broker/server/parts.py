@@ -41,12 +41,12 @@ def checked_bundle(folder: Path, operators: Mapping[str, Operator]) -> Bundle:
     Raises:
         SetUpError: everything that is wrong with it, each with its place.
     """
-    return load_bundle(folder, _checker(operators))
+    return load_bundle(folder, checker(operators))
 
 
 def compiler(operators: Mapping[str, Operator]) -> Compile:
     """As :func:`checked_bundle`, of files."""
-    check = _checker(operators)
+    check = checker(operators)
     return lambda files: bundle_of(files, check)
 
 
@@ -169,7 +169,8 @@ def begin_epoch(settings: Settings, store: Store, publisher: Publisher) -> None:
         log.warning("revocation_list_not_published", error=str(error))
 
 
-def _checker(operators: Mapping[str, Operator]) -> CheckMask:
+def checker(operators: Mapping[str, Operator]) -> CheckMask:
+    """What says why a mask cannot be applied to a field."""
     return lambda field, mask: check_mask(operators, field.type, mask)
 
 
