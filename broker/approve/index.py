@@ -1,8 +1,8 @@
-"""The rules about one dataset, indexed by who asks and what for."""
+"""The rules about one dataset, indexed by who asks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,9 +13,6 @@ Stamp = Callable[[Rule], Rule]
 """Puts until when its approval stands into a rule."""
 
 _ANY = None
-
-ByPurpose = Mapping[str | None, tuple[Rule, ...]]
-_NO_RULES: ByPurpose = MappingProxyType({})
 _COVERING = (Effect.PERMIT, Effect.DELEGATE)
 
 
@@ -24,37 +21,21 @@ class DatasetRules:
     """What a bundle says about one dataset; made by :func:`index_rules`."""
 
     dataset: Dataset
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
     """By id; the default permit of an unconditional dataset (2.9) is among them."""
     written: tuple[Scope, ...]
     """The governing scope (3.3), then the lower ones at which permits or delegates are written."""
-    index: Mapping[str | None, ByPurpose] = field(repr=False)
-    """Department → purpose → rules; None stands for rules that say ``all``."""
-
+    by_department: Mapping[str | None, Sequence[Rule]] = field(repr=False)
+    """Department → rules that name it; None → rules that say ``all``."""
     by_id: Mapping[str, Rule] = field(repr=False)
-
-    @property
-    def governing(self) -> Scope:
-        return self.written[0]
 
     def above(self, scope: Scope) -> tuple[Scope, ...]:
         """The scopes that must delegate to a rule of ``scope`` before it covers anything (3.5)."""
         return tuple([higher for higher in self.written if higher.rank < scope.rank])
 
-    def about(self, department: str, purpose: str) -> Iterator[Rule]:
-        """Rules that speak about this department and purpose, whatever else they ask; in no order."""
-        for by_purpose in self._named(department):
-            yield from by_purpose.get(purpose, ())
-            yield from by_purpose.get(_ANY, ())
-
-    def about_any_purpose(self, department: str) -> Iterator[Rule]:
-        """Rules that speak about this department; one that names several purposes comes several times."""
-        for by_purpose in self._named(department):
-            for rules in by_purpose.values():
-                yield from rules
-
-    def _named(self, department: str) -> tuple[ByPurpose, ByPurpose]:
-        return self.index.get(department, _NO_RULES), self.index.get(_ANY, _NO_RULES)
+    def about(self, department: str) -> Sequence[Rule]:
+        """Rules about this department, in no order."""
+        return [*self.by_department.get(department, ()), *self.by_department.get(_ANY, ())]
 
 
 def index_rules(
@@ -72,19 +53,12 @@ def _indexed(dataset: Dataset, rules: list[Rule], catalog: Catalog, stamp: Stamp
     if default := default_permit(dataset, catalog):
         rules = sorted([*rules, default], key=lambda rule: rule.id)
     rules = [stamp(rule) for rule in rules]
-    index: dict[str | None, dict[str | None, list[Rule]]] = {}
+    by_department: dict[str | None, list[Rule]] = {}
     for rule in rules:
         for department in (_ANY,) if rule.departments is None else rule.departments:
-            by_purpose = index.setdefault(department, {})
-            for purpose in (_ANY,) if rule.purposes is None else rule.purposes:
-                by_purpose.setdefault(purpose, []).append(rule)
-    frozen = {
-        department: {purpose: tuple(found) for purpose, found in by_purpose.items()}
-        for department, by_purpose in index.items()
-    }
-    return DatasetRules(
-        dataset, tuple(rules), _written(dataset, rules, catalog), frozen, {r.id: r for r in rules}
-    )
+            by_department.setdefault(department, []).append(rule)
+    by_id = {rule.id: rule for rule in rules}
+    return DatasetRules(dataset, rules, _written(dataset, rules, catalog), by_department, by_id)
 
 
 def _written(dataset: Dataset, rules: Iterable[Rule], catalog: Catalog) -> tuple[Scope, ...]:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from broker.approve.conditions import CAUSES, FIXED, OF_THE_MOMENT, Condition
 from broker.approve.demands import has_quota
 from broker.approve.index import DatasetRules
+from broker.approve.ranking import Ranking
 from broker.approve.rule import Effect, Rule
 from broker.approve.verdict import Case, Outcome, Speaking
 from broker.model import CORE, Application, Catalog, Dataset, Decision, SharingAttribute, Verdict, Why
@@ -66,7 +67,17 @@ _NEVER = Span(_FIRST, _FIRST, (), ())
 class Plan:
     """Decides applications of one shape; safe for use by threads, which at worst do the same work twice."""
 
-    __slots__ = ("_about", "_asked", "_candidates", "_catalog", "_hash", "_span", "_zone", "barred")
+    __slots__ = (
+        "_about",
+        "_asked",
+        "_candidates",
+        "_catalog",
+        "_hash",
+        "_ranking",
+        "_span",
+        "_zone",
+        "barred",
+    )
 
     def __init__(
         self, asked: Application, about: DatasetRules, catalog: Catalog, zone: ZoneInfo, hash_: str
@@ -77,12 +88,15 @@ class Plan:
         self._candidates = sorted(
             (
                 rule
-                for rule in about.about(asked.consumer.department, asked.purpose)
-                if not rule.fields.isdisjoint(asked.fields) and rule.accepts_basis(asked.legal_basis)
+                for rule in about.about(asked.consumer.department)
+                if (rule.purposes is None or asked.purpose in rule.purposes)
+                and not rule.fields.isdisjoint(asked.fields)
+                and rule.accepts_basis(asked.legal_basis)
             ),
             key=lambda rule: rule.id,
         )
         self._span = _NEVER
+        self._ranking: Ranking | None = None
         reasons = tuple(_barred(self._asked, about.dataset, catalog))
         self.barred = Decision(Verdict.DENY, hash_, (), reasons) if reasons else None
         """What no rule can change (2.3 to 2.6)."""
@@ -99,6 +113,13 @@ class Plan:
             if len(span.outcomes) < _MOST_OUTCOMES:
                 span.outcomes[states] = found
         return found
+
+    def ranking(self, uncovered: tuple[str, ...]) -> Ranking:
+        """The permits and reviews about this shape by how near they come to letting ``uncovered`` pass."""
+        ranking = self._ranking
+        if ranking is None or ranking.uncovered != uncovered:
+            ranking = self._ranking = Ranking(self._asked, uncovered, self._about, self._zone)
+        return ranking
 
     def _span_at(self, now: datetime) -> Span:
         instants = [
@@ -140,7 +161,7 @@ class Plan:
         """Why nothing speaks: the condition that the rule which comes furthest does not meet (7.1)."""
         unmet = [
             self._first_unmet(rule, told.get(rule.id, _MET), now)
-            for rule in self._about.about_any_purpose(self._asked.consumer.department)
+            for rule in self._about.about(self._asked.consumer.department)
             if rule.effect in _PERMITTING
         ]
         furthest = max(unmet, key=_ORDER.__getitem__, default=Condition.DEPARTMENT)
