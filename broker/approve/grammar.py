@@ -364,13 +364,13 @@ LIMITS = Keys(
 )
 OBLIGATIONS = Keys(
     (
-        option("mask", MapOf(Name(FIELD), _MASK, may_be_empty=True), "数据项 → 脱敏方式", "field → mask"),
         option(
             "mask_levels",
             MapOf(Name(LEVEL), _MASK),
             "分级 → 该级数据项的脱敏方式；数据项另有写明的从其写明",
             "level → mask of its fields, unless a field has its own",
         ),
+        option("mask", MapOf(Name(FIELD), _MASK, may_be_empty=True), "数据项 → 脱敏方式", "field → mask"),
         option("retain_days", COUNT, "最多保存天数", "days the data may be kept"),
         option(
             "signed_application", FLAG, "须附签名申请（数据使用责任状）", "a signed application is demanded"
@@ -430,13 +430,13 @@ def _when(*, stated: bool) -> Keys:
         (
             Key("from", DAY, "起始日，含当日", "first day", optional=not stated),
             Key("until", DAY, "截止日，含当日", "last day, included", optional=not stated),
-            option("hours", ListOf(HOURS), "每天的时段", "hours of the day"),
             option(
                 "days",
                 ListOf(OneWord(Weekday), WORKING),
                 "星期几，或 working 工作日",
                 "days of the week, or working days",
             ),
+            option("hours", ListOf(HOURS), "每天的时段", "hours of the day"),
             option("zone", ZONE, "时区，默认为城市的", "time zone, by default the city's"),
         )
     )
@@ -501,8 +501,8 @@ CATALOG_FIELD = Keys(
     (
         Key("title", TEXT, "名称", "title"),
         Key("type", OneWord(FieldType), "类型", "type"),
-        Key("level", Name(LEVEL), "分级", "classification level"),
         option("format", Name(FORMAT), "格式，逐行检查，仅限 text", "format checked on every row, text only"),
+        Key("level", Name(LEVEL), "分级", "classification level"),
         option("column", TEXT, "源表列名，默认同名", "the source's column"),
         option("required", FLAG, "缺失即为坏数据", "a null makes the row bad"),
         option("shared", FLAG, "false：任何规则都不能给出", "false: no rule can release it"),
@@ -514,6 +514,7 @@ CATALOG_DATASET = Keys(
     (
         Key("title", TEXT, "名称", "title"),
         Key("catalog_code", TEXT, "国家目录代码", "national catalog code"),
+        option("category", Name(CATEGORY), "数据分类", "category"),
         Key("sharing_attribute", OneWord(SharingAttribute), "共享属性", "sharing attribute"),
         option(
             "attribute_basis", TEXT, "共享条件，或不予共享的依据", "conditions, or the law that withholds"
@@ -535,7 +536,6 @@ CATALOG_DATASET = Keys(
         Key("as_of", Name(FIELD), "数据时点，日期或时间", "the field that dates a row"),
         option("region", Name(FIELD), "本辖区按它判断", "the field that row scopes by region compare"),
         option("grid", Name(FIELD), "本网格按它判断", "the field that row scopes by grid compare"),
-        option("category", Name(CATEGORY), "数据分类", "category"),
         Key("source", MapOf(TEXT, TEXT, required=("kind",)), "来源", "where the rows are read"),
         Key("fields", MapOf(NAME, CATALOG_FIELD), "数据项", "fields"),
     )

@@ -59,8 +59,7 @@ def lint_bundle(bundle: Bundle, now: datetime, files: Files | None = None) -> tu
     checks = RuleChecks(bundle.catalog, now)
     written: defaultdict[str, list[Rule]] = defaultdict(list)
     for rule in bundle.rules:
-        if rule.at.file:  # the catalog's default permits are nobody's to change
-            written[rule.id].append(rule)
+        written[rule.id].append(rule)
     found: set[Finding] = set()
     alive: dict[str, tuple[Rule, ...]] = {}
     for id_, instances in written.items():
@@ -71,7 +70,7 @@ def lint_bundle(bundle: Bundle, now: datetime, files: Files | None = None) -> tu
         alive[id_] = tuple(instances)
         for rule in instances:
             found.update(checks.findings(rule))
-    found.update(between(bundle.rules, alive, bundle.catalog))
+    found.update(between(bundle, alive))
     found.update(_never_released(bundle, alive, files or {}))
     return tuple(sorted(found))
 
@@ -80,7 +79,7 @@ def _never_released(bundle: Bundle, alive: Mapping[str, tuple[Rule, ...]], files
     """Fields that might be shared but that no permit or review names: their dataset is where to look."""
     named: defaultdict[str, set[str]] = defaultdict(set)
     for rule in bundle.rules:
-        if rule.effect in (Effect.PERMIT, Effect.REVIEW) and (rule.id in alive or not rule.at.file):
+        if rule.effect in (Effect.PERMIT, Effect.REVIEW) and rule.id in alive:
             named[rule.dataset] |= rule.fields
     places = _Places(files)
     for dataset in bundle.catalog.datasets.values():

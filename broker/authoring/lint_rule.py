@@ -189,7 +189,8 @@ def _reviewers(rule: Rule) -> Iterator[Finding]:
     by = rule.review
     if by is None or not by.never_own or rule.departments is None:
         return
-    if asking := sorted(department for department in rule.departments if by.departments <= {department}):
-        zh = f"{'、'.join(asking)} 申请时，只有它自己能审核，而申请部门不得自审；请另写审核部门"
-        en = f"when {', '.join(asking)} asks, only itself could review, which is not allowed; name another"
+    if len(by.departments) == 1 and rule.departments <= by.departments:
+        (own,) = by.departments
+        zh = f"只有 {own} 申请，也只有它能审核，而申请部门不得自审；请另写审核部门"
+        en = f"only {own} asks and only it could review, which is not allowed; name another reviewer"
         yield Finding.of(rule.at, Lint.REVIEWER_ASKS, zh, en)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import product
 
+from broker.approve.bundle import Bundle
+from broker.approve.index import DatasetRules
 from broker.approve.rule import Effect, Rule
 from broker.authoring.finding import Finding, Lint
 from broker.authoring.reach import (
@@ -17,7 +19,7 @@ from broker.authoring.reach import (
     reaches_but_fields,
     speak_together,
 )
-from broker.model import Catalog, Mask, MaskOrder, Scope
+from broker.model import Mask, MaskOrder
 
 _SCOPED = (Effect.PERMIT, Effect.DELEGATE)
 Written = Mapping[str, tuple[Rule, ...]]
@@ -41,35 +43,29 @@ class _Near:
             yield from self._by.get((rule.dataset, department, purpose), ())
 
 
-def between(rules: Collection[Rule], written: Written, catalog: Catalog) -> Iterator[Finding]:
-    """What ``rules`` do to one another; ``written`` holds those that do speak."""
-    by_dataset: defaultdict[str, list[Rule]] = defaultdict(list)
-    for rule in rules:
-        by_dataset[rule.dataset].append(rule)
-    yield from _doing_nothing(rules, written, by_dataset)
-    for dataset, about in by_dataset.items():
-        yield from _masks_contradict(about, catalog.mask_order)
-        yield from _rows_contradict(about)
-        yield from _delegation(about, _provider_scope(dataset, catalog))
-
-
-def _provider_scope(dataset: str, catalog: Catalog) -> Scope:
-    return catalog.departments[catalog.datasets[dataset].department].scope
+def between(bundle: Bundle, written: Written) -> Iterator[Finding]:
+    """What the rules of ``bundle`` do to one another; ``written`` holds those that do speak."""
+    yield from _doing_nothing(bundle, written)
+    alive = written.keys()
+    for about in bundle.about.values():
+        rules = [rule for rule in about.rules if rule.id in alive]
+        yield from _masks_contradict(rules, bundle.catalog.mask_order)
+        yield from _rows_contradict(rules)
+        yield from _delegation(rules, about)
 
 
 # ── shadowed and repeated ────────────────────────────────────────────────────────────────────────
 
 
-def _doing_nothing(
-    rules: Iterable[Rule], written: Written, by_dataset: Mapping[str, Collection[Rule]]
-) -> Iterator[Finding]:
+def _doing_nothing(bundle: Bundle, written: Written) -> Iterator[Finding]:
     by_effect: defaultdict[Effect, list[Rule]] = defaultdict(list)
-    for rule in rules:
-        by_effect[rule.effect].append(rule)
+    for about in bundle.about.values():
+        for rule in about.rules:
+            by_effect[rule.effect].append(rule)
     near = {effect: _Near(some) for effect, some in by_effect.items()}
     denies = near.get(Effect.DENY, _Near(()))
     for instances in written.values():
-        if any(_bears_scope(rule, by_dataset[rule.dataset]) for rule in instances):
+        if any(_bears_scope(rule, bundle) for rule in instances):
             continue
         if instances[0].effect is not Effect.DENY:
             found = tuple(_shadowed(instances, denies))
@@ -79,11 +75,15 @@ def _doing_nothing(
         yield from _repeated(instances, near[instances[0].effect])
 
 
-def _bears_scope(rule: Rule, about: Collection[Rule]) -> bool:
+def _bears_scope(rule: Rule, bundle: Bundle) -> bool:
     """Whether its being there holds back lower permits, even where it does not speak (§3.3, §3.5)."""
     if rule.effect not in _SCOPED:
         return False
-    others = {other.scope for other in about if other.effect in _SCOPED and other.id != rule.id}
+    others = {
+        other.scope
+        for other in bundle.about[rule.dataset].rules
+        if other.effect in _SCOPED and other is not rule
+    }
     return rule.scope not in others and any(scope.rank > rule.scope.rank for scope in others)
 
 
@@ -220,27 +220,22 @@ def _pairs(rules: Collection[Rule], contradict: Callable[[Rule, Rule], bool]) ->
 # ── scopes ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _delegation(about: Collection[Rule], provider: Scope) -> Iterator[Finding]:
+def _delegation(rules: Collection[Rule], about: DatasetRules) -> Iterator[Finding]:
     """§3.5: a permit of a lower scope covers only what delegates of each scope above it name."""
-    scoped = [rule for rule in about if rule.effect in _SCOPED]
-    written = {rule.scope for rule in scoped}
-    governing = min({provider, *written}, key=lambda scope: scope.rank)
-    delegates = [rule for rule in scoped if rule.effect is Effect.DELEGATE]
-    for rule in scoped:
-        if rule.effect is Effect.DELEGATE:
-            if not any(_serves(rule, permit) for permit in scoped if permit.effect is Effect.PERMIT):
-                zh = "没有下级许可用到此授权；请核对 who、what，或删去"
-                en = "no permit of a lower scope relies on this delegate; check who and what, or remove it"
-                yield Finding.of(rule.at, Lint.UNUSED_DELEGATE, zh, en)
-            continue
-        for scope in sorted(written, key=lambda scope: scope.rank):
-            if governing.rank <= scope.rank < rule.scope.rank and not any(
-                delegate.scope is scope and _serves(delegate, rule) for delegate in delegates
-            ):
-                zh = f"上级（{scope}）另有规定而没有授权给它，它什么也给不出；请上级写一条 delegate"
-                en = f"of scope {rule.scope}, but nothing of scope {scope} delegates it, so it releases "
+    permits = [rule for rule in rules if rule.effect is Effect.PERMIT]
+    delegates = [rule for rule in rules if rule.effect is Effect.DELEGATE]
+    for delegate in delegates:
+        if not any(_serves(delegate, permit) for permit in permits):
+            zh = "没有下级许可用到此授权；请核对 who、what，或删去"
+            en = "no permit of a lower scope relies on this delegate; check who and what, or remove it"
+            yield Finding.of(delegate.at, Lint.UNUSED_DELEGATE, zh, en)
+    for permit in permits:
+        for scope in about.above(permit.scope):
+            if not any(delegate.scope is scope and _serves(delegate, permit) for delegate in delegates):
+                zh = f"属下级（{permit.scope}），上级（{scope}）没有授权给它，什么也给不出；请上级写 delegate"
+                en = f"of scope {permit.scope}, but nothing of scope {scope} delegates it, so it releases "
                 yield Finding.of(
-                    rule.at, Lint.NOT_DELEGATED, zh, f"{en}nothing; ask for a delegate rule there"
+                    permit.at, Lint.NOT_DELEGATED, zh, f"{en}nothing; ask for a delegate rule there"
                 )
                 break
 

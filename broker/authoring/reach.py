@@ -93,23 +93,9 @@ def _lasts_as_long(wide: Rule, narrow: Rule) -> bool:
 
 
 def _told_as_often(wide: Rule, narrow: Rule) -> bool:
-    """Hours and expression. Where these fail, a rule that refuses speaks and one that permits does not."""
-    same_hours, same_expression = (
-        wide.working_hours == narrow.working_hours,
-        wide.expression == narrow.expression,
-    )
-    if same_hours and same_expression:
-        return True
-    if not (same_expression or wide.expression is None):
-        return False
-    fails = (
-        narrow.effect in _REFUSING
-        and narrow.working_hours is not None
-        and narrow.working_hours.calendar is not None
-    )
-    if fails and not same_hours:  # then it speaks whatever its hours and expression say
-        return wide.working_hours is None and wide.expression is None
-    return _within(wide.working_hours, narrow.working_hours)
+    """Hours and expression. Of what cannot be told (§4.2) a rule with fewer conditions tells no less."""
+    told = wide.expression is None or wide.expression == narrow.expression
+    return told and _within(wide.working_hours, narrow.working_hours)
 
 
 def _within(wide: WorkingHours | None, narrow: WorkingHours | None) -> bool:
