@@ -12,6 +12,9 @@ from broker.approve.bundle import load_bundle
 from broker.approve.problem import PolicyProblems
 from broker.authoring.casefile import read_case_files, read_cases
 from broker.authoring.cases import Result, run_cases
+from broker.authoring.expected import differences
+from broker.authoring.facts import facts
+from tests.approve import reference
 
 HERE = Path(__file__).parent / "cases"
 PAGE = Path(__file__).parents[2] / "docs" / "policy-language.md"
@@ -33,6 +36,19 @@ def test_every_application_is_decided_as_the_page_says(folder: str) -> None:
     """Every case of the folder, whatever it expects."""
     differing = {result.case.id: result.differences for result in results(folder) if not result.passed}
     assert differing == {}
+
+
+@pytest.mark.parametrize("folder", DECIDING)
+def test_another_implementation_can_be_tested_by_them(folder: str) -> None:
+    """The naive reading of the page, which shares nothing with the evaluator, passes the same cases."""
+    for result in results(folder):
+        case = result.case
+        bundle = case.bundle
+        decision = reference.decide(
+            case.application, case.grant, bundle.rules, bundle.catalog, case.now, case.suspensions
+        )
+        expected = {fact: value for fact, value in case.expected.items() if fact != "near"}
+        assert differences(expected, facts(decision)) == (), case.id
 
 
 @pytest.mark.parametrize("folder", REFUSED)

@@ -16,12 +16,13 @@ from broker.approve.bundle import Bundle, compile_bundle, load_bundle
 from broker.approve.conditions import Condition
 from broker.approve.evaluate import evaluate
 from broker.approve.near import Unmet
-from broker.approve.rule import Effect
+from broker.approve.rule import Effect, Rule
 from broker.authoring.applications import Asked, application
 from broker.authoring.explain import explain
 from broker.authoring.facts import facts
 from broker.authoring.lacking import Lacking
-from broker.model import Suspension, Target, Verdict
+from broker.model import Application, Suspension, Target, Verdict
+from tests.approve.worlds import APPLICATION, CATALOG, INSTANT, RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -87,6 +88,21 @@ def test_explanation_never_disagrees_with_the_decision(asked: Asked, now: dateti
     lacks = [sentence for miss in said.near for sentence in miss.lacks]
     for sentence in (said.said, *said.reasons, *said.duties, *lacks):
         assert CHINESE.search(sentence.zh)
+        assert sentence.en.strip()
+
+
+@given(RULES, APPLICATION, INSTANT)
+def test_every_world_has_its_words(rules: list[Rule], asks: Application, now: datetime) -> None:
+    """Scopes, delegates, hours, expressions, grids and reviews too: nothing that can be decided, or come
+    near, is without a sentence."""
+    bundle = compile_bundle(CATALOG, rules, "hash")
+    said = explain(asks, None, bundle, now)
+    assert said.decision == evaluate(asks, None, bundle, now)
+    for miss in said.near:
+        assert len(miss.lacks) >= 1
+    lacks = [sentence for miss in said.near for sentence in miss.lacks]
+    for sentence in (said.said, *said.reasons, *said.duties, *lacks):
+        assert CHINESE.search(sentence.zh) or sentence.zh == sentence.en
         assert sentence.en.strip()
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from broker.approve.bundle import load_bundle
+from broker.approve.evaluate import evaluate
+from broker.authoring.asking import of_case
 from broker.cli.main import app
+from broker.client import export_receipt
 from broker.errors import SetUpError
+from broker.model import EntryKind, Receipt
+from broker.receipt.statement import statement
 
 POLICIES = Path(__file__).parents[3] / "policies"
 CASE = f"{POLICIES}/cases/newborn.yaml#birth-permitted"
@@ -56,6 +64,31 @@ def test_json_holds_the_decision_and_every_sentence() -> None:
     assert told["decision"]["decision"] == "deny"
     assert told["decision"]["reasons"] == ["PURPOSE_NOT_PERMITTED"]
     assert set(told["said"]) == {"zh", "en"}
+
+
+def test_receipt_is_explained_at_its_own_time(tmp_path: Path) -> None:
+    """An exported receipt suffices: its application, when it was recorded; and it is said if the policies
+    have changed since."""
+    bundle = load_bundle(POLICIES, lambda field, mask: None)
+    asked = of_case(CASE, bundle).application
+    late = datetime(2030, 1, 1, tzinfo=UTC)
+    decision = evaluate(asked, None, bundle, late)
+    for hash_, said_so in ((bundle.hash, False), ("0" * 64, True)):
+        written = statement(
+            EntryKind.EXCHANGE,
+            asked,
+            replace(decision, bundle_hash=hash_),
+            late,
+            provider="healthcare",
+            subject_tags=[bytes(16)],
+            masks={},
+            epoch=1,
+        )
+        receipt = export_receipt(Receipt(written, 7, 8, (), "a\n8\nb\n\n— a b\n"))
+        (tmp_path / "receipt.json").write_bytes(receipt)
+        said = explain("--receipt", str(tmp_path / "receipt.json")).output
+        assert "日期是 2030-01-01；规则 newborn-registration 许可的有效期为" in said
+        assert ("按另一版策略" in said) is said_so
 
 
 @pytest.mark.parametrize(
