@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from broker.authoring.release import Release
 from broker.authoring.situations import Conditions
+from broker.reasons import Sentence
 
 
 class Direction(StrEnum):
@@ -87,8 +88,10 @@ class Difference:
     entries: tuple[Entry, ...] = ()
     """By dataset, direction, departments, purposes, fields."""
     catalog: tuple[CatalogChange, ...] = ()
-    titles: Mapping[str, str] = field(default_factory=dict)
-    """Id → title of every department, dataset, purpose and field (``<dataset>.<field>``) named."""
+    titles: Mapping[str, Sentence] = field(default_factory=dict)
+    """Id → what every department, dataset, purpose and field (``<dataset>.<field>``) named is called."""
+    zone: str = "UTC"
+    """Of the new bundle's city: its days are meant where days are told."""
 
     @property
     def widened(self) -> bool:

@@ -15,6 +15,7 @@ from broker.model import (
     IMPORTANT,
     Catalog,
     Dataset,
+    Department,
     Mask,
     MaskOrder,
     ReviewBy,
@@ -78,11 +79,10 @@ class Place:
     grids: tuple[str, ...] = (CALLER,)
 
 
-def place_of(catalog: Catalog, department: str, system: System | None) -> Place:
+def place_of(department: Department, system: System | None) -> Place:
     """Where ``system`` (None: one that the catalog does not describe) of ``department`` stands."""
-    own = catalog.departments[department].region
-    region = region_prefix(system.region) if system and system.region else region_prefix(own)
-    return Place(region, tuple(sorted(system.grids)) if system else ())
+    region = system.region if system and system.region else department.region
+    return Place(region_prefix(region), tuple(sorted(system.grids)) if system else ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ Clock = tuple[time, time | None]
 """Likewise within a local day; None is midnight."""
 Truth = bool | None
 """None: it cannot be told."""
+TRUTHS: tuple[Truth, ...] = (True, False, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,17 @@ class Names:
     def __contains__(self, name: str) -> bool:
         return (name in self.listed) is not self.but
 
+    def __or__(self, other: Names) -> Names:
+        match self.but, other.but:
+            case True, True:
+                return Names(self.listed & other.listed)
+            case True, False:
+                return Names(self.listed - other.listed)
+            case False, True:
+                return Names(other.listed - self.listed)
+            case _:
+                return Names(self.listed | other.listed, but=False)
+
 
 ANY = Names()
 
@@ -116,6 +128,22 @@ class Conditions:
             and all(truth[source] in values for source, values in self.expressions)
         )
 
+    def __or__(self, other: Conditions) -> Conditions:
+        """What covers both, of one and the same group of rules."""
+        truths = dict(other.expressions)
+        both = [(source, found | truths[source]) for source, found in self.expressions if source in truths]
+        return replace(
+            self,
+            legal_basis=self.legal_basis | other.legal_basis,
+            systems=self.systems | other.systems,
+            periods=_joined_periods(self.periods + other.periods),
+            days=None if self.days is None or other.days is None else self.days | other.days,
+            clock=_clock(self.clock + other.clock),
+            named=self.named or other.named,
+            whole=self.whole or other.whole,
+            expressions=tuple((source, found) for source, found in both if len(found) < len(TRUTHS)),
+        )
+
     def _covers_clock(self, now: datetime) -> bool:
         if self.zone is None:
             return True
@@ -132,7 +160,7 @@ class Situation:
     """Which of the conditions given hold, as bits, and when that is so."""
 
     holding: int
-    tag: Hashable
+    tag: Any
     """That of the system which calls."""
     mixed: bool
     """It takes an expression of one side to be true and one of the other not, of which nobody knows whether
@@ -140,7 +168,7 @@ class Situation:
     when: Conditions
 
 
-Tags = Mapping[str, Hashable]
+Tags = Mapping[str, Any]
 """Systems to be told apart, by name; those not in it have the tag None."""
 
 
@@ -280,7 +308,7 @@ class _Space:
         concerned = sum((left.expression == source) << i for i, left in enumerate(self._lefts))
         found: dict[_Point, _Values] = {}
         for point, values in points.items():
-            for truth in (True, False, None):
+            for truth in TRUTHS:
                 failing = point.holding & concerned & self._against if truth is None else 0
                 after = replace(
                     point,
@@ -310,7 +338,7 @@ class _Space:
             expressions=tuple(
                 (source, found)
                 for source, found in zip(self._expressions, truths, strict=True)
-                if len(found) < len((True, False, None))
+                if len(found) < len(TRUTHS)
             ),
         )
 
@@ -413,11 +441,11 @@ def _clock(found: Iterable[Clock]) -> tuple[Clock, ...]:
 
 
 def _joined(spans: Iterable[tuple[T, T]]) -> list[tuple[T, T]]:
-    """Neighbours made one; none overlap."""
+    """Those that meet or overlap made one."""
     joined: list[tuple[T, T]] = []
     for start, end in sorted(spans):
-        if joined and joined[-1][1] == start:
-            joined[-1] = joined[-1][0], end
+        if joined and joined[-1][1] >= start:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
         else:
             joined.append((start, end))
     return joined
