@@ -26,27 +26,20 @@ class Side:
     """One bundle, ready to be asked about its datasets."""
 
     bundle: Bundle
-    rules: Mapping[str, Sequence[Rule]] = field(repr=False)
-    """Dataset → its rules, by id."""
     purposes: Mapping[str, frozenset[str]] = field(repr=False)
     """Department → the purposes for which it has a service item."""
 
     @staticmethod
     def of(bundle: Bundle) -> Side:
-        rules: dict[str, list[Rule]] = {}
-        for rule in bundle.rules:
-            rules.setdefault(rule.dataset, []).append(rule)
         purposes: dict[str, set[str]] = {}
         for item in bundle.catalog.service_items.values():
             purposes.setdefault(item.department, set()).add(item.purpose)
-        return Side(bundle, rules, {name: frozenset(found) for name, found in purposes.items()})
+        return Side(bundle, {name: frozenset(found) for name, found in purposes.items()})
 
     def terms(self, dataset: str) -> Terms | None:
         """What rules about ``dataset`` are read under; None: the catalog has no such dataset."""
-        described = self.bundle.catalog.datasets.get(dataset)
-        if described is None:
-            return None
-        return Terms.of(self.bundle.catalog, described, self.rules.get(dataset, ()))
+        about = self.bundle.about.get(dataset)
+        return Terms(about, self.bundle.catalog.mask_order) if about else None
 
     def place(self, department: str, system: str | None) -> Place:
         """Where a system stands; None is one that the catalog does not describe."""
@@ -115,14 +108,16 @@ class Ground:
         self.rules: list[Rule] = []
         self.masks: list[int] = []
         """Of each side, its rules as bits."""
-        for side in sides:
+        for terms in self.terms:
             start = len(self.rules)
-            self.rules.extend(side.rules.get(dataset, ()))
+            self.rules.extend(terms.about.rules if terms else ())
             self.masks.append((1 << len(self.rules)) - (1 << start))
         self._naming = self._by_field()
         self._lefts = [self._numbered(rule) for rule in self.rules]
         self._by_region = any(rule.rows.own_region for rule in self.rules)
         self._by_grid = any(rule.rows.own_grid for rule in self.rules)
+        grids = {terms.dataset.grid_field for terms in self.terms if terms}
+        self._grids_listed = any(not grids.isdisjoint(rule.rows.lists) for rule in self.rules)
         self._released: dict[Hashable, Release | None] = {}
 
     def ids(self, rules: int) -> tuple[str, ...]:
@@ -201,7 +196,7 @@ class Ground:
             Place(place.region if self._by_region else CALLER, place.grids if self._by_grid else ())
             for place in places
         ]
-        if all(place == own[0] for place in own):
+        if all(place == own[0] for place in own) and not (self._by_grid and self._grids_listed):
             return tuple(Place(p.region and CALLER, (CALLER,) if p.grids else ()) for p in own)
         return tuple(own)
 

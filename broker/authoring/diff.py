@@ -26,7 +26,7 @@ def diff(old: Bundle, new: Bundle) -> Difference:
     """
     sides, walks = (Side.of(old), Side.of(new)), Walks()
     entries: list[Entry] = []
-    for dataset in sorted({*sides[_OLD].rules, *sides[_NEW].rules}):
+    for dataset in sorted({*old.about, *new.about}):
         entries.extend(_Comparison(Ground(sides, dataset, walks), new.catalog.mask_order).entries())
     rank = list(Direction)
     entries.sort(
@@ -98,32 +98,32 @@ class _Comparison:
 
     def _group(self, group: Group) -> Iterator[tuple[str, _Found]]:
         """What becomes of each field in the group's cells, situation by situation."""
-        seen: dict[tuple[str, Release | None, Release | None, int], Conditions] = {}
+        seen: _Seen = {}
         mixed: dict[str, list[Outcome]] = {}
         for outcome in self._ground.outcomes(group):
-            before, after = outcome.releases
-            if before == after:
-                continue
-            if outcome.situation.mixed:
-                mixed.setdefault(outcome.field, []).append(outcome)
-                continue
-            key, when = (outcome.field, before, after, outcome.rules), outcome.situation.when
-            seen[key] = seen[key] | when if key in seen else when
-        for (name, before, after, rules), when in seen.items():
-            yield name, self._found(before, after, when, rules)
+            if not _same(outcome.releases):
+                if outcome.situation.mixed:
+                    mixed.setdefault(outcome.field, []).append(outcome)
+                else:
+                    _add(seen, outcome)
         for name, outcomes in mixed.items():
-            yield name, self._unclear(outcomes, group)
+            # That nothing is wider is true whatever the expressions of either side say.
+            if any(self._towards(*outcome.releases)[0].widens for outcome in outcomes):
+                yield name, self._unclear(outcomes, group)
+            else:
+                for outcome in outcomes:
+                    _add(seen, outcome)
+        for (name, before, after, rules), when in seen.items():
+            towards, found = self._towards(before, after)
+            yield name, _Found(towards, before, after, found, when, *self._ids(rules))
 
-    def _found(self, before: Release | None, after: Release | None, when: Conditions, rules: int) -> _Found:
-        found: tuple[Change, ...] = ()
+    def _towards(self, before: Release | None, after: Release | None) -> tuple[Direction, tuple[Change, ...]]:
         if before is None:
-            towards = Direction.GRANTED
-        elif after is None:
-            towards = Direction.REMOVED
-        else:
-            found = tuple(changes(before, after, self._order))
-            towards = direction(found)
-        return _Found(towards, before, after, found, when, *self._ids(rules))
+            return Direction.GRANTED, ()
+        if after is None:
+            return Direction.REMOVED, ()
+        found = tuple(changes(before, after, self._order))
+        return direction(found), found
 
     def _unclear(self, outcomes: Sequence[Outcome], group: Group) -> _Found:
         """Expressions, or hours in different zones, that only one side has: which is wider, nobody knows."""
@@ -145,6 +145,15 @@ class _Comparison:
     def _ids(self, rules: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         old, new = (self._ground.ids(rules & mask) for mask in self._ground.masks)
         return old, new
+
+
+_Seen = dict[tuple[str, Release | None, Release | None, int], Conditions]
+
+
+def _add(seen: _Seen, outcome: Outcome) -> None:
+    before, after = outcome.releases
+    key, when = (outcome.field, before, after, outcome.rules), outcome.situation.when
+    seen[key] = seen[key] | when if key in seen else when
 
 
 def _same(pair: Sequence[object]) -> bool:
@@ -187,7 +196,7 @@ def _means(terms: Terms | None) -> Hashable:
         dataset.region_field,
         dataset.grid_field,
         terms.order.operators,
-        terms.written,
+        terms.about.written,
         tuple(sorted((f.name, f.shared, f.level) for f in dataset.fields.values())),
     )
 

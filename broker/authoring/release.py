@@ -9,17 +9,16 @@ from dataclasses import dataclass, fields
 
 import orjson
 
+from broker.approve.index import DatasetRules
 from broker.approve.rule import Effect, Limits, Rule
 from broker.model import (
     CORE,
     IMPORTANT,
-    Catalog,
     Dataset,
     Department,
     Mask,
     MaskOrder,
     ReviewBy,
-    Scope,
     SharingAttribute,
     System,
     region_prefix,
@@ -46,8 +45,8 @@ class MaskText:
 
 @dataclass(frozen=True, slots=True)
 class RowLimit:
-    """Only rows whose ``field`` lies in the region ``values`` begins with (``kind`` region), is one of the
-    grids (grid), or one of ``values`` (list); :data:`CALLER` alone where it is the caller's own."""
+    """Only rows whose ``field`` begins with the one of ``values`` (``kind`` region), or is one of them
+    (list); :data:`CALLER` alone stands for the caller's own region or grids."""
 
     kind: str
     field: str
@@ -87,18 +86,14 @@ def place_of(department: Department, system: System | None) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all rules about one dataset are read under: the dataset, the order of masks, the scopes."""
+    """What all rules about one dataset are read under."""
 
-    dataset: Dataset
+    about: DatasetRules
     order: MaskOrder
-    written: tuple[Scope, ...]
-    """The scopes at which permits or delegates are written about the dataset, the highest first."""
 
-    @staticmethod
-    def of(catalog: Catalog, dataset: Dataset, rules: Iterable[Rule]) -> Terms:
-        """The terms of ``dataset``, of which ``rules`` are all the rules."""
-        written = {rule.scope for rule in rules if rule.effect in (Effect.PERMIT, Effect.DELEGATE)}
-        return Terms(dataset, catalog.mask_order, tuple(sorted(written, key=lambda scope: scope.rank)))
+    @property
+    def dataset(self) -> Dataset:
+        return self.about.dataset
 
     def release(self, name: str, speaking: Sequence[Rule], place: Place) -> Release | None:
         """What ``speaking`` (all rules that speak and name the field) release of it; None for nothing."""
@@ -123,28 +118,33 @@ class Terms:
         except _CannotBeMetError:
             return None
         duties = frozenset(d for rule in demanding for d in DUTIES if getattr(rule.obligations, d))
+        on_its_own = asked.level == IMPORTANT or "countersignature" in duties
         return Release(
-            review=bool(reviews) or asked.level == IMPORTANT or "countersignature" in duties,
+            review=bool(reviews) or on_its_own,
             mask=mask,
             rows=rows,
             limits=_limits(demanding),
             retain_days=_smallest(rule.obligations.retain_days for rule in demanding),
             acknowledge_hours=_smallest(rule.obligations.acknowledge_hours for rule in demanding),
             duties=duties,
-            reviews=frozenset(rule.review for rule in reviews if rule.review),
+            reviews=frozenset(self._reviewers(reviews, on_its_own)),
         )
+
+    def _reviewers(self, reviews: Iterable[Rule], on_its_own: bool) -> Iterator[ReviewBy]:
+        """Who must review; the provider where no rule says who."""
+        provider = ReviewBy(frozenset({self.dataset.department}))
+        yield from (rule.review or provider for rule in reviews)
+        if on_its_own:
+            yield provider
 
     def _relied_on(self, permits: Sequence[Rule], delegates: Sequence[Rule]) -> list[Rule] | None:
         """The delegates through which permits cover the field; None if none covers it (3.5)."""
         lent = {rule.scope for rule in delegates}
-        needed = [self._above(rule.scope) for rule in permits if self._above(rule.scope) <= lent]
+        needed = [above for rule in permits if (above := frozenset(self.about.above(rule.scope))) <= lent]
         if not needed:
             return None
         through = frozenset().union(*needed)
         return [rule for rule in delegates if rule.scope in through]
-
-    def _above(self, scope: Scope) -> frozenset[Scope]:
-        return frozenset(written for written in self.written if written.rank < scope.rank)
 
 
 def mask_text(mask: Mask) -> MaskText:
@@ -172,14 +172,14 @@ def _rows(rules: Collection[Rule], dataset: Dataset, place: Place) -> Iterator[R
         if dataset.region_field is None or not place.region:
             raise _CannotBeMetError
         yield RowLimit("region", dataset.region_field, (place.region,))
-    if any(rule.rows.own_grid for rule in rules):
-        if dataset.grid_field is None or not place.grids:
-            raise _CannotBeMetError
-        yield RowLimit("grid", dataset.grid_field, place.grids)
     listed: dict[str, set[str]] = {}
     for rule in rules:
         for name, values in rule.rows.lists.items():
             listed.setdefault(name, set(values)).intersection_update(values)
+    if any(rule.rows.own_grid for rule in rules):
+        if dataset.grid_field is None:
+            raise _CannotBeMetError
+        listed.setdefault(dataset.grid_field, set(place.grids)).intersection_update(place.grids)
     for name, left in listed.items():
         if not left:
             raise _CannotBeMetError

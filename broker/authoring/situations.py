@@ -192,7 +192,7 @@ class _Point:
 
     holding: int
     forced: int = 0
-    """Those of denies and reviews that cannot be told: they hold whatever the expressions say."""
+    """Those of denies and reviews that cannot be told; they hold unless they are known not to."""
     tag: Hashable = None
     private: Truth | Literal["none", "mixed"] = "none"
     """What the expressions that only one side has are, all of them."""
@@ -291,17 +291,15 @@ class _Space:
         return list(product(days, zip(cuts, [*cuts[1:], None], strict=True)))
 
     def _works(self, hours: WorkingHours | None, moment: Sequence[tuple[Day, Clock]]) -> Truth:
-        """As :meth:`WorkingHours.hold` judges, in the same order."""
+        """As :meth:`WorkingHours.hold` judges."""
         if hours is None:
             return True
         day, (first, _) = moment[self._zones.index(hours.zone)]
         if hours.weekdays is not None and day.weekday not in hours.weekdays:
             return False
-        if hours.calendar is not None:
-            working = day.working[self._calendars.index(hours.calendar)]
-            if not working:
-                return working
-        return not hours.hours or any(start <= first < end for start, end in hours.hours)
+        if hours.hours and not any(start <= first < end for start, end in hours.hours):
+            return False
+        return hours.calendar is None or day.working[self._calendars.index(hours.calendar)]
 
     def _judge(self, points: dict[_Point, _Values], source: str) -> dict[_Point, _Values]:
         """The expression, true, false, or failing: then what is against release speaks."""
@@ -309,11 +307,15 @@ class _Space:
         found: dict[_Point, _Values] = {}
         for point, values in points.items():
             for truth in TRUTHS:
-                failing = point.holding & concerned & self._against if truth is None else 0
+                holding, forced = point.holding, point.forced
+                if truth is None:
+                    forced |= holding & concerned & self._against
+                elif not truth:
+                    forced &= ~concerned
                 after = replace(
                     point,
-                    holding=point.holding if truth else point.holding & ~concerned,
-                    forced=point.forced | failing,
+                    holding=holding if truth else holding & ~concerned,
+                    forced=forced,
                     private=_private(point.private, truth) if source in self._private else point.private,
                 )
                 _join(found, after, (*values, frozenset([truth])))
