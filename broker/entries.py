@@ -37,7 +37,7 @@ class Entries:
         """An entry with its :func:`~broker.receipt.statement.statement`. With ``request_mac`` it claims the
         request id and settles the charges."""
         recorded_at, application = self.clock(), decided.application
-        provider = decided.dataset.department
+        provider = decided.provider
         tags = [self.keyring.subject_tag(s, application.request_id) for s in application.subjects]
         content = statement(
             kind,

@@ -42,9 +42,11 @@ from broker.model import (
     Decision,
     EntryKind,
     Identity,
+    Need,
     Receipt,
     Why,
 )
+from broker.needs import charge, need_of, recorded
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.statement import Outcome
@@ -170,8 +172,18 @@ class Exchange:
             return self._without_data(decided.refused(_quota(exceeded)))
 
     def _without_data(self, decided: Decided) -> Exchanged:
+        if need := need_of(decided):
+            try:
+                return self._with_need(recorded(decided), need)
+            except QuotaExceeded as exceeded:
+                decided = decided.refused(*decided.decision.reasons, _quota(exceeded))
         kind = EntryKind.VALIDATION if decided.application.validate_only else EntryKind.EXCHANGE
         return Exchanged(decided.decision, self.log.append(self.entries.entry(kind, decided)).receipt)
+
+    def _with_need(self, decided: Decided, need: Need) -> Exchanged:
+        entry = self.entries.entry(EntryKind.EXCHANGE, decided)
+        entry = replace(entry, need=need, charges=(charge(decided),))
+        return Exchanged(decided.decision, self.log.append(entry).receipt)
 
     def _release(
         self, decided: Decided, mask_plan: MaskPlan, answer: Answer, still_wanted: StillWanted
@@ -228,7 +240,8 @@ class Exchange:
         return handover
 
     def _refusal(self, decided: Decided) -> Opening:
-        return Opening(decided.decision, self._without_data(decided).receipt)
+        refused = self._without_data(decided)
+        return Opening(refused.decision, refused.receipt)
 
     def _request_mac(self, application: Application) -> bytes:
         return self.keyring.request_mac(_canonical_request(application))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from broker.model import Charge, Entry, ReceiptFilter, Verdict
+from broker.model import Charge, Entry, Need, ReceiptFilter, Verdict
 
 RequestKey = tuple[str, str]
 """(consumer uri, request id): what makes a retry a retry."""
@@ -87,6 +87,30 @@ class Lease:
     holder last recorded how far the stream had come."""
 
 
+@dataclass(frozen=True, slots=True)
+class NeedOnRecord:
+    """A need with the leaves and times that it was first and last asked for, and how often."""
+
+    need: Need
+    applications: int
+    first_leaf: int
+    last_leaf: int
+    first_at: datetime
+    last_at: datetime
+
+
+class NeedTable(Protocol):
+    """The list of needs, within an append transaction."""
+
+    def known(self, keys: Collection[str]) -> set[str]:
+        """Those of the keys whose need is on record."""
+        ...
+
+    def record(self, leaves: Sequence[Leaf]) -> None:
+        """Put the needs of these leaves on record, or count them again."""
+        ...
+
+
 class LeaseTable(Protocol):
     """The leases, within an append transaction."""
 
@@ -117,6 +141,11 @@ class AppendTransaction(Protocol):
     @property
     def leases(self) -> LeaseTable:
         """The leases, as they will be committed."""
+        ...
+
+    @property
+    def needs(self) -> NeedTable:
+        """The list of needs, likewise."""
         ...
 
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
@@ -160,4 +189,9 @@ class Journal(Protocol):
 
     def leaves(self, wanted: ReceiptFilter, before: int | None, limit: int) -> list[Leaf]:
         """At most ``limit`` matching leaves with an index below ``before``, newest first."""
+        ...
+
+    def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
+        """At most ``limit`` needs, of one department if it is named, whose first leaf has an index below
+        ``before``; newest first."""
         ...

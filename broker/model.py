@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -286,7 +287,8 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One well-formed application (共享申请) by a proven consumer; every name in it exists in the catalog."""
+    """One well-formed application (共享申请) by a proven consumer; every name in it exists in the catalog,
+    or the dataset does not, and its fields cannot."""
 
     consumer: Identity
     request_id: str
@@ -599,6 +601,27 @@ class LeaseEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """A need (需求) that nobody supplies yet: what was asked for, by whom, what for. Every word is an id."""
+
+    consumer: str
+    """Department id."""
+    dataset: str
+    """As asked for; the catalog may not have it."""
+    purpose: str
+    fields: tuple[str, ...]
+    """In ascending order."""
+    cause: Reason
+    """Why it was refused; two applications that differ in nothing else are of one need."""
+
+    @property
+    def key(self) -> str:
+        """What makes it this need: SHA-256 in hexadecimal."""
+        named = "\n".join((self.consumer, self.dataset, self.purpose, *self.fields))
+        return sha256(named.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A statement on its way into the log, with what the store indexes of it."""
 
@@ -625,6 +648,8 @@ class Entry:
     only tells a fact (that a stream broke off), true in whichever epoch."""
     lease: LeaseBegin | LeaseEnd | None = None
     """What it does to a stream's lease."""
+    need: Need | None = None
+    """The need that it enters, or counts again; its charges are then settled only for a new one."""
 
 
 @dataclass(frozen=True, slots=True)

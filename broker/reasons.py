@@ -45,6 +45,7 @@ class Reason(StrEnum):
     SIGNED_APPLICATION_MISSING = "SIGNED_APPLICATION_MISSING"
     # approve
     SUSPENDED = "SUSPENDED"
+    NEED_RECORDED = "NEED_RECORDED"
     POLICY_UNUSABLE = "POLICY_UNUSABLE"
     NO_LONGER_PERMITTED = "NO_LONGER_PERMITTED"
     NOTHING_PERMITS = "NOTHING_PERMITS"
@@ -159,6 +160,10 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.SUSPENDED: Sentence(
         "此项共享已暂停（{about}），恢复前请转人工办理或联系主管部门。",
         "This sharing is suspended ({about}); until it is lifted serve by hand, or ask the authority.",
+    ),
+    Reason.NEED_RECORDED: Sentence(
+        "已记入需求清单：主管部门将据此寻找提供部门，落实后方可共享，此前请转人工办理。",
+        "Entered in the list of needs: the authority will look for a provider; until data are shared, serve by hand.",
     ),
     Reason.POLICY_UNUSABLE: Sentence(
         "生效中的策略无法载入，未返回任何数据，请稍后重试或联系管理员。",

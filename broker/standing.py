@@ -34,14 +34,20 @@ class Decided:
     def dataset(self) -> Dataset:
         return self.epoch.bundle.catalog.datasets[self.application.dataset]
 
+    @property
+    def provider(self) -> str:
+        """Id of the department that provides the dataset; empty for one that the catalog does not have."""
+        dataset = self.epoch.bundle.catalog.datasets.get(self.application.dataset)
+        return "" if dataset is None else dataset.department
+
     def approved(self) -> Approved:
         """For the steps that reach the data; raises ValueError unless permitted."""
         return Approved(self.application, self.decision, self.dataset)
 
-    def refused(self, why: Why) -> Decided:
+    def refused(self, *why: Why) -> Decided:
         """The refusal that this permit became when its limits met the facts."""
         permit = self.decision
-        refusal = Decision(Verdict.DENY, permit.bundle_hash, permit.rules, reasons=(why,))
+        refusal = Decision(Verdict.DENY, permit.bundle_hash, permit.rules, reasons=why)
         return replace(self, decision=refusal)
 
 

@@ -31,7 +31,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.BUNDLE_MALFORMED,
         Reason.SIGNATURE_INVALID,
     ),
-    "NOT_FOUND": (Reason.DATASET_UNKNOWN, Reason.RESOURCE_NOT_FOUND),
+    "NOT_FOUND": (Reason.RESOURCE_NOT_FOUND,),
     "ALREADY_EXISTS": (Reason.REQUEST_ID_REUSED, Reason.PROPOSAL_EXISTS),
     "ABORTED": (
         Reason.DATA_CHANGED,
@@ -63,6 +63,8 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
     ),
     "decision REVIEW": (Reason.REVIEW_REQUIRED, Reason.IMPORTANT_LEVEL, Reason.COUNTERSIGNATURE_REQUIRED),
     "decision DENY": (
+        Reason.NEED_RECORDED,
+        Reason.DATASET_UNKNOWN,
         Reason.SUSPENDED,
         Reason.NOTHING_PERMITS,
         Reason.DENIED_BY_RULE,

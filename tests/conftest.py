@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -17,6 +17,7 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from secrets import token_bytes
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -35,10 +36,13 @@ from broker.model import (
     Identity,
     LeaseBegin,
     LeaseEnd,
+    Need,
     Role,
     RowCounts,
     Verdict,
+    Why,
 )
+from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import start_signer
@@ -168,6 +172,18 @@ class BrokerLog:
         )
 
     @classmethod
+    def need(cls, dataset: str = "tax.vehicle", *, most: int = 50) -> Entry:
+        """A refusal that enters a need, of which so many new ones are allowed, on its way into the log."""
+        reasons = (Why(Reason.DATASET_UNKNOWN), Why(Reason.NEED_RECORDED))
+        request = {"dataset": dataset, "fields": ("plate_no", "bought_on")}
+        entry = cls._entry(
+            EntryKind.EXCHANGE, str(uuid4()), Verdict.DENY, reasons=reasons, provider="", request=request
+        )
+        fields, day = ("bought_on", "plate_no"), entry.recorded_at.date()
+        need = Need("tax", dataset, entry.purpose, fields, Reason.DATASET_UNKNOWN)
+        return replace(entry, need=need, charges=(Charge(f"needs/tax/{day}", most, 1),))
+
+    @classmethod
     def opening(cls, request_id: str, seconds: float = 30.0) -> Entry:
         """A stream's decision on its way into the log."""
         digest, counts = sha256(b"").digest(), RowCounts()
@@ -207,25 +223,33 @@ class BrokerLog:
 
     @staticmethod
     def _entry(
-        kind: EntryKind, request_id: str, verdict: Verdict, outcome: Outcome | None = None, **more: Any
+        kind: EntryKind,
+        request_id: str,
+        verdict: Verdict,
+        outcome: Outcome | None = None,
+        *,
+        reasons: tuple[Why, ...] = (),
+        provider: str = "civil_affairs",
+        request: Mapping[str, Any] = MappingProxyType({}),
+        **more: Any,
     ) -> Entry:
         now = datetime.now(UTC)
         caller = Identity("xinghe", "tax", Role.SYSTEM, "counter-1", 7, now, b"f" * 32)
+        asked = {"dataset": "civil_affairs.marriage", "fields": ("status",), **request}
         application = Application(
             consumer=caller,
             request_id=request_id,
-            dataset="civil_affairs.marriage",
-            fields=("status",),
             subjects=("990101189901010015",),
             purpose="low_income_check",
             case_no="TAX-2026-000001",
+            **asked,
         )
         content = statement(
             kind,
             application,
-            Decision(verdict, "a" * 64, ("civil-affairs-marriage-001/low-income",)),
+            Decision(verdict, "a" * 64, ("civil-affairs-marriage-001/low-income",), reasons),
             now,
-            provider="civil_affairs",
+            provider=provider,
             subject_tags=[b"t" * 16],
             masks={},
             epoch=1,
@@ -238,7 +262,7 @@ class BrokerLog:
             recorded_at=now,
             consumer="tax",
             consumer_uri=caller.uri,
-            provider="civil_affairs",
+            provider=provider,
             dataset=application.dataset,
             purpose=application.purpose,
             verdict=verdict,

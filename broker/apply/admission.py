@@ -11,20 +11,24 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from broker.errors import MalformedRequest, NotFound, Violation
+from broker.errors import MalformedRequest, Violation
 from broker.formats import FORMATS
 from broker.model import Application, Catalog, Dataset, Identity
-from broker.reasons import Reason
 
 MAX_TEXT = 200
 """Longest purpose, case number, legal basis … in characters."""
 MAX_FIELDS = 200
+MAX_NAME = 100
+"""Longest name of a dataset or field that the catalog does not have."""
 MAX_SUBJECTS = 1_000
 MAX_SIGNED_APPLICATION = 64 * 1024
 """Bytes; a signed application carries its certificate chain."""
 
 _CANONICAL_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """RFC 9562 §4."""
+
+_ID = re.compile("[a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)?")
+"""A dataset's id, or a field's, as catalogs have them."""
 
 VerifySignature = Callable[[bytes, Application], bytes]
 """Verifies a signed application against the request it came with and gives its SHA-256."""
@@ -55,18 +59,16 @@ def admit(request: Request, consumer: Identity, catalog: Catalog, verify: Verify
 
     Raises:
         MalformedRequest: every violation of the contract, or a signed application that does not verify.
-        NotFound: the catalog has no such dataset.
     """
-    dataset = catalog.datasets.get(request.dataset.removeprefix("datasets/"))
+    name = request.dataset.removeprefix("datasets/")
+    dataset = catalog.datasets.get(name)
     violations = tuple(_violations(request, catalog, dataset))
     if violations:
         raise MalformedRequest(violations)
-    if dataset is None:
-        raise NotFound(Reason.DATASET_UNKNOWN)
     application = Application(
         consumer=consumer,
         request_id=request.request_id,
-        dataset=dataset.id,
+        dataset=name,
         fields=request.fields,
         subjects=request.subjects,
         purpose=request.purpose,
@@ -86,7 +88,9 @@ def admit(request: Request, consumer: Identity, catalog: Catalog, verify: Verify
 def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> Iterator[Violation]:
     if not _CANONICAL_UUID.fullmatch(request.request_id):
         yield Violation("request_id", "须为小写带连字符的 UUID", "must be a UUID in lower case with hyphens")
-    if not request.dataset.startswith("datasets/"):
+    if not request.dataset.startswith("datasets/") or (
+        dataset is None and not _is_id(request.dataset.removeprefix("datasets/"))
+    ):
         yield Violation(
             "application.dataset", "须形如 datasets/部门.资源", "must read datasets/{department}.{name}"
         )
@@ -111,6 +115,10 @@ def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> 
     if dataset is not None:
         yield from _unknown_fields(request.fields, dataset)
         yield from _misformed_subjects(request.subjects, dataset)
+    else:
+        yield from _unlikely_fields(request.fields)
+        for index, subject in enumerate(request.subjects[:MAX_SUBJECTS]):
+            yield from _text_violations(f"application.subjects[{index}]", subject)
 
 
 def _text_violations(path: str, text: str) -> Iterator[Violation]:
@@ -149,6 +157,18 @@ def _unknown_fields(fields: tuple[str, ...], dataset: Dataset) -> Iterator[Viola
             yield Violation(
                 f"application.fields[{index}]", "目录中没有该数据项", "the catalog has no such field"
             )
+
+
+def _unlikely_fields(fields: tuple[str, ...]) -> Iterator[Violation]:
+    """Of a dataset that the catalog does not have: names that no catalog could have either."""
+    for index, name in enumerate(fields[:MAX_FIELDS]):
+        if not _is_id(name) or "." in name:
+            zh, en = "须为小写字母、数字、下划线", "must be lower case, digits and _"
+            yield Violation(f"application.fields[{index}]", zh, en)
+
+
+def _is_id(name: str) -> bool:
+    return len(name) <= MAX_NAME and bool(_ID.fullmatch(name))
 
 
 def _misformed_subjects(subjects: tuple[str, ...], dataset: Dataset) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from broker.cli import catalog, city, db, demo, epoch, init, maintenance, pki, receipt, serve, status
+from broker.cli import catalog, city, db, demo, epoch, init, maintenance, needs, pki, receipt, serve, status
 from broker.cli.policy import cases, explain, fmt, lint, new, show  # noqa: F401 - add their commands
 from broker.cli.policy.app import policy
 from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(pki.app, name="pki")
 app.add_typer(receipt.app, name="receipt")
 app.add_typer(policy, name="policy")
+app.add_typer(needs.app, name="needs")
 app.add_typer(epoch.revocations, name="revocations")
 app.add_typer(epoch.suspend, name="suspend")
 app.add_typer(db.app, name="db")

@@ -116,6 +116,10 @@ class AsyncClient(Caller):
         """See :meth:`Client.datasets`."""
         return self._items(self._questions.datasets(department), timeout)
 
+    def needs(self, department: str = "", *, timeout: float = 10.0) -> AsyncIterator[catalog_pb2.Need]:
+        """See :meth:`Client.needs`."""
+        return self._items(self._questions.needs(department), timeout)
+
     async def receipt(self, leaf_index: int, *, timeout: float = 10.0) -> Receipt:
         """See :meth:`Client.receipt`."""
         return await self._ask(self._questions.receipt(leaf_index), timeout)

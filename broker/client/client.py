@@ -88,6 +88,11 @@ class Client(Caller):
         """The catalog, or what one department provides; pages are fetched as needed."""
         return self._items(self._questions.datasets(department), timeout)
 
+    def needs(self, department: str = "", *, timeout: float = 10.0) -> Iterator[catalog_pb2.Need]:
+        """What was asked for and nobody shares yet, newest first: all of it for the authority's officers and
+        auditors, that of the own department for others; pages are fetched as needed."""
+        return self._items(self._questions.needs(department), timeout)
+
     def receipt(self, leaf_index: int, *, timeout: float = 10.0) -> Receipt:
         """One receipt, proved against the current checkpoint.
 

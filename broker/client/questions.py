@@ -117,6 +117,10 @@ class Questions:
         request = catalog_pb2.ListDatasetsRequest(department=_name("departments", department))
         return _listing(lambda stubs: stubs.catalog.ListDatasets, request, lambda found: found.datasets)
 
+    def needs(self, department: str) -> Question[Page[catalog_pb2.Need]]:
+        request = catalog_pb2.ListNeedsRequest(department=_name("departments", department))
+        return _listing(lambda stubs: stubs.catalog.ListNeeds, request, lambda found: found.needs)
+
     def receipt(self, leaf_index: int) -> Question[Receipt]:
         request = receipt_pb2.GetReceiptRequest(name=f"receipts/{leaf_index}")
         return Question(

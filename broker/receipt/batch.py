@@ -46,6 +46,8 @@ class Batch:
     used: dict[str, int]
     leaves: list[Leaf] = field(default_factory=list)
     leases: Leases = field(default_factory=Leases)
+    needs: set[str] = field(default_factory=set)
+    """Keys of needs that are on record."""
 
     def admit(self, entry: Entry, rows: int) -> Admitted:
         """Records the entry, or a redelivery. A raised entry leaves no trace in the batch, but for the
@@ -67,8 +69,11 @@ class Batch:
         key = request_key(entry)
         if key is not None and key in self.claims:
             return self._redeliver(entry, self.claims[key])
-        self._charge(entry.charges, rows)
+        if entry.need is None or entry.need.key not in self.needs:
+            self._charge(entry.charges, rows)
         index = self._add(entry)
+        if entry.need is not None:
+            self.needs.add(entry.need.key)
         if key is not None:
             self.claims[key] = Claim(index, entry.request_mac, entry.answer_digest, entry.verdict)
         return Admitted(index, redelivered=False)

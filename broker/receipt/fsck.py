@@ -18,6 +18,7 @@ from broker.receipt.indexed import Indexed, indexed
 from broker.receipt.leaves import ORDER_TOLERANCE, LeafCheck, wrong_in_claim
 from broker.receipt.memory import remembered
 from broker.receipt.merkle import EMPTY_ROOT, HASH_SIZE, leaf_entry
+from broker.receipt.needs import Needs
 from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
 from broker.receipt.rebuild import tile_count
 from broker.receipt.streams import Streams
@@ -55,6 +56,7 @@ class Fsck:
         self._progress = progress
         self._acts = Acts(snapshot)
         self._streams = Streams(snapshot)
+        self._needs = Needs(snapshot)
         self._erased_outcomes = 0
         self._genesis: Indexed | None = None
         self._claims = 0
@@ -78,6 +80,7 @@ class Fsck:
         yield from _read("quota", self._quotas())
         yield from _read("epoch", self._acts.findings())
         yield from _read("lease", self._streams.findings(erased_outcomes=self._erased_outcomes > 0))
+        yield from _read("need", self._needs.findings(erased=self.erased))
 
     def _file(self) -> Iterator[Finding]:
         for said in self._snapshot.file_damage():
@@ -123,6 +126,7 @@ class Fsck:
             self._genesis = said
         self._acts.heard(said)
         self._streams.heard(index, said)
+        self._needs.heard(index, said)
 
     def _beginning(self) -> Iterator[Finding]:
         said = self._genesis.content if self._genesis else {}

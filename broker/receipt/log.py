@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from broker.errors import NotFound, SetUpError, Unavailable, VerificationFailed
-from broker.journal import AppendTransaction, Journal, Leaf
+from broker.journal import AppendTransaction, Journal, Leaf, NeedOnRecord
 from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
 from broker.reasons import Reason
 from broker.receipt.head import SignedHead
@@ -109,6 +109,10 @@ class ReceiptLog:
     def entries(self, wanted: ReceiptFilter, before: int | None, limit: int) -> list[tuple[int, Entry]]:
         """At most ``limit`` matching (leaf index, entry) with an index below ``before``, newest first."""
         return [(leaf.index, leaf.entry) for leaf in self._journal.leaves(wanted, before, limit)]
+
+    def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
+        """See :meth:`broker.journal.Journal.needs`."""
+        return self._journal.needs(consumer, before, limit)
 
     def checkpoint(self) -> str:
         """The current signed head, a C2SP signed note."""

@@ -179,6 +179,8 @@ class Writer:
             tree, tiles = self._base(transaction).append([leaf_hash(x.log_entry) for x in batch.leaves])
             transaction.put(batch.leaves, tiles, batch.used, batch.now)
             batch.leases.settle(transaction.leases)
+            if batch.needs:
+                transaction.needs.record(batch.leaves)
             failpoints.hit("before_commit")
         failpoints.hit("after_commit")
         self._tree = tree.stored()
@@ -197,6 +199,8 @@ class Writer:
         batch = Batch(head.size, head.epoch, at, transaction.claims(keys), transaction.used(counters))
         if any(submission.entry.lease for submission in wanted):
             batch.leases = Leases.of(transaction.leases.live())
+        if needs := {need.key for submission in wanted if (need := submission.entry.need)}:
+            batch.needs = transaction.needs.known(needs)
         return batch
 
     def _base(self, transaction: AppendTransaction) -> Tree:

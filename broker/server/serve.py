@@ -141,7 +141,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         server = _server(settings.server, listening, interceptor, lanes.limit)
         health_service = Health(SERVICES)
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
-        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(epochs), server)
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(epochs, receipts), server)
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(
             ExchangeService(exchange, listening.stream_port), server
         )

@@ -70,8 +70,9 @@ class _Shown:
 class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     """What exists and under which conditions it is shared."""
 
-    def __init__(self, epochs: Epochs) -> None:
+    def __init__(self, epochs: Epochs, log: ReceiptLog) -> None:
         self._epochs = epochs
+        self._log = log
         self._shown: _Shown | None = None
 
     def GetDepartment(
@@ -124,6 +125,20 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         size = paging.page_size(request.page_size, default=100)
         found, token = paging.page(list(dataset.fields), size, request.page_token, f"fields {dataset.name}")
         return catalog_pb2.ListFieldsResponse(fields=found, next_page_token=token)
+
+    def ListNeeds(self, request: catalog_pb2.ListNeedsRequest, call: Call) -> catalog_pb2.ListNeedsResponse:
+        size = paging.page_size(request.page_size, default=50)
+        wanted, reader = _filter(request.department, "departments/", "department"), call.identity
+        if not (reader.role in (Role.OFFICER, Role.AUDITOR) and _is_of_authority(reader, self._epochs)):
+            if wanted not in ("", reader.department):
+                return catalog_pb2.ListNeedsResponse()
+            wanted = reader.department
+        query = f"needs {wanted}"
+        before = paging.decode(request.page_token, query)
+        found = self._log.needs(wanted, before, size + 1)
+        token = paging.encode(found[size - 1].first_leaf, query) if len(found) > size else ""
+        needs = [wire.need_message(need) for need in found[:size]]
+        return catalog_pb2.ListNeedsResponse(needs=needs, next_page_token=token)
 
     def _catalog(self) -> _Shown:
         """What is in force, made into messages once for each bundle."""
@@ -248,9 +263,12 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
         return reader.department in (entry.consumer, entry.provider)
 
     def _reads_all(self, reader: Identity) -> bool:
-        department = self._epochs.current().bundle.catalog.departments.get(reader.department)
-        is_authority = department is not None and department.kind is DepartmentKind.AUTHORITY
-        return is_authority and reader.role is Role.AUDITOR
+        return reader.role is Role.AUDITOR and _is_of_authority(reader, self._epochs)
+
+
+def _is_of_authority(reader: Identity, epochs: Epochs) -> bool:
+    department = epochs.current().bundle.catalog.departments.get(reader.department)
+    return department is not None and department.kind is DepartmentKind.AUTHORITY
 
 
 def _part(part: Opening | bytes | Closing) -> exchange_pb2.StreamExchangeResponse:

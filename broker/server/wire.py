@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from broker.apply.admission import Request
 from broker.exchange import Exchanged
+from broker.journal import NeedOnRecord
 from broker.model import (
     AnswerStatus,
     Dataset,
@@ -211,6 +212,23 @@ def field_message(dataset: Dataset, field: Field) -> catalog_pb2.Field:
         level=field.level,
         required=field.required,
         shared=field.shared,
+    )
+
+
+def need_message(recorded: NeedOnRecord) -> catalog_pb2.Need:
+    need = recorded.need
+    (cause,) = _reasons([Why(need.cause)])
+    return catalog_pb2.Need(
+        dataset=f"datasets/{need.dataset}",
+        fields=need.fields,
+        department=f"departments/{need.consumer}",
+        purpose=need.purpose,
+        cause=cause,
+        applications=recorded.applications,
+        first_time=timestamp(recorded.first_at),
+        last_time=timestamp(recorded.last_at),
+        first_receipt=f"receipts/{recorded.first_leaf}",
+        last_receipt=f"receipts/{recorded.last_leaf}",
     )
 
 

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.errors import Unavailable
-from broker.journal import Claim, Head, Leaf, RequestKey
+from broker.journal import Claim, Head, Leaf, NeedOnRecord, RequestKey
 from broker.model import ReceiptFilter
 from broker.reasons import Reason
 from broker.store import rows
 from broker.store.connection import Database, connect
 from broker.store.epochs import EpochTables
 from broker.store.leases import LeaseTables
+from broker.store.needs import NeedTables
 from broker.store.prepared import AppendStatements, Cursor, among, append_statements, asked
 from broker.store.schema import require_current, state_of
 from broker.store.tables import LEAF, STATEMENT
@@ -79,6 +80,10 @@ class Store:
         with self._reading() as connection:
             return [rows.leaf(row) for row in connection.execute(query).mappings()]
 
+    def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
+        with self._reading() as connection:
+            return NeedTables(connection).listed(consumer, before, limit)
+
     @contextmanager
     def epochs(self) -> Iterator[EpochTables]:
         """What is in force, as committed."""
@@ -135,6 +140,10 @@ class StoreTransaction:
     @property
     def leases(self) -> LeaseTables:
         return LeaseTables(self.connection)
+
+    @property
+    def needs(self) -> NeedTables:
+        return NeedTables(self.connection)
 
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
         if not keys:

@@ -212,12 +212,38 @@ class LeaseRow(SQLModel, table=True):
     """The statement of its outcome if it is not renewed."""
 
 
+class NeedRow(SQLModel, table=True):
+    """A need: what a department asked for and nobody shares yet, however often it did."""
+
+    __tablename__ = "need"
+    __table_args__ = (
+        Index("need_first_leaf", "first_leaf", unique=True),
+        Index("need_consumer", "consumer", "first_leaf"),
+    )
+
+    key: str = Field(primary_key=True)
+    """Digest of the next four, in hexadecimal: together they may be too long for a key."""
+    consumer: str
+    dataset: str
+    purpose: str
+    field_names: str
+    """In ascending order, with a blank between."""
+    cause: str
+    """Why it was refused, the last time."""
+    applications: int = Field(sa_type=BIG)
+    first_leaf: int = Field(sa_type=BIG)
+    last_leaf: int = Field(sa_type=BIG)
+    first_at: int = Field(sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC, as in the statement of that leaf."""
+    last_at: int = Field(sa_type=BIG)
+
+
 # The same as Core tables, for the append path, where the ORM would cost ten times the statement.
-HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION, LEASE = (
+HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION, LEASE, NEED = (
     SQLModel.metadata.tables[name]
     for name in (
         *("head", "leaf", "statement", "tile", "request", "quota"),
-        *("epoch", "bundle", "crl", "suspension", "lease"),
+        *("epoch", "bundle", "crl", "suspension", "lease", "need"),
     )
 )
 PROPOSAL, APPROVAL, PUBLICATION = (

@@ -22,51 +22,59 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from broker.v1 import exchange_pb2 as broker_dot_v1_dot_exchange__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x62roker/v1/catalog.proto\x12\tbroker.v1\"\x8c\x01\n\nDepartment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\'\n\x04kind\x18\x04 \x01(\x0e\x32\x19.broker.v1.DepartmentKind\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x16\n\x0esharing_office\x18\x06 \x01(\t\"\x98\x01\n\x05\x46ield\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\"\n\x04type\x18\x04 \x01(\x0e\x32\x14.broker.v1.FieldType\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\r\n\x05level\x18\x06 \x01(\t\x12\x10\n\x08required\x18\x07 \x01(\x08\x12\x0e\n\x06shared\x18\x08 \x01(\x08\"\xa8\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x14\n\x0c\x63\x61talog_code\x18\x04 \x01(\t\x12\x36\n\x11sharing_attribute\x18\x05 \x01(\x0e\x32\x1b.broker.v1.SharingAttribute\x12\x17\n\x0f\x61ttribute_basis\x18\x06 \x01(\t\x12\x15\n\rsharing_modes\x18\x07 \x03(\t\x12\x16\n\x0euse_conditions\x18\x08 \x01(\t\x12\x1c\n\x14update_cycle_seconds\x18\t \x01(\x03\x12\x16\n\x0esubject_format\x18\n \x01(\t\x12 \n\x06\x66ields\x18\x0b \x03(\x0b\x32\x10.broker.v1.Field\"$\n\x14GetDepartmentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"B\n\x15GetDepartmentResponse\x12)\n\ndepartment\x18\x01 \x01(\x0b\x32\x15.broker.v1.Department\"?\n\x16ListDepartmentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x17ListDepartmentsResponse\x12*\n\x0b\x64\x65partments\x18\x01 \x03(\x0b\x32\x15.broker.v1.Department\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x12GetDatasetResponse\x12#\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x12.broker.v1.Dataset\"P\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\ndepartment\x18\x03 \x01(\t\"U\n\x14ListDatasetsResponse\x12$\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x12.broker.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetFieldRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"3\n\x10GetFieldResponse\x12\x1f\n\x05\x66ield\x18\x01 \x01(\x0b\x32\x10.broker.v1.Field\"J\n\x11ListFieldsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListFieldsResponse\x12 \n\x06\x66ields\x18\x01 \x03(\x0b\x32\x10.broker.v1.Field\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x98\x01\n\x0e\x44\x65partmentKind\x12\x1f\n\x1b\x44\x45PARTMENT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44\x45PARTMENT_KIND_AUTHORITY\x10\x01\x12\x1e\n\x1a\x44\x45PARTMENT_KIND_GOVERNMENT\x10\x02\x12&\n\"DEPARTMENT_KIND_PUBLIC_INSTITUTION\x10\x03*\x9d\x01\n\x10SharingAttribute\x12!\n\x1dSHARING_ATTRIBUTE_UNSPECIFIED\x10\x00\x12#\n\x1fSHARING_ATTRIBUTE_UNCONDITIONAL\x10\x01\x12!\n\x1dSHARING_ATTRIBUTE_CONDITIONAL\x10\x02\x12\x1e\n\x1aSHARING_ATTRIBUTE_WITHHELD\x10\x03*\xb3\x01\n\tFieldType\x12\x1a\n\x16\x46IELD_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x46IELD_TYPE_TEXT\x10\x01\x12\x16\n\x12\x46IELD_TYPE_INTEGER\x10\x02\x12\x16\n\x12\x46IELD_TYPE_DECIMAL\x10\x03\x12\x16\n\x12\x46IELD_TYPE_BOOLEAN\x10\x04\x12\x13\n\x0f\x46IELD_TYPE_DATE\x10\x05\x12\x18\n\x14\x46IELD_TYPE_TIMESTAMP\x10\x06\x32\xea\x03\n\x0e\x43\x61talogService\x12R\n\rGetDepartment\x12\x1f.broker.v1.GetDepartmentRequest\x1a .broker.v1.GetDepartmentResponse\x12X\n\x0fListDepartments\x12!.broker.v1.ListDepartmentsRequest\x1a\".broker.v1.ListDepartmentsResponse\x12I\n\nGetDataset\x12\x1c.broker.v1.GetDatasetRequest\x1a\x1d.broker.v1.GetDatasetResponse\x12O\n\x0cListDatasets\x12\x1e.broker.v1.ListDatasetsRequest\x1a\x1f.broker.v1.ListDatasetsResponse\x12\x43\n\x08GetField\x12\x1a.broker.v1.GetFieldRequest\x1a\x1b.broker.v1.GetFieldResponse\x12I\n\nListFields\x12\x1c.broker.v1.ListFieldsRequest\x1a\x1d.broker.v1.ListFieldsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x62roker/v1/catalog.proto\x12\tbroker.v1\x1a\x18\x62roker/v1/exchange.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x01\n\nDepartment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\'\n\x04kind\x18\x04 \x01(\x0e\x32\x19.broker.v1.DepartmentKind\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x16\n\x0esharing_office\x18\x06 \x01(\t\"\x98\x01\n\x05\x46ield\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\"\n\x04type\x18\x04 \x01(\x0e\x32\x14.broker.v1.FieldType\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\r\n\x05level\x18\x06 \x01(\t\x12\x10\n\x08required\x18\x07 \x01(\x08\x12\x0e\n\x06shared\x18\x08 \x01(\x08\"\xa8\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x14\n\x0c\x63\x61talog_code\x18\x04 \x01(\t\x12\x36\n\x11sharing_attribute\x18\x05 \x01(\x0e\x32\x1b.broker.v1.SharingAttribute\x12\x17\n\x0f\x61ttribute_basis\x18\x06 \x01(\t\x12\x15\n\rsharing_modes\x18\x07 \x03(\t\x12\x16\n\x0euse_conditions\x18\x08 \x01(\t\x12\x1c\n\x14update_cycle_seconds\x18\t \x01(\x03\x12\x16\n\x0esubject_format\x18\n \x01(\t\x12 \n\x06\x66ields\x18\x0b \x03(\x0b\x32\x10.broker.v1.Field\"$\n\x14GetDepartmentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"B\n\x15GetDepartmentResponse\x12)\n\ndepartment\x18\x01 \x01(\x0b\x32\x15.broker.v1.Department\"?\n\x16ListDepartmentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x17ListDepartmentsResponse\x12*\n\x0b\x64\x65partments\x18\x01 \x03(\x0b\x32\x15.broker.v1.Department\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x12GetDatasetResponse\x12#\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x12.broker.v1.Dataset\"P\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\ndepartment\x18\x03 \x01(\t\"U\n\x14ListDatasetsResponse\x12$\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x12.broker.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetFieldRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"3\n\x10GetFieldResponse\x12\x1f\n\x05\x66ield\x18\x01 \x01(\x0b\x32\x10.broker.v1.Field\"J\n\x11ListFieldsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListFieldsResponse\x12 \n\x06\x66ields\x18\x01 \x03(\x0b\x32\x10.broker.v1.Field\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x90\x02\n\x04Need\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\x12\x12\n\ndepartment\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12 \n\x05\x63\x61use\x18\x05 \x01(\x0b\x32\x11.broker.v1.Reason\x12\x14\n\x0c\x61pplications\x18\x06 \x01(\x03\x12.\n\nfirst_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rfirst_receipt\x18\t \x01(\t\x12\x14\n\x0clast_receipt\x18\n \x01(\t\"M\n\x10ListNeedsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\ndepartment\x18\x03 \x01(\t\"L\n\x11ListNeedsResponse\x12\x1e\n\x05needs\x18\x01 \x03(\x0b\x32\x0f.broker.v1.Need\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x98\x01\n\x0e\x44\x65partmentKind\x12\x1f\n\x1b\x44\x45PARTMENT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44\x45PARTMENT_KIND_AUTHORITY\x10\x01\x12\x1e\n\x1a\x44\x45PARTMENT_KIND_GOVERNMENT\x10\x02\x12&\n\"DEPARTMENT_KIND_PUBLIC_INSTITUTION\x10\x03*\x9d\x01\n\x10SharingAttribute\x12!\n\x1dSHARING_ATTRIBUTE_UNSPECIFIED\x10\x00\x12#\n\x1fSHARING_ATTRIBUTE_UNCONDITIONAL\x10\x01\x12!\n\x1dSHARING_ATTRIBUTE_CONDITIONAL\x10\x02\x12\x1e\n\x1aSHARING_ATTRIBUTE_WITHHELD\x10\x03*\xb3\x01\n\tFieldType\x12\x1a\n\x16\x46IELD_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x46IELD_TYPE_TEXT\x10\x01\x12\x16\n\x12\x46IELD_TYPE_INTEGER\x10\x02\x12\x16\n\x12\x46IELD_TYPE_DECIMAL\x10\x03\x12\x16\n\x12\x46IELD_TYPE_BOOLEAN\x10\x04\x12\x13\n\x0f\x46IELD_TYPE_DATE\x10\x05\x12\x18\n\x14\x46IELD_TYPE_TIMESTAMP\x10\x06\x32\xb2\x04\n\x0e\x43\x61talogService\x12R\n\rGetDepartment\x12\x1f.broker.v1.GetDepartmentRequest\x1a .broker.v1.GetDepartmentResponse\x12X\n\x0fListDepartments\x12!.broker.v1.ListDepartmentsRequest\x1a\".broker.v1.ListDepartmentsResponse\x12I\n\nGetDataset\x12\x1c.broker.v1.GetDatasetRequest\x1a\x1d.broker.v1.GetDatasetResponse\x12O\n\x0cListDatasets\x12\x1e.broker.v1.ListDatasetsRequest\x1a\x1f.broker.v1.ListDatasetsResponse\x12\x43\n\x08GetField\x12\x1a.broker.v1.GetFieldRequest\x1a\x1b.broker.v1.GetFieldResponse\x12I\n\nListFields\x12\x1c.broker.v1.ListFieldsRequest\x1a\x1d.broker.v1.ListFieldsResponse\x12\x46\n\tListNeeds\x12\x1b.broker.v1.ListNeedsRequest\x1a\x1c.broker.v1.ListNeedsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'broker.v1.catalog_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DEPARTMENTKIND']._serialized_start=1409
-  _globals['_DEPARTMENTKIND']._serialized_end=1561
-  _globals['_SHARINGATTRIBUTE']._serialized_start=1564
-  _globals['_SHARINGATTRIBUTE']._serialized_end=1721
-  _globals['_FIELDTYPE']._serialized_start=1724
-  _globals['_FIELDTYPE']._serialized_end=1903
-  _globals['_DEPARTMENT']._serialized_start=39
-  _globals['_DEPARTMENT']._serialized_end=179
-  _globals['_FIELD']._serialized_start=182
-  _globals['_FIELD']._serialized_end=334
-  _globals['_DATASET']._serialized_start=337
-  _globals['_DATASET']._serialized_end=633
-  _globals['_GETDEPARTMENTREQUEST']._serialized_start=635
-  _globals['_GETDEPARTMENTREQUEST']._serialized_end=671
-  _globals['_GETDEPARTMENTRESPONSE']._serialized_start=673
-  _globals['_GETDEPARTMENTRESPONSE']._serialized_end=739
-  _globals['_LISTDEPARTMENTSREQUEST']._serialized_start=741
-  _globals['_LISTDEPARTMENTSREQUEST']._serialized_end=804
-  _globals['_LISTDEPARTMENTSRESPONSE']._serialized_start=806
-  _globals['_LISTDEPARTMENTSRESPONSE']._serialized_end=900
-  _globals['_GETDATASETREQUEST']._serialized_start=902
-  _globals['_GETDATASETREQUEST']._serialized_end=935
-  _globals['_GETDATASETRESPONSE']._serialized_start=937
-  _globals['_GETDATASETRESPONSE']._serialized_end=994
-  _globals['_LISTDATASETSREQUEST']._serialized_start=996
-  _globals['_LISTDATASETSREQUEST']._serialized_end=1076
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=1078
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=1163
-  _globals['_GETFIELDREQUEST']._serialized_start=1165
-  _globals['_GETFIELDREQUEST']._serialized_end=1196
-  _globals['_GETFIELDRESPONSE']._serialized_start=1198
-  _globals['_GETFIELDRESPONSE']._serialized_end=1249
-  _globals['_LISTFIELDSREQUEST']._serialized_start=1251
-  _globals['_LISTFIELDSREQUEST']._serialized_end=1325
-  _globals['_LISTFIELDSRESPONSE']._serialized_start=1327
-  _globals['_LISTFIELDSRESPONSE']._serialized_end=1406
-  _globals['_CATALOGSERVICE']._serialized_start=1906
-  _globals['_CATALOGSERVICE']._serialized_end=2396
+  _globals['_DEPARTMENTKIND']._serialized_start=1900
+  _globals['_DEPARTMENTKIND']._serialized_end=2052
+  _globals['_SHARINGATTRIBUTE']._serialized_start=2055
+  _globals['_SHARINGATTRIBUTE']._serialized_end=2212
+  _globals['_FIELDTYPE']._serialized_start=2215
+  _globals['_FIELDTYPE']._serialized_end=2394
+  _globals['_DEPARTMENT']._serialized_start=98
+  _globals['_DEPARTMENT']._serialized_end=238
+  _globals['_FIELD']._serialized_start=241
+  _globals['_FIELD']._serialized_end=393
+  _globals['_DATASET']._serialized_start=396
+  _globals['_DATASET']._serialized_end=692
+  _globals['_GETDEPARTMENTREQUEST']._serialized_start=694
+  _globals['_GETDEPARTMENTREQUEST']._serialized_end=730
+  _globals['_GETDEPARTMENTRESPONSE']._serialized_start=732
+  _globals['_GETDEPARTMENTRESPONSE']._serialized_end=798
+  _globals['_LISTDEPARTMENTSREQUEST']._serialized_start=800
+  _globals['_LISTDEPARTMENTSREQUEST']._serialized_end=863
+  _globals['_LISTDEPARTMENTSRESPONSE']._serialized_start=865
+  _globals['_LISTDEPARTMENTSRESPONSE']._serialized_end=959
+  _globals['_GETDATASETREQUEST']._serialized_start=961
+  _globals['_GETDATASETREQUEST']._serialized_end=994
+  _globals['_GETDATASETRESPONSE']._serialized_start=996
+  _globals['_GETDATASETRESPONSE']._serialized_end=1053
+  _globals['_LISTDATASETSREQUEST']._serialized_start=1055
+  _globals['_LISTDATASETSREQUEST']._serialized_end=1135
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=1137
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=1222
+  _globals['_GETFIELDREQUEST']._serialized_start=1224
+  _globals['_GETFIELDREQUEST']._serialized_end=1255
+  _globals['_GETFIELDRESPONSE']._serialized_start=1257
+  _globals['_GETFIELDRESPONSE']._serialized_end=1308
+  _globals['_LISTFIELDSREQUEST']._serialized_start=1310
+  _globals['_LISTFIELDSREQUEST']._serialized_end=1384
+  _globals['_LISTFIELDSRESPONSE']._serialized_start=1386
+  _globals['_LISTFIELDSRESPONSE']._serialized_end=1465
+  _globals['_NEED']._serialized_start=1468
+  _globals['_NEED']._serialized_end=1740
+  _globals['_LISTNEEDSREQUEST']._serialized_start=1742
+  _globals['_LISTNEEDSREQUEST']._serialized_end=1819
+  _globals['_LISTNEEDSRESPONSE']._serialized_start=1821
+  _globals['_LISTNEEDSRESPONSE']._serialized_end=1897
+  _globals['_CATALOGSERVICE']._serialized_start=2397
+  _globals['_CATALOGSERVICE']._serialized_end=2959
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,7 @@
+import datetime
+
+from broker.v1 import exchange_pb2 as _exchange_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -195,3 +199,45 @@ class ListFieldsResponse(_message.Message):
     fields: _containers.RepeatedCompositeFieldContainer[Field]
     next_page_token: str
     def __init__(self, fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Need(_message.Message):
+    __slots__ = ("dataset", "fields", "department", "purpose", "cause", "applications", "first_time", "last_time", "first_receipt", "last_receipt")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    DEPARTMENT_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    APPLICATIONS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_TIME_FIELD_NUMBER: _ClassVar[int]
+    FIRST_RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    LAST_RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    fields: _containers.RepeatedScalarFieldContainer[str]
+    department: str
+    purpose: str
+    cause: _exchange_pb2.Reason
+    applications: int
+    first_time: _timestamp_pb2.Timestamp
+    last_time: _timestamp_pb2.Timestamp
+    first_receipt: str
+    last_receipt: str
+    def __init__(self, dataset: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., department: _Optional[str] = ..., purpose: _Optional[str] = ..., cause: _Optional[_Union[_exchange_pb2.Reason, _Mapping]] = ..., applications: _Optional[int] = ..., first_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., first_receipt: _Optional[str] = ..., last_receipt: _Optional[str] = ...) -> None: ...
+
+class ListNeedsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "department")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    DEPARTMENT_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    department: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., department: _Optional[str] = ...) -> None: ...
+
+class ListNeedsResponse(_message.Message):
+    __slots__ = ("needs", "next_page_token")
+    NEEDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    needs: _containers.RepeatedCompositeFieldContainer[Need]
+    next_page_token: str
+    def __init__(self, needs: _Optional[_Iterable[_Union[Need, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

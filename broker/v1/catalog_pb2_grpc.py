@@ -29,7 +29,7 @@ class CatalogServiceStub:
     """The published catalog of shared government data (政务数据目录).
 
     Anyone with a valid certificate may read it: it says what exists and under which conditions it is
-    shared, never what a record holds.
+    shared, never what a record holds. The list of needs says what is asked for and not shared yet.
     """
 
     def __init__(self, channel):
@@ -68,13 +68,18 @@ class CatalogServiceStub:
                 request_serializer=broker_dot_v1_dot_catalog__pb2.ListFieldsRequest.SerializeToString,
                 response_deserializer=broker_dot_v1_dot_catalog__pb2.ListFieldsResponse.FromString,
                 _registered_method=True)
+        self.ListNeeds = channel.unary_unary(
+                '/broker.v1.CatalogService/ListNeeds',
+                request_serializer=broker_dot_v1_dot_catalog__pb2.ListNeedsRequest.SerializeToString,
+                response_deserializer=broker_dot_v1_dot_catalog__pb2.ListNeedsResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
     """The published catalog of shared government data (政务数据目录).
 
     Anyone with a valid certificate may read it: it says what exists and under which conditions it is
-    shared, never what a record holds.
+    shared, never what a record holds. The list of needs says what is asked for and not shared yet.
     """
 
     def GetDepartment(self, request, context):
@@ -132,6 +137,18 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListNeeds(self, request, context):
+        """Lists the needs (需求清单): what departments applied for and nobody shares yet, the newest first.
+
+        Officers and auditors of the authority see all of them; everybody else those of the own department. A need of another
+        department does not exist for it.
+
+        Errors: INVALID_ARGUMENT for a malformed filter or a page token that this list did not give.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -165,6 +182,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=broker_dot_v1_dot_catalog__pb2.ListFieldsRequest.FromString,
                     response_serializer=broker_dot_v1_dot_catalog__pb2.ListFieldsResponse.SerializeToString,
             ),
+            'ListNeeds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNeeds,
+                    request_deserializer=broker_dot_v1_dot_catalog__pb2.ListNeedsRequest.FromString,
+                    response_serializer=broker_dot_v1_dot_catalog__pb2.ListNeedsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'broker.v1.CatalogService', rpc_method_handlers)
@@ -177,7 +199,7 @@ class CatalogService:
     """The published catalog of shared government data (政务数据目录).
 
     Anyone with a valid certificate may read it: it says what exists and under which conditions it is
-    shared, never what a record holds.
+    shared, never what a record holds. The list of needs says what is asked for and not shared yet.
     """
 
     @staticmethod
@@ -332,6 +354,33 @@ class CatalogService:
             '/broker.v1.CatalogService/ListFields',
             broker_dot_v1_dot_catalog__pb2.ListFieldsRequest.SerializeToString,
             broker_dot_v1_dot_catalog__pb2.ListFieldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNeeds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/broker.v1.CatalogService/ListNeeds',
+            broker_dot_v1_dot_catalog__pb2.ListNeedsRequest.SerializeToString,
+            broker_dot_v1_dot_catalog__pb2.ListNeedsResponse.FromString,
             options,
             channel_credentials,
             insecure,

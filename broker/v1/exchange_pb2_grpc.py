@@ -55,12 +55,13 @@ class ExchangeServiceServicer:
 
     def Exchange(self, request, context):
         """Decides an application and, for a permit, returns the masked records and the receipt: the
-        on-the-spot case. A refusal is an answer with reasons and a receipt, not an error.
+        on-the-spot case. A refusal is an answer with reasons and a receipt, not an error. What nobody shares yet is
+        refused with the reason NEED_RECORDED, and the authority sees it: see CatalogService.ListNeeds.
 
         Idempotent by `request_id`: a retry with the same request gives the same answer and receipt.
         Errors: INVALID_ARGUMENT (REQUEST_MALFORMED, with all field violations
         that fit into an error, and how many more there are; SIGNED_APPLICATION_INVALID);
-        NOT_FOUND (DATASET_UNKNOWN); ALREADY_EXISTS (REQUEST_ID_REUSED) for another request under the same id;
+        ALREADY_EXISTS (REQUEST_ID_REUSED) for another request under the same id;
         ABORTED (DATA_CHANGED) when a retry finds other data; UNAVAILABLE (SOURCE_UNAVAILABLE, LOG_UNAVAILABLE,
         CLOCK_BEHIND_LOG): nothing was released; RESOURCE_EXHAUSTED (OVERLOADED): all places of the process are
         taken, the request was not read. Both carry google.rpc.RetryInfo where it is known when to ask again.

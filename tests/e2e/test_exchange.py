@@ -165,13 +165,6 @@ def test_every_violation_is_told_at_once_and_no_value_is_echoed(connect, withdra
     assert not any(secret in str(violations) for secret in ("SECRET", "no_such_field", "not-a-uuid"))
 
 
-def test_unknown_dataset_is_not_found(connect, withdrawal):
-    """A dataset outside the catalog is NOT_FOUND with its reason."""
-    with pytest.raises(NotFound) as refused:
-        connect("housing_fund").exchange(**withdrawal | {"dataset": "tax.secrets"})
-    assert refused.value.reason is Reason.DATASET_UNKNOWN
-
-
 def test_auditor_reads_all_a_system_only_its_own(connect, withdrawal):
     """Receipts are shown to the authority's auditor, to the parties, and to nobody else."""
     leaf = connect("housing_fund").exchange(**withdrawal).receipt.leaf_index

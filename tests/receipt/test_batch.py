@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.journal import QuotaExceeded
-from broker.model import Charge, Entry, EntryKind
+from broker.model import Charge, Entry, EntryKind, Need
+from broker.reasons import Reason
 from broker.receipt.batch import Batch
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -42,3 +44,19 @@ def test_a_quota_is_used_up_to_its_limit_and_never_beyond(rows: list[int], limit
             admitted += amount
     assert batch.used.get("rows/x", 0) == admitted <= limit
     assert [leaf.index for leaf in batch.leaves] == list(range(7, 7 + len(batch.leaves)))
+
+
+def needing(dataset: str) -> Entry:
+    need = Need("tax", dataset, "p", ("a",), Reason.DATASET_UNKNOWN)
+    return replace(entry(Charge("needs/tax/2026-11-23", 2, 1)), need=need)
+
+
+def test_new_needs_are_limited_and_those_on_record_are_not() -> None:
+    """A need is charged when it is entered; asked for again it is only counted, in this batch or later."""
+    batch = Batch(0, 1, NOW, {}, {}, needs={needing("known").need.key})  # type: ignore[union-attr]
+    for dataset in ("known", "one", "two", "one", "known"):
+        batch.admit(needing(dataset), rows=0)
+    with pytest.raises(QuotaExceeded):
+        batch.admit(needing("three"), rows=0)
+    assert (batch.used, len(batch.leaves)) == ({"needs/tax/2026-11-23": 2}, 5)
+    assert needing("three").need.key not in batch.needs  # type: ignore[union-attr]

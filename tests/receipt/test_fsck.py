@@ -39,7 +39,7 @@ LEAVES = 300
 """A full tile of leaves and a part of one, and a tile above them."""
 ERASED = 9
 """A leaf in a full tile whose statement was erased."""
-STREAM = LEAVES - 10
+STREAM = LEAVES - 15
 """A stream with its outcome, the same again, and one that is under way."""
 RETRIED, SUSPENDED, LIFTED = LEAVES - 4, LEAVES - 2, LEAVES - 1
 
@@ -106,6 +106,7 @@ def world(
     log = broker_log(url, folder)
     log.fill(STREAM - 1)
     streams(log)
+    needs(log)
     retried = log.exchange()
     with log.running() as running:
         running.append(retried)
@@ -115,6 +116,7 @@ def world(
     engine = create_engine(url)
     world = World(log, engine)
     world.execute(f"DELETE FROM statement WHERE leaf_index = {ERASED}")
+    world.execute(f"DELETE FROM statement WHERE leaf_index = {RETRIED - 2}")
     yield world
     engine.dispose()
 
@@ -126,6 +128,13 @@ def streams(log: Any) -> None:
             opening = running.append(log.opening(request_id)).receipt.leaf_index
             running.append(log.outcome(request_id, opening))
         running.append(log.opening("s2"))
+
+
+def needs(log: Any) -> None:
+    """A need is entered and counted twice more. Another one's last statement is erased later. Five leaves."""
+    with log.running() as running:
+        for dataset in ("tax.vehicle", "tax.tractor", "tax.vehicle", "tax.vehicle", "tax.tractor"):
+            running.append(log.need(dataset))
 
 
 def acts(url: str) -> None:
@@ -157,7 +166,7 @@ def test_a_sound_log_is_clean(world: World) -> None:
     """Permits, refusals, a redelivery, acts, an erased statement: nothing of what a broker does is wrong."""
     check = world.check()
     assert check.found == []  # type: ignore[attr-defined]
-    assert (check.size, check.erased, check.signed) == (LEAVES, 1, LEAVES)
+    assert (check.size, check.erased, check.signed) == (LEAVES, 2, LEAVES)
     with closing(open_store(world.log.url)) as store:
         assert check.root == Tree(LEAVES, store.tile).root()
         kinds = [store.leaf(index).entry.kind for index in (0, RETRIED, SUSPENDED, LIFTED)]  # type: ignore[union-attr]
@@ -180,6 +189,7 @@ WHERE = {
     "crl": "pem IS NOT NULL",
     "suspension": "number = 2",
     "lease": f"opening = {STREAM + 4}",
+    "need": "dataset = 'tax.vehicle'",
 }
 CANNOT_BE_CHECKED = {
     ("head", "id"),  # the database allows no other value

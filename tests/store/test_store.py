@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from broker.errors import Unavailable
-from broker.journal import Claim, Head, Leaf
-from broker.model import Entry, EntryKind, ReceiptFilter, Verdict
+from broker.journal import Claim, Head, Leaf, NeedOnRecord
+from broker.model import Entry, EntryKind, Need, ReceiptFilter, Verdict
+from broker.reasons import Reason
 from broker.store import Store, migrate, open_store
 from broker.store.prepared import among, append_statements, asked
 from broker.store.rows import instant, microseconds
@@ -244,3 +245,52 @@ def closing_store(url: str) -> closing[Store]:
 def test_times_keep_their_microseconds(time: datetime) -> None:
     """A time read back is the time written."""
     assert instant(microseconds(time)) == time
+
+
+# ── the list of needs ────────────────────────────────────────────────────────────────────────────
+
+
+def needing(index: int, dataset: str, consumer: str = "tax", cause: Reason = Reason.DATASET_UNKNOWN) -> Leaf:
+    need = Need(consumer, dataset, "low_income_check", ("a", "b"), cause)
+    return leaf(index, verdict=Verdict.DENY, consumer=consumer, dataset=dataset, need=need)
+
+
+def test_needs_are_counted_and_listed(store: Store) -> None:
+    """One row for each need, with its first and its last leaf; two of a batch are two applications."""
+    first = [needing(0, "tax.x"), needing(1, "tax.y", "housing"), needing(2, "tax.x")]
+    again = needing(3, "tax.x", cause=Reason.FIELD_NOT_SHARED)
+    for leaves in (first, [again]):
+        with store.append_transaction() as transaction:
+            transaction.put(leaves, {}, {}, NOW)
+            transaction.needs.record(leaves)
+            keys = [leaf.entry.need.key for leaf in first]  # type: ignore[union-attr]
+            assert transaction.needs.known([*keys, "other"]) == set(keys)
+    newer, older = store.needs("", None, 10)
+    assert again.entry.need is not None
+    times = [NOW + timedelta(seconds=seconds) for seconds in (0, 3)]
+    assert older == NeedOnRecord(again.entry.need, 3, 0, 3, *times)
+    assert (newer.need.consumer, newer.applications, newer.first_leaf) == ("housing", 1, 1)
+    assert store.needs("", None, 1) == [newer]
+    assert store.needs("", newer.first_leaf, 10) == [older]
+    assert store.needs("tax", None, 10) == [older]
+    assert store.needs("nobody", None, 10) == []
+
+
+def test_a_need_is_gone_with_its_leaf(store: Store) -> None:
+    """What is rolled back was never needed."""
+    with pytest.raises(LookupError), store.append_transaction() as transaction:  # noqa: PT012
+        transaction.put([needing(0, "tax.x")], {}, {}, NOW)
+        transaction.needs.record([needing(0, "tax.x")])
+        raise LookupError
+    assert store.needs("", None, 10) == []
+
+
+def test_a_need_may_have_very_many_fields(store: Store) -> None:
+    """As many and as long as an application may have; a key of them all would be too long for an index."""
+    fields = tuple(f"f{number:03}_" * 19 for number in range(200))
+    need = Need("tax", "x" * 100, "p", fields, Reason.DATASET_UNKNOWN)
+    with store.append_transaction() as transaction:
+        leaves = [leaf(0, need=need)]
+        transaction.put(leaves, {}, {}, NOW)
+        transaction.needs.record(leaves)
+    assert [recorded.need for recorded in store.needs("", None, 10)] == [need]
