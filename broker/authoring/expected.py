@@ -76,12 +76,11 @@ class _Reader:
         return isinstance(node, ScalarNode) and node.value == NONE
 
     def rules(self, key: str) -> list[str]:
-        known = {rule for about in self.bundle.about.values() for rule in about.by_id}
-        items = self.table.texts(key)
-        for item in items:
-            if item.value not in known:
-                self.problems.unknown(item.at, RULE, item.value, known)
-        return sorted(item.value for item in items)
+        return sorted(self.table.names(key, self._known_rules(), RULE))
+
+    def _known_rules(self) -> frozenset[str]:
+        """Default permits among them."""
+        return frozenset(rule for about in self.bundle.about.values() for rule in about.by_id)
 
     def reasons(self, key: str) -> list[str]:
         items = self.table.texts(key)
@@ -121,6 +120,7 @@ class _Reader:
             "departments": sorted(departments),
             "count": table.count("count") or 1,
             "within_working_days": table.count("within_working_days"),
+            "never_own": table.flag("never_own", default=True),
         }
 
     def near(self, key: str) -> list[dict[str, object]]:
@@ -132,9 +132,9 @@ class _Reader:
         for name, accepted in table.items("lacks"):
             if name.value not in list(Condition):
                 self.problems.unknown(name.at, CONDITION, name.value, list(Condition))
-            nothing = isinstance(accepted, ScalarNode) and accepted.value == NONE
-            lacks[name.value] = None if nothing else self.value(accepted)
-        return {"rule": table.text("rule"), "lacks": lacks}
+            items = accepted.items if isinstance(accepted, SequenceNode) else ()
+            lacks[name.value] = [text(item, self.problems) for item in items] or None
+        return {"rule": table.name("rule", self._known_rules(), RULE), "lacks": lacks}
 
     def _items(self, key: str) -> tuple[Node, ...]:
         node = self.table.node(key)

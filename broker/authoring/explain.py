@@ -16,8 +16,8 @@ from broker.approve.problem import Position
 from broker.approve.rule import Limits, Rule
 from broker.authoring import sentences
 from broker.authoring.lacking import Lacking
-from broker.model import Application, Catalog, Decision, Grant, RowScope, Suspension, Verdict
-from broker.reasons import Sentence, sentence
+from broker.model import Application, Catalog, Decision, Grant, RowScope, Suspension, Verdict, Why
+from broker.reasons import Reason, Sentence, sentence
 
 _VERDICTS = {
     Verdict.PERMIT: Sentence("同意共享", "Permitted"),
@@ -76,7 +76,7 @@ def explain(
     return InWords(
         decision=decision,
         said=_said(decision, application, bundle.catalog),
-        reasons=tuple(sentence(why.reason, why.about) for why in (*decision.reasons, *decision.missing)),
+        reasons=tuple(_reason(w, application, bundle) for w in (*decision.reasons, *decision.missing)),
         duties=tuple(_duties(decision, application, deciding, bundle.catalog)),
         rules=tuple(_in_words(rule, bundle.catalog) for rule in deciding),
         near=tuple(_miss(miss, explained.uncovered, application, bundle, now) for miss in explained.near),
@@ -88,6 +88,15 @@ def _miss(
 ) -> MissInWords:
     lacking = Lacking(miss.rule, asked, uncovered, now, bundle)
     return MissInWords(_in_words(miss.rule, bundle.catalog), tuple(map(lacking.said, miss.unmet)))
+
+
+def _reason(why: Why, asked: Application, bundle: Bundle) -> Sentence:
+    """Why, as the consumer is told; what the law withholds with the law."""
+    said = sentence(why.reason, why.about)
+    if why.reason is not Reason.DATASET_WITHHELD:
+        return said
+    basis = bundle.catalog.datasets[asked.dataset].attribute_basis
+    return Sentence(f"{said.zh}依据：{basis}。", f"{said.en} Basis: {basis}.")
 
 
 def _in_words(rule: Rule, catalog: Catalog) -> RuleInWords:
@@ -103,8 +112,8 @@ def _said(decision: Decision, asked: Application, catalog: Catalog) -> Sentence:
     titles = [dataset.fields[f].title if dataset and f in dataset.fields else f for f in asked.fields]
     purpose = catalog.purposes.get(asked.purpose, asked.purpose)
     return Sentence(
-        f"{verdict.zh}：{who.zh}为“{purpose}”查看{what.zh}的{'、'.join(titles)}。",
-        f"{verdict.en}: {who.en} sees {', '.join(asked.fields)} of {what.en} for {asked.purpose}.",
+        f"{verdict.zh}：{who.zh}为“{purpose}”申请查看{what.zh}的{'、'.join(titles)}。",
+        f"{verdict.en}: {who.en} asks for {', '.join(asked.fields)} of {what.en} for {asked.purpose}.",
     )
 
 

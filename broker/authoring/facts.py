@@ -103,6 +103,7 @@ def _review(review: ReviewBy) -> dict[str, object]:
         "departments": sorted(review.departments),
         "count": review.count,
         "within_working_days": review.within_working_days,
+        "never_own": review.never_own,
     }
 
 

@@ -60,6 +60,7 @@ REVIEW = Keys(
         Key("departments", ListOf(Name(DEPARTMENT)), "由哪些部门审核", "whose officers review"),
         option("count", COUNT, "须几人同意", "how many must agree"),
         option("within_working_days", COUNT, "几个工作日内", "within how many working days"),
+        option("never_own", FLAG, "需求部门的人不得审核", "nobody of the consumer's may review"),
     )
 )
 NEAR = Keys(

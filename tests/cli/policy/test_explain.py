@@ -34,8 +34,8 @@ def explain(*words: str):
 def test_permit_is_a_sentence_with_its_duties_and_rules() -> None:
     """Who sees what and why, under which masks and limits, and where the rule is written."""
     said = explain("--case", CASE).output
-    assert "同意共享：公安局为“新生儿落户”查看《出生医学证明信息》的出生医学证明编号" in said
-    assert "Permitted: Public Security Bureau sees certificate_no" in said
+    assert "同意共享：公安局为“新生儿落户”申请查看《出生医学证明信息》的出生医学证明编号" in said
+    assert "Permitted: Public Security Bureau asks for certificate_no" in said
     assert "母亲身份号码：只留前 1 位、后 1 位 / mother_id: first 1 and last 1 kept" in said
     assert "最多保存 30 天 / kept for at most 30 days" in said
     assert "healthcare-birth-001/newborn-registration  sharing/healthcare-birth.yaml:" in said
@@ -54,8 +54,14 @@ def test_consumer_learns_no_rule() -> None:
 def test_denial_gives_its_reason() -> None:
     """In both languages, Chinese first."""
     said = explain(*WRONG_PURPOSE).output
-    assert said.startswith("不同意共享：住房公积金管理中心为“新生儿落户”查看《婚姻登记信息》的婚姻状态。")
+    assert said.startswith("不同意共享：住房公积金管理中心为“新生儿落户”申请查看《婚姻登记信息》的婚姻状态。")
     assert "使用场景不符：该数据资源未获准用于此场景。 / Wrong purpose" in said
+
+
+def test_what_the_law_withholds_is_told_with_the_law() -> None:
+    """A refusal states its basis."""
+    said = explain("--case", f"{POLICIES}/cases/newborn.yaml#adoption-is-withheld").output
+    assert "该数据资源属不予共享类。依据：《中华人民共和国民法典》第一千一百一十条" in said
 
 
 def test_json_holds_the_decision_and_every_sentence() -> None:
