@@ -7,7 +7,7 @@ server. Nothing here is believed later on: every worker verifies the signatures 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -200,27 +200,39 @@ class Proposals:
             state = _state(needs, own)
         return Considered(proposal, state, needs, own)
 
-    def rollback(self, sequence: int, signed: bytes, caller: Identity) -> Considered:
+    def rollback(self, bundle: str, signed: bytes, caller: Identity) -> Considered:
         """Proposes the files of an earlier bundle anew; ``signed`` is over them with the next manifest.
 
         Raises:
-            NotFound: there is no publication of that sequence.
+            NotFound: no bundle of that hash was ever in force.
             MalformedRequest, Changed, Conflict: as for :meth:`propose`.
         """
         with self._store.epochs() as tables:
-            files = _next(tables).among(self.files(tables, sequence))
+            if tables.proposals.publication_with(bundle) is None:
+                raise NotFound(Reason.RESOURCE_NOT_FOUND)
+            files = _next(tables).among(without_manifest(kept(tables, bundle)))
         return self.propose(Draft(files, signed, {}), caller)
 
-    def files(self, tables: EpochTables, sequence: int) -> Files:
-        """The files of a bundle in the history, without manifest.
+    def edited(self, previous: str, changed: Files, removed: Collection[str]) -> Files:
+        """The files of the bundle in force, of hash ``previous``, with some changed and others removed.
 
         Raises:
-            NotFound: there is no publication of that sequence.
+            Changed: PROPOSAL_STALE, another bundle is in force.
         """
-        publication = tables.proposals.publication(sequence)
-        if publication is None:
-            raise NotFound(Reason.RESOURCE_NOT_FOUND)
-        return without_manifest(kept(tables, publication.bundle_hash))
+        with self._store.epochs() as tables:
+            if _next(tables).previous != previous:
+                raise Changed(Reason.PROPOSAL_STALE)
+            before = without_manifest(kept(tables, previous))
+        return {file: content for file, content in before.items() if file not in removed} | dict(changed)
+
+    def approvers(self, tables: EpochTables, bundle: str) -> tuple[str, ...]:
+        """SPIFFE ids of the officers who approved that very bundle.
+
+        Raises:
+            VerificationFailed: what the database has of it was altered.
+        """
+        found = dossier_of(tables, bundle, self._scrutiny).approvals
+        return tuple(sorted({one.signer.uri for one in found if one.said.bundle == bundle}))
 
     def _keep(self, draft: Draft, signed: SignedProposal, manifest: Manifest) -> Proposal:
         checks = orjson.dumps(dict(draft.checks), option=orjson.OPT_SORT_KEYS)

@@ -20,6 +20,7 @@ from broker.client.answer import Exchanged
 from broker.client.client import Client
 from broker.client.credentials import Credentials
 from broker.client.duties import Duties, Review
+from broker.client.officer import OfficerClient, ProposedBundle
 from broker.client.stream import Stream
 from broker.receipt.bundle import export as export_receipt
 from broker.receipt.bundle import parse as parse_receipt
@@ -33,6 +34,8 @@ __all__ = [
     "Credentials",
     "Duties",
     "Exchanged",
+    "OfficerClient",
+    "ProposedBundle",
     "Review",
     "Stream",
     "VerifierKey",

@@ -17,7 +17,7 @@ import grpc
 from broker.client.retry import RETRIED, Tries
 from broker.client.status import failure_of
 from broker.errors import Elsewhere, SetUpError
-from broker.v1 import catalog_pb2_grpc, exchange_pb2_grpc, receipt_pb2_grpc
+from broker.v1 import catalog_pb2_grpc, exchange_pb2_grpc, policy_pb2_grpc, receipt_pb2_grpc
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 OPTIONS = (
@@ -48,6 +48,7 @@ class Stubs:
         self.catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
         self.exchanges = exchange_pb2_grpc.ExchangeServiceStub(channel)
         self.receipts = receipt_pb2_grpc.ReceiptServiceStub(channel)
+        self.policies = policy_pb2_grpc.PolicyServiceStub(channel)
 
 
 class Connection:

@@ -115,11 +115,11 @@ class Questions:
 
     def datasets(self, department: str) -> Question[Page[catalog_pb2.Dataset]]:
         request = catalog_pb2.ListDatasetsRequest(department=_name("departments", department))
-        return _listing(lambda stubs: stubs.catalog.ListDatasets, request, lambda found: found.datasets)
+        return listing(lambda stubs: stubs.catalog.ListDatasets, request, lambda found: found.datasets)
 
     def needs(self, department: str) -> Question[Page[catalog_pb2.Need]]:
         request = catalog_pb2.ListNeedsRequest(department=_name("departments", department))
-        return _listing(lambda stubs: stubs.catalog.ListNeeds, request, lambda found: found.needs)
+        return listing(lambda stubs: stubs.catalog.ListNeeds, request, lambda found: found.needs)
 
     def receipt(self, leaf_index: int) -> Question[Receipt]:
         request = receipt_pb2.GetReceiptRequest(name=f"receipts/{leaf_index}")
@@ -141,7 +141,7 @@ class Questions:
             request.since.FromDatetime(since.astimezone(UTC))
         if until := wanted.get("until"):
             request.until.FromDatetime(until.astimezone(UTC))
-        return _listing(
+        return listing(
             lambda stubs: stubs.receipts.ListReceipts,
             request,
             lambda found: [receipt_of(receipt) for receipt in found.receipts],
@@ -202,16 +202,18 @@ def _name(collection: str, id: str) -> str:
     return f"{collection}/{id}" if id else ""
 
 
-def _listing(
+def listing(
     method: Callable[[Stubs], Callable[..., Any]], request: Any, items: Callable[[Any], Sequence[T]]
 ) -> Question[Page[T]]:
+    """The first page of a list (AIP-158); each page holds the question for the next."""
+
     def read(response: Any, _: int) -> Page[T]:
         following = None
         if response.next_page_token:
             next_request = type(request)()
             next_request.CopyFrom(request)
             next_request.page_token = response.next_page_token
-            following = _listing(method, next_request, items)
+            following = listing(method, next_request, items)
         return Page(items(response), following)
 
     return Question(method, request, read)

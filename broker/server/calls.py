@@ -29,6 +29,7 @@ from broker.server.status import code_of, to_status, unexpected
 log = structlog.get_logger("sharebroker.call")
 
 EVERYONE = frozenset(Role)
+OFFICERS = frozenset({Role.OFFICER})
 READERS = frozenset({Role.SYSTEM, Role.OFFICER, Role.AUDITOR})
 ROLES: Mapping[str, frozenset[Role]] = {
     "/broker.v1.CatalogService/": EVERYONE,
@@ -38,6 +39,14 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "/broker.v1.ReceiptService/GetCheckpoint": EVERYONE,
     "/broker.v1.ReceiptService/GetInclusionProof": EVERYONE,
     "/broker.v1.ReceiptService/GetConsistencyProof": EVERYONE,
+    "/broker.v1.PolicyService/ProposeBundle": OFFICERS,
+    "/broker.v1.PolicyService/ApproveProposal": OFFICERS,
+    "/broker.v1.PolicyService/PublishProposal": OFFICERS,
+    "/broker.v1.PolicyService/RollbackBundle": OFFICERS,
+    "/broker.v1.PolicyService/GetProposal": OFFICERS | {Role.AUDITOR},
+    "/broker.v1.PolicyService/ListProposals": OFFICERS | {Role.AUDITOR},
+    "/broker.v1.PolicyService/ListBundles": OFFICERS | {Role.AUDITOR},
+    "/broker.v1.PolicyService/GetBundle": OFFICERS | {Role.AUDITOR},
     "/grpc.health.v1.Health/": EVERYONE,
     "/grpc.reflection.v1alpha.ServerReflection/": EVERYONE,
 }

@@ -27,6 +27,7 @@ from broker.exchange import Exchange
 from broker.keys.keyring import Keyring
 from broker.leases import Keeper
 from broker.model import Identity
+from broker.proposals import Proposals
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
@@ -41,11 +42,13 @@ from broker.server.parts import (
     demanded_scrutiny,
     operators_of,
     publisher_of,
+    scrutiny_of,
     sources_of,
     warn_of_operator,
 )
 from broker.server.patience import Patience
 from broker.server.places import Lanes
+from broker.server.policies import PolicyService
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
 from broker.server.signing import KeptSigner
 from broker.server.tls import server_credentials
@@ -56,6 +59,8 @@ from broker.v1 import (
     catalog_pb2_grpc,
     exchange_pb2,
     exchange_pb2_grpc,
+    policy_pb2,
+    policy_pb2_grpc,
     receipt_pb2,
     receipt_pb2_grpc,
 )
@@ -71,6 +76,7 @@ SERVICES = tuple(
         (catalog_pb2, "CatalogService"),
         (exchange_pb2, "ExchangeService"),
         (receipt_pb2, "ReceiptService"),
+        (policy_pb2, "PolicyService"),
     )
 )
 
@@ -115,12 +121,15 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         store = open_store(settings.store_url)
         closing.callback(store.close)
         receipts = _receipt_log(settings, store, clock, closing)
-        begin_epoch(settings, store, publisher_of(settings, store, clock))
+        publisher = publisher_of(settings, store, clock)
+        begin_epoch(settings, store, publisher)
         receipts.sign()
         sources = sources_of(settings)
         closing.callback(sources.close)
         warn_of_operator(settings)
-        epochs = Epochs(store, compiler(operators), sources, ca, scrutiny=demanded_scrutiny(settings))
+        scrutiny = demanded_scrutiny(settings)
+        epochs = Epochs(store, compiler(operators), sources, ca, scrutiny=scrutiny)
+        proposals = Proposals(publisher, scrutiny_of(settings))
         keeper = Keeper(store, receipts, clock, settings.server.stream_lease_seconds)
         exchange = Exchange(
             epochs=epochs,
@@ -134,6 +143,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             batch_rows=settings.server.stream_batch_rows,
             chunk_bytes=settings.server.stream_chunk_bytes,
         )
+        policies = PolicyService(proposals, store, epochs, demanded=scrutiny is not None)
         lanes, patience = Lanes(settings.server), Patience(settings.server.stall_seconds)
         closing.callback(lanes.close)
         closing.callback(patience.close)
@@ -146,6 +156,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             ExchangeService(exchange, listening.stream_port), server
         )
         receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, epochs), server)
+        policy_pb2_grpc.add_PolicyServiceServicer_to_server(policies, server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)

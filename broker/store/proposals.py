@@ -64,9 +64,10 @@ class ProposalTables:
             values = {"digest": digest, "bundle_hash": bundle_hash, "signed": signed}
             self.connection.execute(insert(APPROVAL), {**values, "expires": microseconds(expires)})
 
-    def publication(self, sequence: int) -> Publication | None:
-        """The publication of that sequence."""
-        return self._publication(select(PUBLICATION).where(PUBLICATION.c.sequence == sequence))
+    def publication_with(self, bundle_hash: str) -> Publication | None:
+        """The newest publication of a bundle."""
+        query = select(PUBLICATION).where(PUBLICATION.c.bundle_hash == bundle_hash)
+        return self._publication(query.order_by(PUBLICATION.c.sequence.desc()).limit(1))
 
     def publication_of(self, proposal: int) -> Publication | None:
         """The publication of a proposal."""

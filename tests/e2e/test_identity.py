@@ -44,10 +44,18 @@ REFUSED = {
 
 SYSTEMS_ONLY = {"/broker.v1.ExchangeService/Exchange", "/broker.v1.ExchangeService/StreamExchange"}
 NOT_FOR_GATEWAYS = {"/broker.v1.ReceiptService/GetReceipt", "/broker.v1.ReceiptService/ListReceipts"}
+POLICIES = {
+    f"/broker.v1.PolicyService/{method}"
+    for method in ("GetProposal", "ListProposals", "ListBundles", "GetBundle")
+}
+OFFICERS_ONLY = {
+    f"/broker.v1.PolicyService/{method}"
+    for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
+}
 CLOSED = {
-    Role.AUDITOR: SYSTEMS_ONLY,
+    Role.AUDITOR: SYSTEMS_ONLY | OFFICERS_ONLY,
     Role.OFFICER: SYSTEMS_ONLY,
-    Role.GATEWAY: SYSTEMS_ONLY | NOT_FOR_GATEWAYS,
+    Role.GATEWAY: SYSTEMS_ONLY | NOT_FOR_GATEWAYS | POLICIES | OFFICERS_ONLY,
 }
 
 
@@ -247,10 +255,12 @@ def test_role_gets_what_is_meant_for_it(rpc, role, as_role):
         assert failure.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
 
 
-def test_system_may_call_everything(rpc, channel):
-    """A department's system is refused no RPC for who it is."""
+def test_system_may_call_everything_but_policies(rpc, channel):
+    """A department's system is refused no RPC for who it is but those of the officers."""
     failure = refusal(rpc, channel)
-    if failure is not None:
+    if rpc.path in POLICIES | OFFICERS_ONLY:
+        require_says_only(failure, Reason.ROLE_NOT_ALLOWED)
+    elif failure is not None:
         assert failure.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
 
 

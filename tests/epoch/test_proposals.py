@@ -330,7 +330,8 @@ def test_owners_two_people_bring_an_earlier_text_back_without_new_approval(appro
 
     def back(officer, reason):
         files = approved.proposals.next_manifest().among(before)
-        return approved.proposals.rollback(2, officer.sign_proposal(files, reason), officer.identity)
+        old = approved.moved.after.bundle_hash
+        return approved.proposals.rollback(old, officer.sign_proposal(files, reason), officer.identity)
 
     assert back(approved.drafter, "by another department").state is State.OPEN
     refused(lambda: back(approved.second, "the same"), Conflict, Reason.PROPOSAL_EXISTS)
@@ -343,7 +344,8 @@ def test_rollback_by_a_second_officer_of_the_owner_needs_nobody_else(approved):
     edited = approved.drafter.propose(approved.edit(MARRIAGE, LIMITS, "limits: {rows_per_call: 9}"))
     approved.proposals.publish(approved.first.approve(edited).proposal.number, ORDER)
     files = approved.proposals.next_manifest().among(before)
-    back = approved.proposals.rollback(2, approved.second.sign_proposal(files), approved.second.identity)
+    old = approved.moved.after.bundle_hash
+    back = approved.proposals.rollback(old, approved.second.sign_proposal(files), approved.second.identity)
     assert back.state is State.APPROVED
     approved.proposals.publish(back.proposal.number, ORDER)
     assert verdict(approved, worker) is Verdict.PERMIT

@@ -17,9 +17,11 @@ def test_method_that_the_table_does_not_name_is_closed():
 
 
 def test_roles_of_methods():
-    """Exchanges are for systems, receipts not for gateways, catalog and health for everyone."""
+    """Exchanges are for systems, policies for officers, receipts not for gateways, the rest for everyone."""
     assert allowed_roles("/broker.v1.ExchangeService/Exchange") == {Role.SYSTEM}
     assert allowed_roles("/broker.v1.ReceiptService/GetReceipt") == EVERYONE - {Role.GATEWAY}
     assert allowed_roles("/broker.v1.ReceiptService/GetCheckpoint") == EVERYONE
+    assert allowed_roles("/broker.v1.PolicyService/ApproveProposal") == {Role.OFFICER}
+    assert allowed_roles("/broker.v1.PolicyService/GetBundle") == {Role.OFFICER, Role.AUDITOR}
     assert allowed_roles("/broker.v1.CatalogService/GetDataset") == EVERYONE
     assert allowed_roles("/grpc.health.v1.Health/Watch") == EVERYONE

@@ -89,10 +89,15 @@ def test_publications_are_a_history(store: Store) -> None:
         tables.keep_publication(second)
     with store.epochs() as epochs:
         tables = epochs.proposals
-        assert tables.last_publication() == tables.publication_of(1) == tables.publication(2) == second
+        assert (
+            tables.last_publication()
+            == tables.publication_of(1)
+            == tables.publication_with(ONE.bundle_hash)
+            == second
+        )
         assert tables.publications(None, 10) == [second, first]
         assert tables.publications(2, 10) == [first]
-        assert (tables.publication(3), tables.publication_of(2)) == (None, None)
+        assert (tables.publication_with("c"), tables.publication_of(2)) == (None, None)
 
 
 def test_history_of_an_older_database_begins_with_what_is_in_force(url: str) -> None:
