@@ -43,8 +43,9 @@ _WRITTEN = (
     Condition.HOURS,
     Condition.SYSTEM,
     Condition.EXPRESSION,
+    Condition.WHOLE_DATASET,
 )
-"""Conditions that the author of a rule writes down."""
+"""Conditions that are the rule's own, written or by default (subjects must be named)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ def _own(rule: Rule, dataset: Dataset) -> Iterator[Condition]:
         Condition.HOURS: rule.working_hours is not None,
         Condition.SYSTEM: rule.systems is not None,
         Condition.EXPRESSION: rule.expression is not None,
+        Condition.WHOLE_DATASET: not rule.reaches(()),
     }
     return (condition for condition, given in restricts.items() if given)
 

@@ -27,6 +27,7 @@ ALONE = {
     Condition.PURPOSE: "with: {purpose: audit}",
     Condition.LEGAL_BASIS: "with: {legal_basis: 他法}",
     Condition.VALIDITY: 'at: "2028-01-01 00:00"',
+    Condition.WHOLE_DATASET: "with: {subjects: all}",
 }
 
 
@@ -47,7 +48,7 @@ def test_everything_is_exercised_by_one_case_each(bundle: Bundle) -> None:
     rule = shown(SPEAKS + "".join(map(alone, ALONE)), bundle)
     assert rule.spoke
     assert rule.conditions == dict.fromkeys(ALONE, True)
-    assert rule.counted == (6, 6)
+    assert rule.counted == (7, 7)
     assert percent([rule]) == 100
 
 
@@ -57,7 +58,7 @@ def test_nothing_is_exercised_by_nothing(bundle: Bundle) -> None:
         "  - {id: x, application: one, with: {purpose: audit, legal_basis: 他法}, expect: {decision: deny}}\n"
     )
     rule = shown(cases, bundle)
-    assert rule.counted == (0, 6)
+    assert rule.counted == (0, 7)
     assert percent([rule]) == 0
 
 

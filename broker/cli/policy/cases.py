@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +17,13 @@ from broker.approve.conditions import Condition
 from broker.authoring.casefile import read_case_files, read_cases
 from broker.authoring.cases import Result, run_cases
 from broker.authoring.exercised import RuleExercise, exercised, percent
+from broker.authoring.explain import explain
 from broker.authoring.facts import facts, written
 from broker.authoring.junit import junit
 from broker.cli.connection import Json
 from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder
-from broker.reasons import Sentence, sentence
+from broker.reasons import Sentence
 
 EXIT_FAILED = 1
 
@@ -35,6 +36,7 @@ _TITLES: Mapping[Condition, str] = {
     Condition.HOURS: "时段",
     Condition.SYSTEM: "系统",
     Condition.EXPRESSION: "表达式",
+    Condition.WHOLE_DATASET: "整体共享",
 }
 
 
@@ -140,9 +142,14 @@ def _compared(result: Result) -> Table:
     return table
 
 
-def _sentences(result: Result) -> list[Sentence]:
-    decision = result.decision
-    return [sentence(why.reason, why.about) for why in (*decision.reasons, *decision.missing)]
+def _sentences(result: Result) -> Iterator[Sentence]:
+    """What was decided and why; where nothing permits, what the nearest rule misses."""
+    case = result.case
+    explained = explain(case.application, case.grant, case.bundle, case.now, case.suspensions)
+    yield explained.said
+    yield from explained.reasons
+    for miss in explained.near[:1]:
+        yield from miss.lacks
 
 
 def _record(result: Result) -> dict[str, object]:
