@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -117,8 +118,9 @@ def test_other_refusals_are_no_needs(world, changes, reason):
 def test_a_flood_of_new_needs_ends_until_the_next_day(any_world, monkeypatch):
     """Beyond the day's number a new one is refused without being entered; those on the list still count."""
     monkeypatch.setattr(needs, "MOST_A_DAY", 2)
-    noon = datetime(2026, 11, 30, 4, tzinfo=UTC)
-    worker = replace(any_world.worker(), clock=lambda: noon)
+    local = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(days=1)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    worker = replace(any_world.worker(), clock=lambda: midnight - timedelta(microseconds=1))
 
     def ask(number, worker=worker):
         request = any_world.withdrawal(**UNKNOWN | {"dataset": f"datasets/public_security.x{number}"})
@@ -127,7 +129,7 @@ def test_a_flood_of_new_needs_ends_until_the_next_day(any_world, monkeypatch):
     assert ask(1) == ask(2) == ask(1) == [Reason.DATASET_UNKNOWN, Reason.NEED_RECORDED]
     assert ask(3) == [Reason.DATASET_UNKNOWN, Reason.QUOTA_EXCEEDED]
     assert ask(2) == [Reason.DATASET_UNKNOWN, Reason.NEED_RECORDED]
-    tomorrow = replace(worker, clock=lambda: noon + timedelta(hours=12, seconds=1))
+    tomorrow = replace(worker, clock=lambda: midnight)
     assert ask(3, tomorrow) == [Reason.DATASET_UNKNOWN, Reason.NEED_RECORDED]
     assert [applications for _, _, applications in listed(any_world)] == [1, 2, 2]
 
