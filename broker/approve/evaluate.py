@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from broker.approve.bundle import Bundle
+from broker.approve.plan import Plan
+from broker.approve.verdict import Outcome
 from broker.model import Application, Decision, Grant, Suspension, Verdict, Why
 from broker.reasons import Reason
 
@@ -30,18 +32,31 @@ def evaluate(
 
     A refusal is a value with reasons; they name fields and rules, never a value.
     """
+    return settle(application, grant, bundle, now, suspensions)[0]
+
+
+def settle(
+    application: Application,
+    grant: Grant | None,
+    bundle: Bundle,
+    now: datetime,
+    suspensions: Sequence[Suspension] = (),
+) -> tuple[Decision, Plan | None, Outcome | None]:
+    """As :func:`evaluate`; with the plan and the outcome it came of, if it got as far as the rules."""
     plan = bundle.plans.of(application)
     if plan is None:
         known = application.dataset in bundle.catalog.datasets
-        return _denied(bundle, [Why(Reason.DEPARTMENT_UNKNOWN if known else Reason.DATASET_UNKNOWN)])
+        unknown = Reason.DEPARTMENT_UNKNOWN if known else Reason.DATASET_UNKNOWN
+        return _denied(bundle, [Why(unknown)]), None, None
     if suspensions and (stopped := [s for s in suspensions if s.covers(application)]):
-        return _denied(bundle, [Why(Reason.SUSPENDED, s.name or s.target) for s in stopped])
+        return _denied(bundle, [Why(Reason.SUSPENDED, s.name or s.target) for s in stopped]), None, None
     if plan.barred is not None:
-        return plan.barred
+        return plan.barred, None, None
     named = grant is not None or application.grant
     if named and (outside := [*_outside_grant(application, grant, now)]):
-        return _denied(bundle, outside)
-    return plan.outcome(application, now).of(application)
+        return _denied(bundle, outside), None, None
+    outcome = plan.outcome(application, now)
+    return outcome.of(application), plan, outcome
 
 
 def _outside_grant(application: Application, grant: Grant | None, now: datetime) -> Iterator[Why]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from broker.approve.bundle import Bundle
-from broker.approve.evaluate import evaluate
+from broker.approve.evaluate import settle
 from broker.approve.ranking import NearMiss, Unmet
 from broker.approve.rule import Rule
-from broker.model import Application, Decision, Grant, Suspension, Verdict
+from broker.model import Application, Decision, Grant, Suspension
 
 __all__ = ["NEAREST", "Explanation", "NearMiss", "Unmet", "explain"]
 
@@ -44,17 +44,13 @@ def explain(
     suspensions: Sequence[Suspension] = (),
     nearest: int = NEAREST,
 ) -> Explanation:
-    """The decision on ``application``, and how it came about; arguments as of :func:`evaluate`."""
-    decision = evaluate(application, grant, bundle, now, suspensions)
-    about = bundle.about.get(application.dataset)
-    plan = bundle.plans.of(application)
-    if about is None or plan is None:
+    """The decision on ``application``, and how it came about; arguments as of
+    :func:`broker.approve.evaluate.evaluate`."""
+    decision, plan, outcome = settle(application, grant, bundle, now, suspensions)
+    if plan is None or outcome is None:
         return Explanation(decision, ())
-    deciding = tuple([about.by_id[id_] for id_ in decision.rules])
-    if decision.verdict is not Verdict.DENY or plan.barred is not None:
-        return Explanation(decision, deciding)
-    outcome = plan.outcome(application, now)
-    if not outcome.uncovered or outcome.decision != decision:  # suspended, or outside its grant
-        return Explanation(decision, deciding)
-    near = plan.ranking(outcome.uncovered).nearest(application, now, nearest)
-    return Explanation(decision, deciding, outcome.uncovered, near)
+    if outcome.uncovered:
+        near = plan.ranking(outcome.uncovered).nearest(application, now, nearest)
+        return Explanation(decision, (), outcome.uncovered, near)
+    by_id = bundle.about[application.dataset].by_id
+    return Explanation(decision, tuple([by_id[rule] for rule in decision.rules]))
