@@ -217,6 +217,9 @@ class Plans:
         )
         return self._young.get(shape) or self._older(shape, asked)
 
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
     def _older(self, shape: object, asked: Application) -> Plan | None:
         plan = self._old.get(shape)
         if plan is None:
