@@ -73,15 +73,53 @@ class Outcome:
     field: str
     situation: Situation
     rules: int
+    untold: int
+    """Of them those that only count against release, as they cannot be told."""
     releases: tuple[Release | None, ...]
 
 
 class Walks:
-    """Situations walked before: many groups have the same conditions left."""
+    """What many datasets have in common, worked out once: the cells of the city, and situations walked."""
 
-    def __init__(self) -> None:
+    def __init__(self, sides: Sequence[Side]) -> None:
+        self.sides = sides
         self._known: dict[Hashable, list[Situation]] = {}
         self._lefts: dict[Left, int] = {}
+        self._placed: dict[Hashable, tuple[Tags, Places]] = {}
+        names = sorted({name for side in sides for name in side.purposes})
+        self.cells = {name: self._cells(name) for name in names}
+        """Department → its purposes, each with the sides that have a service item for it."""
+
+    def _cells(self, department: str) -> list[tuple[str, tuple[bool, ...]]]:
+        of_sides = [side.purposes.get(department, frozenset()) for side in self.sides]
+        return [(p, tuple(p in of for of in of_sides)) for p in sorted(frozenset().union(*of_sides))]
+
+    def places(self, department: str, by_region: bool, by_grid: bool, exactly: bool) -> tuple[Tags, Places]:
+        """Where the department's systems stand, those apart that stand elsewhere than most.
+
+        What does not matter is left out; what is the same on each side is not told apart, unless ``exactly``.
+        """
+        key = department, by_region, by_grid, exactly
+        if key not in self._placed:
+            self._placed[key] = self._find_places(*key)
+        return self._placed[key]
+
+    def _find_places(
+        self, department: str, by_region: bool, by_grid: bool, exactly: bool
+    ) -> tuple[Tags, Places]:
+        def plain(name: str | None) -> Places:
+            places = [side.place(department, name) for side in self.sides]
+            own = [Place(p.region if by_region else CALLER, p.grids if by_grid else ()) for p in places]
+            if exactly or any(place != own[0] for place in own):
+                return tuple(own)
+            return tuple(Place(p.region and CALLER, (CALLER,) if p.grids else ()) for p in own)
+
+        usual = plain(None)
+        if not (by_region or by_grid):
+            return {}, usual
+        names = sorted({name for side in self.sides for name in side.systems(department)})
+        tags = {name: plain(name) for name in names}
+        return {name: places for name, places in tags.items() if places != usual}, usual
 
     def number(self, left: Left) -> int:
         """Equal conditions have the same number."""
@@ -100,11 +138,10 @@ class Walks:
 class Ground:
     """All rules about one dataset on one side or two, and what they release."""
 
-    def __init__(self, sides: Sequence[Side], dataset: str, walks: Walks) -> None:
+    def __init__(self, dataset: str, walks: Walks) -> None:
         self.dataset = dataset
-        self._sides = sides
         self._walks = walks
-        self.terms = [side.terms(dataset) for side in sides]
+        self.terms = [side.terms(dataset) for side in walks.sides]
         self.rules: list[Rule] = []
         self.masks: list[int] = []
         """Of each side, its rules as bits."""
@@ -124,29 +161,27 @@ class Ground:
         """The ids of rules given as bits, each once."""
         return tuple(dict.fromkeys(self.rules[i].id for i in bits(rules)))
 
-    def places(self, department: str) -> tuple[Tags, Places]:
-        """Where the department's systems stand, those apart that stand elsewhere than most."""
-        if not (self._by_region or self._by_grid):
-            return {}, self._plain([Place() for _ in self._sides])
-        usual = self._plain([side.place(department, None) for side in self._sides])
-        names = sorted({name for side in self._sides for name in side.systems(department)})
-        tags = {name: self._plain([side.place(department, name) for side in self._sides]) for name in names}
-        return {name: places for name, places in tags.items() if places != usual}, usual
-
     def groups(self) -> Iterator[Group]:
         """Every cell that a rule names, in groups."""
         for_departments = _postings(self.rules, lambda rule: rule.departments)
         for_purposes = _postings(self.rules, lambda rule: rule.purposes)
         found: dict[Hashable, Group] = {}
-        for department in {name: None for side in self._sides for name in side.purposes}:
+        exactly = self._by_grid and self._grids_listed
+        for department, cells in self._walks.cells.items():
             named = for_departments.get(department, for_departments[None])
             if not named:
                 continue
-            tags, places = self.places(department)
-            for purpose, present in self._cells(department):
-                if rules := named & for_purposes.get(purpose, for_purposes[None]) & present:
-                    key = rules, tuple(tags.items()), places
-                    found.setdefault(key, Group([], rules, tags, places)).cells.append((department, purpose))
+            tags, places = self._walks.places(department, self._by_region, self._by_grid, exactly)
+            place = tuple(tags.items()), places
+            for purpose, present in cells:
+                rules = named & for_purposes.get(purpose, for_purposes[None])
+                if rules and not all(present):
+                    rules &= sum(mask for mask, there in zip(self.masks, present, strict=True) if there)
+                if rules:
+                    group = found.get((rules, place))
+                    if group is None:
+                        group = found[rules, place] = Group([], rules, tags, places)
+                    group.cells.append((department, purpose))
         yield from found.values()
 
     def outcomes(self, group: Group) -> Iterator[Outcome]:
@@ -160,45 +195,26 @@ class Ground:
         holders = list(having.values())
         named = [(name, naming) for name, naming in self._naming.items() if naming & group.rules]
         for situation in self._walks.situations(lefts, group.tags):
-            speaking = 0
-            for i in bits(situation.holding):
-                speaking |= holders[i]
+            speaking = sum(holders[i] for i in bits(situation.holding))
+            untold = sum(holders[i] for i in bits(situation.untold))
             places = group.places if situation.tag is None else situation.tag
             for name, naming in named:
                 if rules := speaking & naming:
                     releases = tuple(
-                        [self._release(side, name, rules, places) for side in range(len(self._sides))]
+                        [self._release(side, name, rules, untold, places) for side in range(len(self.terms))]
                     )
-                    yield Outcome(name, situation, rules, releases)
+                    yield Outcome(name, situation, rules, untold & rules, releases)
 
-    def _release(self, side: int, name: str, rules: int, places: Places) -> Release | None:
+    def _release(self, side: int, name: str, rules: int, untold: int, places: Places) -> Release | None:
         own, terms = rules & self.masks[side], self.terms[side]
         if not own or terms is None:
             return None
-        key = side, name, own, places[side]
+        key = side, name, own, untold & own, places[side]
         if key not in self._released:
             speaking = [self.rules[i] for i in bits(own)]
-            self._released[key] = terms.release(name, speaking, places[side])
+            untold_ids = {self.rules[i].id for i in bits(untold & own)}
+            self._released[key] = terms.release(name, speaking, untold_ids, places[side])
         return self._released[key]
-
-    def _cells(self, department: str) -> Iterator[tuple[str, int]]:
-        """The department's purposes, each with the rules of the sides that have a service item for it."""
-        of_sides = [side.purposes.get(department, frozenset()) for side in self._sides]
-        for purpose in sorted(frozenset().union(*of_sides)):
-            present = 0
-            for purposes, mask in zip(of_sides, self.masks, strict=True):
-                present |= mask if purpose in purposes else 0
-            yield purpose, present
-
-    def _plain(self, places: Sequence[Place]) -> Places:
-        """What does not matter left out, and what is the same on each side not told apart."""
-        own = [
-            Place(place.region if self._by_region else CALLER, place.grids if self._by_grid else ())
-            for place in places
-        ]
-        if all(place == own[0] for place in own) and not (self._by_grid and self._grids_listed):
-            return tuple(Place(p.region and CALLER, (CALLER,) if p.grids else ()) for p in own)
-        return tuple(own)
 
     def _numbered(self, rule: Rule) -> tuple[int, Left]:
         left = Left.of(rule)

@@ -24,10 +24,12 @@ def diff(old: Bundle, new: Bundle) -> Difference:
 
     Field by field: what is demanded of several fields together is what is demanded of each.
     """
-    sides, walks = (Side.of(old), Side.of(new)), Walks()
+    walks = Walks([Side.of(old), Side.of(new)])
+    same_city = _city(old.catalog) == _city(new.catalog)
     entries: list[Entry] = []
     for dataset in sorted({*old.about, *new.about}):
-        entries.extend(_Comparison(Ground(sides, dataset, walks), new.catalog.mask_order).entries())
+        if not (same_city and _unchanged(dataset, old, new)):
+            entries.extend(_Comparison(Ground(dataset, walks), new.catalog.mask_order).entries())
     rank = list(Direction)
     entries.sort(
         key=lambda e: (e.dataset, rank.index(e.direction), e.departments, e.purposes, e.fields, e.rules_after)
@@ -164,6 +166,30 @@ def _numbered(values: Iterable[Hashable]) -> list[int]:
     """Equal values as equal numbers."""
     numbers: dict[Hashable, int] = {}
     return [numbers.setdefault(value, len(numbers)) for value in values]
+
+
+def _city(catalog: Catalog) -> Hashable:
+    """What of the catalog can matter to the rules about any dataset."""
+    places = [
+        (d.id, d.region, sorted((s.name, s.region, *sorted(s.grids)) for s in d.systems.values()))
+        for d in catalog.departments.values()
+    ]
+    items = sorted((item.department, item.purpose) for item in catalog.service_items.values())
+    return str(sorted(places)), str(items), catalog.mask_order.operators
+
+
+def _unchanged(dataset: str, old: Bundle, new: Bundle) -> bool:
+    """Whether nothing that is said about ``dataset`` differs."""
+    before, after = old.about.get(dataset), new.about.get(dataset)
+    return (
+        before == after
+        if before is None or after is None
+        else (
+            before.dataset == after.dataset
+            and before.rules == after.rules
+            and before.written == after.written
+        )
+    )
 
 
 def _content(rule: Rule) -> Hashable:

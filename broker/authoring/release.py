@@ -95,8 +95,13 @@ class Terms:
     def dataset(self) -> Dataset:
         return self.about.dataset
 
-    def release(self, name: str, speaking: Sequence[Rule], place: Place) -> Release | None:
-        """What ``speaking`` (all rules that speak and name the field) release of it; None for nothing."""
+    def release(
+        self, name: str, speaking: Sequence[Rule], untold: Collection[str], place: Place
+    ) -> Release | None:
+        """What ``speaking`` (all rules that speak and name the field) release of it; None for nothing.
+
+        ``untold`` are the ids of those that only count against release, as they cannot be told.
+        """
         asked = self.dataset.fields.get(name)
         if asked is None or not asked.shared or asked.level == CORE:
             return None
@@ -108,10 +113,11 @@ class Terms:
         permits, reviews = by_effect[Effect.PERMIT], by_effect[Effect.REVIEW]
         if by_effect[Effect.DENY]:
             return None
-        relied = self._relied_on(permits, by_effect[Effect.DELEGATE])
-        if relied is None and not reviews:
+        covering = [rule for rule in (*permits, *reviews) if rule.id not in untold]
+        relied = self._relied_on(covering, by_effect[Effect.DELEGATE])
+        if relied is None:
             return None
-        demanding = [*permits, *(relied or ())]
+        demanding = [*permits, *relied]
         try:
             mask = _strictest(name, demanding, self.order)
             rows = tuple(sorted(_rows(demanding, self.dataset, place), key=lambda row: (row.kind, row.field)))
@@ -137,10 +143,10 @@ class Terms:
         if on_its_own:
             yield provider
 
-    def _relied_on(self, permits: Sequence[Rule], delegates: Sequence[Rule]) -> list[Rule] | None:
-        """The delegates through which permits cover the field; None if none covers it (3.5)."""
+    def _relied_on(self, covering: Sequence[Rule], delegates: Sequence[Rule]) -> list[Rule] | None:
+        """The delegates through which permits and reviews cover the field; None if none covers it (3.5)."""
         lent = {rule.scope for rule in delegates}
-        needed = [above for rule in permits if (above := frozenset(self.about.above(rule.scope))) <= lent]
+        needed = [above for rule in covering if (above := frozenset(self.about.above(rule.scope))) <= lent]
         if not needed:
             return None
         through = frozenset().union(*needed)

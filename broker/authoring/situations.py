@@ -7,9 +7,11 @@ holds in each holds always: access is compared without trying applications one b
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import product
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -160,6 +162,9 @@ class Situation:
     """Which of the conditions given hold, as bits, and when that is so."""
 
     holding: int
+    """Those that speak."""
+    untold: int
+    """Of them the denies and reviews that cannot be told."""
     tag: Any
     """That of the system which calls."""
     mixed: bool
@@ -238,12 +243,13 @@ class _Space:
             points = _walk(points, _merged(steps), self._against)
         for source in self._expressions:
             points = self._judge(points, source)
-        ends: dict[tuple[int, Hashable, bool], _Values] = {}
+        ends: dict[tuple[int, int, Hashable, bool], _Values] = {}
         for point, values in points.items():
             mixed = point.private == "mixed" or len(self._zones) > 1
-            _join(ends, (point.holding | point.forced, point.tag, mixed), values)
-        for (holding, tag, mixed), values in ends.items():
-            yield Situation(holding, tag, mixed, self._conditions(values))
+            untold = point.forced & ~point.holding
+            _join(ends, (point.holding | untold, untold, point.tag, mixed), values)
+        for (holding, untold, tag, mixed), values in ends.items():
+            yield Situation(holding, untold, tag, mixed, self._conditions(values))
 
     def _bits(self, takes: Callable[[Left, str | None], bool], name: str | None) -> int:
         return sum(takes(left, name) << i for i, left in enumerate(self._lefts))
@@ -273,10 +279,11 @@ class _Space:
     def _time_steps(self) -> Iterator[tuple[_Step, _Values]]:
         """Period, then day and clock in each zone: which days there are depends on the period."""
         for period in _periods(self._lefts):
-            for moment in product(*[self._moments(zone, period) for zone in self._zones]):
+            inside = [(i, left) for i, left in enumerate(self._lefts) if _within(period, left.period)]
+            for moment in product(*[self._moments(zone, period) for zone in self._zones]) if inside else ():
                 true = unknown = 0
-                for i, left in enumerate(self._lefts):
-                    holds = _within(period, left.period) and self._works(left.working_hours, moment)
+                for i, left in inside:
+                    holds = self._works(left.working_hours, moment)
                     true |= (holds is True) << i
                     unknown |= (holds is None) << i
                 parts = (frozenset([part]) for each in moment for part in each)
@@ -297,7 +304,7 @@ class _Space:
         day, (first, _) = moment[self._zones.index(hours.zone)]
         if hours.weekdays is not None and day.weekday not in hours.weekdays:
             return False
-        if hours.hours and not any(start <= first < end for start, end in hours.hours):
+        if hours.hours and not any(a <= first and (first < b or b == time()) for a, b in hours.hours):
             return False
         return hours.calendar is None or day.working[self._calendars.index(hours.calendar)]
 
@@ -395,17 +402,30 @@ def _days(period: Period, zone: ZoneInfo, calendars: Sequence[Calendar]) -> list
         return list({Day(day.weekday(), _kind(calendars, day)): None for day in days})
     if not calendars:
         return [Day(weekday) for weekday in range(7)]
+    first = start.date() if start else date.min
+    last = (end - timedelta.resolution).date() if end else date.max
+    known = _known_days(tuple(calendars))
+    within = known[bisect_left(known, first, key=_date) : bisect_right(known, last, key=_date)]
+    kinds = list(dict.fromkeys(day for _, day in within))
+    years = frozenset[int]().union(*[calendar.years for calendar in calendars])
+    if not (start and end and years.issuperset(range(first.year, last.year + 1))):
+        kinds += [Day(weekday, (None,) * len(calendars)) for weekday in range(7)]
+    return kinds
+
+
+@lru_cache(maxsize=16)
+def _known_days(calendars: tuple[Calendar, ...]) -> list[tuple[date, Day]]:
+    """Every day of the years that any of the calendars knows, in order, each with its kind."""
     years = sorted(frozenset[int]().union(*[calendar.years for calendar in calendars]))
-    first, last = start.date() if start else date.min, end.date() if end else date.max
-    found = {
-        Day(day.weekday(), _kind(calendars, day)): None
+    return [
+        (day, Day(day.weekday(), _kind(calendars, day)))
         for year in years
-        for day in _each(max(first, date(year, 1, 1)), min(last, date(year, 12, 31)))
-    }
-    covered = start and end and set(range(first.year, last.year + 1)) <= set(years)
-    if not covered:
-        found |= {Day(weekday, (None,) * len(calendars)): None for weekday in range(7)}
-    return list(found)
+        for day in _each(date(year, 1, 1), date(year, 12, 31))
+    ]
+
+
+def _date(known: tuple[date, Day]) -> date:
+    return known[0]
 
 
 def _each(first: date, last: date) -> Iterator[date]:
