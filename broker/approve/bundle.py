@@ -61,10 +61,10 @@ def load_bundle(folder: Path, check_mask: CheckMask) -> Bundle:
         return _bundle(read_folder(folder, problems), check_mask, problems)
 
 
-def bundle_of(files: Files, check_mask: CheckMask) -> Bundle:
-    """As :func:`load_bundle`, of files read before."""
+def bundle_of(files: Files, check_mask: CheckMask, problems: Problems | None = None) -> Bundle:
+    """As :func:`load_bundle`, of files read before; what was found then may be in ``problems``."""
     with _uncollected():
-        return _bundle(files, check_mask, Problems())
+        return _bundle(files, check_mask, Problems() if problems is None else problems)
 
 
 def _bundle(files: Files, check_mask: CheckMask, problems: Problems) -> Bundle:

@@ -128,7 +128,7 @@ ABOUT: Mapping[Lint, About] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing to look at: where (counted from 1), its code, a sentence in both languages, how grave."""
 

@@ -8,13 +8,15 @@ released (a test removes it). Severities and titles of the codes are in :mod:`br
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
+
+import yaml
 
 from broker.approve.bundle import Bundle, bundle_of
 from broker.approve.catalog import CATALOG_FOLDER
-from broker.approve.document import MappingNode, Node, parse
 from broker.approve.files import Files, read_folder
 from broker.approve.policy import CheckMask
 from broker.approve.problem import PolicyProblems, Position, Problems
@@ -24,19 +26,24 @@ from broker.authoring.lint_rule import RuleChecks
 from broker.authoring.lint_rules import between
 from broker.model import CORE, Dataset, SharingAttribute
 
+NO_FILES: Files = MappingProxyType({})
 
-def lint_folder(folder: Path, check_mask: CheckMask, now: datetime) -> tuple[Finding, ...]:
-    """Findings about the bundle in ``folder`` at ``now`` (aware), ordered by place.
+
+def lint_folder(
+    folder: Path, check_mask: CheckMask, now: datetime, instead: Files = NO_FILES
+) -> tuple[Finding, ...]:
+    """Findings about the bundle in ``folder`` at ``now`` (aware), ordered by place; some of its files read as
+    they are in ``instead``.
 
     Raises:
         SetUpError: there is no such folder.
     """
     problems = Problems()
-    files = read_folder(folder, problems)
+    files = {**read_folder(folder, problems), **instead}
     try:
         problems.refuse()
     except PolicyProblems as unread:
-        return tuple(sorted({*of_problems(unread), *lint_files(files, check_mask, now)}))
+        return in_order({*of_problems(unread), *lint_files(files, check_mask, now)})
     return lint_files(files, check_mask, now)
 
 
@@ -51,15 +58,23 @@ def lint_files(files: Files, check_mask: CheckMask, now: datetime) -> tuple[Find
 
 
 def of_problems(refused: PolicyProblems) -> tuple[Finding, ...]:
-    return tuple(sorted(Finding.of_problem(problem) for problem in refused.problems))
+    return in_order(Finding.of_problem(problem) for problem in refused.problems)
 
 
-def lint_bundle(bundle: Bundle, now: datetime, files: Files | None = None) -> tuple[Finding, ...]:
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """By place, then code."""
+    return tuple(sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code, f.zh)))
+
+
+def lint_bundle(bundle: Bundle, now: datetime, files: Files = NO_FILES) -> tuple[Finding, ...]:
     """Findings about a bundle that was read. ``files`` tell where in the catalog a dataset stands."""
     checks = RuleChecks(bundle.catalog, now)
     written: defaultdict[str, list[Rule]] = defaultdict(list)
-    for rule in bundle.rules:
-        written[rule.id].append(rule)
+    ids = {rule.id for rule in bundle.rules}
+    for about in bundle.about.values():
+        for rule in about.rules:
+            if rule.id in ids:  # not the default permits, which nobody wrote
+                written[rule.id].append(rule)
     found: set[Finding] = set()
     alive: dict[str, tuple[Rule, ...]] = {}
     for id_, instances in written.items():
@@ -71,16 +86,17 @@ def lint_bundle(bundle: Bundle, now: datetime, files: Files | None = None) -> tu
         for rule in instances:
             found.update(checks.findings(rule))
     found.update(between(bundle, alive))
-    found.update(_never_released(bundle, alive, files or {}))
-    return tuple(sorted(found))
+    found.update(_never_released(bundle, alive, files))
+    return in_order(found)
 
 
 def _never_released(bundle: Bundle, alive: Mapping[str, tuple[Rule, ...]], files: Files) -> Iterator[Finding]:
     """Fields that might be shared but that no permit or review names: their dataset is where to look."""
     named: defaultdict[str, set[str]] = defaultdict(set)
-    for rule in bundle.rules:
-        if rule.effect in (Effect.PERMIT, Effect.REVIEW) and rule.id in alive:
-            named[rule.dataset] |= rule.fields
+    for instances in alive.values():
+        for rule in instances:
+            if rule.effect in (Effect.PERMIT, Effect.REVIEW):
+                named[rule.dataset] |= rule.fields
     places = _Places(files)
     for dataset in bundle.catalog.datasets.values():
         if dataset.sharing_attribute is not SharingAttribute.CONDITIONAL:
@@ -101,15 +117,19 @@ class _Places:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._parsed: dict[str, Node | None] = {}
+        self._found: dict[str, dict[str, Position]] = {}
 
     def of(self, dataset: Dataset) -> Position:
         file = f"{CATALOG_FOLDER}/{dataset.department}.yaml"
-        if file in self._files and file not in self._parsed:
-            self._parsed[file] = parse(self._files[file], file, Problems())
-        at, node = Position(file), self._parsed.get(file)
-        for key in ("datasets", dataset.id.removeprefix(f"{dataset.department}.")):
-            if not isinstance(node, MappingNode) or key not in node.entries:
-                break
-            at, node = node.entries[key][0].at, node.entries[key][1]
-        return at
+        if file not in self._found:
+            self._found[file] = dict(_datasets(file, self._files.get(file, b"")))
+        return self._found[file].get(dataset.id.removeprefix(f"{dataset.department}."), Position(file))
+
+
+def _datasets(file: str, content: bytes) -> Iterator[tuple[str, Position]]:
+    """Name → place of each dataset in a catalog's file (which was read, so it is sound)."""
+    root = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.CSafeLoader)
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "datasets" and isinstance(value, yaml.MappingNode):
+            for name, _ in value.value:
+                yield name.value, Position(file, name.start_mark.line + 1, name.start_mark.column + 1)

@@ -82,7 +82,7 @@ def _bears_scope(rule: Rule, bundle: Bundle) -> bool:
     others = {
         other.scope
         for other in bundle.about[rule.dataset].rules
-        if other.effect in _SCOPED and other is not rule
+        if other.effect in _SCOPED and other.id != rule.id
     }
     return rule.scope not in others and any(scope.rank > rule.scope.rank for scope in others)
 
@@ -252,4 +252,5 @@ def _named(rules: Iterable[Rule]) -> str:
     """The first by id with its place, and how many more."""
     ordered = sorted(rules, key=lambda rule: rule.id)
     at, more = ordered[0].at, f" (+{len(ordered) - 1})" if len(ordered) > 1 else ""
-    return f"{ordered[0].id} ({at.file}:{at.line}){more}"
+    place = f" ({at.file}:{at.line})" if at.file else ""
+    return f"{ordered[0].id}{place}{more}"

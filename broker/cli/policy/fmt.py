@@ -44,20 +44,20 @@ def files_in(folder: Path) -> Files:
     problems = Problems()
     files = read_folder(folder, problems)
     problems.refuse()
-    return files
+    return {file: content for file, content in files.items() if file.endswith(".yaml")}
 
 
-def write(folder: Path, changed: Mapping[str, str]) -> None:
+def write(folder: Path, changed: Mapping[str, bytes]) -> None:
     """Write the files anew, each whole or not at all; who may read them stays as it was."""
-    for file, text in changed.items():
+    for file, content in changed.items():
         path = (folder / file).resolve()
         draft = path.with_name(f".{path.name}.new")
-        draft.write_bytes(text.encode())
+        draft.write_bytes(content)
         shutil.copymode(path, draft)
         draft.replace(path)
 
 
-def _changed(files: Files) -> dict[str, str]:
+def _changed(files: Files) -> dict[str, bytes]:
     """File → its canonical text where that is another.
 
     Raises:
@@ -70,8 +70,8 @@ def _changed(files: Files) -> dict[str, str]:
         parse(content, file, problems)
     problems.refuse()
     texts = {file: content.decode("utf-8-sig") for file, content in files.items()}
-    laid_out = {file: _laid_out(file, text) for file, text in texts.items()}
-    return {file: text for file, text in laid_out.items() if text.encode() != files[file]}
+    laid_out = {file: _laid_out(file, text).encode() for file, text in texts.items()}
+    return {file: content for file, content in laid_out.items() if content != files[file]}
 
 
 def _laid_out(file: str, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
@@ -13,8 +14,12 @@ from zoneinfo import ZoneInfo
 import orjson
 import typer
 
+from broker.approve.files import read_folder
+from broker.approve.problem import Problems
 from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
+from broker.cli.policy.fmt import write
+from broker.errors import SetUpError
 
 if TYPE_CHECKING:
     from broker.approve.policy import CheckMask
@@ -37,6 +42,15 @@ def lint(
     folder: Folder,
     format_: Annotated[Format, typer.Option("--format", help="输出格式 / output format")] = Format.TEXT,
     strict: Annotated[bool, typer.Option(help="有警告也算不通过 / fail on warnings too")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="改正键盘上的手误 / put slips of the keyboard right")
+    ] = False,
+    names: Annotated[
+        bool, typer.Option("--names", help="与 --fix 同用：也改只差一笔的名称 / with --fix, names too")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="与 --fix 同用：只显示，不改写 / with --fix, only show")
+    ] = False,
     at: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="按这一天检查，默认今天 / as of this day, today by default"),
@@ -47,7 +61,11 @@ def lint(
     from broker.authoring.lint import lint_folder
     from broker.authoring.listing import as_data, as_sarif, fails
 
-    findings = lint_folder(folder, checker(config), _instant(at))
+    if (names or dry_run) and not fix:
+        raise SetUpError("--names 和 --dry-run 要与 --fix 同用。", "--names and --dry-run go with --fix.")
+    check_mask = checker(config)
+    instead = _fix(folder, check_mask, names, dry_run, format_ is not Format.TEXT) if fix else {}
+    findings = lint_folder(folder, check_mask, _instant(at), instead)
     if format_ is Format.TEXT:
         _print(findings)
     else:
@@ -55,6 +73,24 @@ def lint(
         typer.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())
     if fails(findings, strict):
         raise typer.Exit(1)
+
+
+def _fix(folder: Path, check_mask: CheckMask, names: bool, dry_run: bool, aside: bool) -> dict[str, bytes]:
+    """Put files right and show what was changed, ``aside`` on standard error; gives the changed ones."""
+    from broker.authoring.renaming import renamed
+    from broker.authoring.repair import repaired_files
+
+    files = read_folder(folder, Problems())
+    fixed = repaired_files(files)
+    changed = renamed(fixed, check_mask) if names else fixed
+    changed = {file: content for file, content in changed.items() if content != files[file]}
+    for file, content in changed.items():
+        before, after = (text.decode("utf-8-sig").splitlines() for text in (files[file], content))
+        for line in difflib.unified_diff(before, after, file, file, n=0, lineterm=""):
+            typer.echo(line, err=aside)
+    if not dry_run:
+        write(folder, changed)
+    return changed
 
 
 def checker(config: Path) -> CheckMask:
