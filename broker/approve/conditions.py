@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from broker.approve.rule import Rule, WorkingHours
+from broker.approve.rule import NEVER, Rule, WorkingHours
 from broker.model import Application
 from broker.reasons import Reason
 
@@ -96,7 +96,8 @@ WORKING = "working"
 def accepted(rule: Rule, condition: Condition, zone: ZoneInfo) -> tuple[str, ...]:
     """What ``rule`` would have accepted: names in ascending order, or for
 
-    - ``VALIDITY`` and ``STANDING``: first and last day, ISO 8601, in ``zone``; empty where there is none;
+    - ``VALIDITY`` and ``STANDING``: first and last day, ISO 8601, in ``zone``; empty where there is none, and
+      nothing at all for an approval that was never given;
     - ``HOURS``: ranges such as ``09:00-12:00``, then days such as ``mon``, or ``working``;
     - ``EXPRESSION``: its source;
     - ``WHOLE_DATASET`` and ``DELEGATION``: nothing.
@@ -115,7 +116,7 @@ def accepted(rule: Rule, condition: Condition, zone: ZoneInfo) -> tuple[str, ...
         case Condition.VALIDITY:
             return _first_day(rule.valid_from, zone), _last_day(rule.valid_until, zone)
         case Condition.STANDING:
-            return "", _last_day(rule.standing_until, zone)
+            return () if rule.standing_until == NEVER else ("", _last_day(rule.standing_until, zone))
         case Condition.HOURS:
             return tuple(_times(rule.working_hours)) if rule.working_hours else ()
         case Condition.EXPRESSION:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -139,7 +139,8 @@ class Rule:
     review: ReviewBy | None = None
     consent: Consent | None = None
     standing_until: datetime | None = None
-    """First instant at which the standing approval of its policy has expired; None: it has none to expire."""
+    """First instant at which the standing approval of its policy has expired; :data:`NEVER`: it was never
+    given; None: none is demanded."""
     at: Position = field(default=Position(""), compare=False)
     """Where it is written."""
 
@@ -177,5 +178,7 @@ class Rule:
         return bool(subjects) or self.rows.whole_dataset or self.effect in (Effect.REVIEW, Effect.DENY)
 
 
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""When a standing approval that was never given has expired."""
 WARN_BEFORE = timedelta(days=30)
 """How long before a standing approval expires its owner is warned."""

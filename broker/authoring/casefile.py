@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode, parse
 from broker.approve.files import CASES_FOLDER
 from broker.approve.problem import DATASET, DEPARTMENT, PURPOSE, WORD, Code, Kind, Position, Problems
-from broker.approve.rule import Effect, Rule
+from broker.approve.rule import NEVER, Effect, Rule
 from broker.approve.table import Table, headed
 from broker.authoring.applications import KEYS, application, read_asked, read_grant, read_time, time_in
 from broker.authoring.expected import expected_reasons, read_expected
@@ -27,8 +27,6 @@ from broker.model import Application, Grant, Suspension, Target
 FORMAT = "share-cases/v1"
 POLICY = Kind(Code.UNKNOWN_WORD, "策略", "policy")
 APPLICATION = Kind(Code.UNKNOWN_WORD, "申请", "application")
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ class _File:
         if "approvals" in self._table:
             self._bundle = under_approvals(bundle, self._approvals())
         self._used: set[str] = set()
-        self._now = read_time(self._table, "at", self._zone) or _NEVER
+        self._now = read_time(self._table, "at", self._zone) or NEVER
         self._defaults = self._table.node("defaults")
         if self._defaults is not None:
             Table(self._defaults, problems, CHANGES)
@@ -171,7 +169,7 @@ class _File:
         for name, node in self._table.items("approvals"):
             if name.value not in policies:
                 self._problems.unknown(name.at, POLICY, name.value, policies)
-            approvals[name.value] = time_in(node, self._zone, self._problems) or _NEVER
+            approvals[name.value] = time_in(node, self._zone, self._problems) or NEVER
         return approvals
 
     def _suspensions(self, table: Table) -> Iterator[Suspension]:
@@ -204,7 +202,7 @@ class _File:
 def under_approvals(bundle: Bundle, approvals: Mapping[str, datetime]) -> Bundle:
     """``bundle`` where standing approvals are demanded, and end at these instants (by policy id)."""
     rules = [
-        replace(rule, standing_until=approvals.get(policy_of(rule), _NEVER))
+        replace(rule, standing_until=approvals.get(policy_of(rule), NEVER))
         if rule.effect in (Effect.PERMIT, Effect.DELEGATE)
         else rule
         for rule in bundle.rules
@@ -218,4 +216,4 @@ def policy_of(rule: Rule) -> str:
 
 
 def _suspension(target: Target, name: str) -> Suspension:
-    return Suspension(1, target, name, reason="", actor="", since=_NEVER)
+    return Suspension(1, target, name, reason="", actor="", since=NEVER)

@@ -17,6 +17,9 @@ Facts = Mapping[str, object]
 DUTIES = ("signed_application", "no_onward_sharing", "watermark", "notify_subject", "countersignature")
 """Duties that are or are not; each is an attribute of :class:`~broker.model.Obligations`."""
 
+OPEN = ".."
+"""An interval without beginning or end (ISO 8601-2 §4.4)."""
+
 _PLAIN = re.compile(r"[^\W\d_][\w./ -]*")
 
 
@@ -44,7 +47,10 @@ def near_facts(misses: Iterable[NearMiss]) -> object:
     """The nearest rules, nearest first, and of each the conditions that are not met, with what it accepts."""
     return _some(
         [
-            {"rule": miss.rule.id, "lacks": {u.condition.value: _some(list(u.accepts)) for u in miss.unmet}}
+            {
+                "rule": miss.rule.id,
+                "lacks": {u.condition.value: _some([one or OPEN for one in u.accepts]) for u in miss.unmet},
+            }
             for miss in misses
         ]
     )

@@ -101,6 +101,10 @@ class Lacking:
         return self._lets(f"日期是 {today}", f"the day is {today}", f"的有效期为{zh}", en)
 
     def standing(self, accepts: Sequence[str]) -> Sentence:
+        if not accepts:
+            return Sentence(
+                f"规则 {self._name} 没有预先审核同意", f"rule {self._name} has no standing approval"
+            )
         last = accepts[-1]
         return Sentence(
             f"规则 {self._name} 的预先审核同意到 {last} 为止，须重新同意",

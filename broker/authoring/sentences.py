@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from broker.approve.rule import Effect, Limits, Rows, Rule, WorkingHours
+from broker.approve.rule import NEVER, Effect, Limits, Rows, Rule, WorkingHours
 from broker.model import Catalog, Dataset, Mask, Obligations, ReviewBy
 from broker.reasons import Sentence
 
@@ -116,7 +116,9 @@ def demands(rule: Rule, catalog: Catalog) -> Iterator[Sentence]:
     if rule.consent is not None:
         number = rule.consent.application_no
         yield Sentence(f"依据共享申请 {number}", f"under application {number}")
-    if rule.standing_until is not None:
+    if rule.standing_until == NEVER:
+        yield Sentence("没有预先审核同意", "without a standing approval")
+    elif rule.standing_until is not None:
         last = _day(rule.standing_until - timedelta(microseconds=1), ZoneInfo(catalog.zone))
         yield Sentence(f"预先审核同意至 {last} 止", f"standing approval until {last}")
 

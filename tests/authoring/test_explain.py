@@ -18,6 +18,7 @@ from broker.approve.evaluate import evaluate
 from broker.approve.near import Unmet
 from broker.approve.rule import Effect, Rule
 from broker.authoring.applications import Asked, application
+from broker.authoring.casefile import under_approvals
 from broker.authoring.explain import explain
 from broker.authoring.facts import facts
 from broker.authoring.lacking import Lacking
@@ -164,6 +165,14 @@ def test_every_condition_has_its_words(condition: Condition, effect: Effect, bun
             assert name in said.en
     untold = lacking.said(Unmet(condition, ACCEPTS[condition], told=False))
     assert "无法判定" in untold.zh
+
+
+def test_approval_that_was_never_given_is_told(bundle: Bundle) -> None:
+    """It has no last day to name: neither in what is missing, nor in the rule's sentence."""
+    said = explain(application(ASKED, "t"), None, under_approvals(bundle, {}), NOW)
+    (miss,) = said.near
+    assert [lacks.zh for lacks in miss.lacks] == ["规则 fund-withdrawal 没有预先审核同意"]
+    assert "没有预先审核同意" in miss.rule.does.zh
 
 
 def test_unknown_names_are_explained_too(bundle: Bundle) -> None:
