@@ -387,13 +387,17 @@ def refused(consumer, dataset, ids):
     bare = unary(dataset, ids)
     bare.application.operator = bare.application.case_no = ""
     consumer.unary(UNARY, bare)
+    for subject in (ASKED, ids[0]):  # of a dataset that the catalog does not have, no format is known
+        consumer.unary(UNARY, unary("vehicle", [subject], fields=["plate_no"]))
+        consumer.stream(streamed("vehicle", [subject], fields=["plate_no"]))
     consumer.unary(UNARY, unary(dataset, ids), timeout=0.001)
 
 
 def malformed(consumer, ids):
     """What breaks the contract, each time with a value that must not come back."""
     bad = f"钟{ASKED}\n"
-    consumer.unary(UNARY, unary(ASKED, ids))
+    consumer.unary(UNARY, unary(f"{ASKED}!", ids))
+    consumer.unary(UNARY, unary("vehicle", ids, fields=[f"{ASKED}!"]))
     consumer.unary(UNARY, unary("sql", [bad, ASKED, BORN, f"{BORN}1234"]))
     consumer.unary(UNARY, unary("sql", ids * 2))
     consumer.unary(UNARY, unary("sql", ids, fields=[ASKED, bad]))
