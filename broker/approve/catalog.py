@@ -40,7 +40,7 @@ from broker.model import (
 )
 
 CATALOG_FOLDER = CATALOG_FILES.path.rstrip("/")
-_RESERVED_LEVELS = (IMPORTANT, CORE, "重要", "核心")
+RESERVED_LEVELS = (IMPORTANT, CORE, "重要", "核心")
 
 
 def load_catalog(documents: Mapping[str, Node], problems: Problems) -> Catalog:
@@ -70,7 +70,7 @@ def load_catalog(documents: Mapping[str, Node], problems: Problems) -> Catalog:
 def _levels(city: Table) -> tuple[str, ...]:
     levels = city.texts("levels")
     for level in levels:
-        if level.value in _RESERVED_LEVELS:
+        if level.value in RESERVED_LEVELS:
             zh = f"“{level.value}”在每座城市都已有，不必也不能列入分级（写作 {IMPORTANT} 重要、{CORE} 核心）"
             en = f"every city has {IMPORTANT} and {CORE} already; they are not listed among its levels"
             city.problems.add(level.at, Code.RESERVED_LEVEL, zh, en)

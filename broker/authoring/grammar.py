@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from broker.approve.grammar import (
     ALL,
     COUNT,
@@ -11,6 +13,7 @@ from broker.approve.grammar import (
     SLUG,
     TEXT,
     Constant,
+    FileForm,
     Key,
     Keys,
     ListOf,
@@ -18,13 +21,22 @@ from broker.approve.grammar import (
     Name,
     OneMask,
     OneWord,
+    Scalar,
     option,
 )
-from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE
+from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code
 from broker.model import Verdict
 
 NONE = "none"
 """Written where nothing is expected: nothing is meant by leaving it out."""
+
+SUBJECTS = Scalar(
+    "subjects",
+    f" 1 以上的整数，或 {ALL}",
+    f"a whole number of at least 1, or {ALL}",
+    Code.BAD_COUNT,
+    re.compile(f"[1-9][0-9]{{0,8}}|{ALL}"),
+)
 
 _REQUIRED = (
     Key("department", TEXT, "需求部门", "the consumer"),
@@ -38,7 +50,7 @@ _OPTIONAL = (
     option("legal_basis", TEXT, "使用依据", "the legal basis"),
     option("operator", TEXT, "经办人", "the person behind the call"),
     option("system", TEXT, "调用的系统", "the calling system"),
-    option("subjects", COUNT, f"查询对象数，或 {ALL}", f"how many subjects, or {ALL}"),
+    option("subjects", SUBJECTS, "查询对象数，或整体", "how many subjects, or the whole dataset"),
     option("grant", SLUG, "共享授权，见 grants", "a grant, of those under grants"),
     option("signed_application", FLAG, "是否附签名申请", "whether a signed application came"),
 )
@@ -130,3 +142,5 @@ CASES = Keys(
         ),
     )
 )
+
+CASE_FILES = FileForm("cases/", CASES, "用例", "cases", optional=True)
