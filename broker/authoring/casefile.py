@@ -18,7 +18,7 @@ from broker.approve.problem import DATASET, DEPARTMENT, PURPOSE, WORD, Code, Kin
 from broker.approve.rule import NEVER, Effect, Rule
 from broker.approve.table import Table, headed
 from broker.authoring.applications import KEYS, application, read_asked, read_grant, read_time, time_in
-from broker.authoring.expected import expected_reasons, read_expected
+from broker.authoring.expected import Known, expected_reasons, read_expected
 from broker.authoring.facts import Facts
 from broker.authoring.grammar import CASE, CASES, CHANGES
 from broker.errors import SetUpError
@@ -91,6 +91,7 @@ class _File:
         self._file, self._bundle, self._problems = file, bundle, problems
         self._table = headed(node, problems, CASES)
         self._zone = self._read_zone()
+        self._known = Known.of(bundle)
         if "approvals" in self._table:
             self._bundle = under_approvals(bundle, self._approvals())
         self._used: set[str] = set()
@@ -135,7 +136,7 @@ class _File:
             grant=self._grants.get(asked.grant),
             suspensions=tuple(self._suspensions(table)),
             now=read_time(table, "at", self._zone) or self._now,
-            expected=read_expected(table.node("expect"), asked.fields, self._bundle, self._problems),
+            expected=read_expected(table.node("expect"), asked.fields, self._known, self._problems),
         )
 
     def _application(self, table: Table) -> MappingNode | None:

@@ -51,10 +51,24 @@ def expected_reasons(node: Node | None) -> frozenset[str]:
     return frozenset(item.value.partition(" ")[0] for item in items if isinstance(item, ScalarNode))
 
 
-def read_expected(node: Node | None, fields: Collection[str], bundle: Bundle, problems: Problems) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names that expectations may use."""
+
+    rules: frozenset[str]
+    """Default permits among them."""
+    departments: Collection[str]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Known:
+        rules = frozenset(rule for about in bundle.about.values() for rule in about.by_id)
+        return cls(rules, bundle.catalog.departments)
+
+
+def read_expected(node: Node | None, fields: Collection[str], known: Known, problems: Problems) -> Facts:
     """The facts in ``node``; ``fields`` are those of the application, which masks may name."""
     table = Table(node, problems, EXPECT)
-    reader = _Reader(table, fields, bundle, problems)
+    reader = _Reader(table, fields, known, problems)
     facts: dict[str, object] = {"decision": table.word("decision", Verdict, Verdict.DENY).value}
     for name, read in _READERS.items():
         if name in table:
@@ -68,7 +82,7 @@ class _Reader:
 
     table: Table
     fields: Collection[str]
-    bundle: Bundle
+    known: Known
     problems: Problems
 
     def is_none(self, key: str) -> bool:
@@ -76,11 +90,7 @@ class _Reader:
         return isinstance(node, ScalarNode) and node.value == NONE
 
     def rules(self, key: str) -> list[str]:
-        return sorted(self.table.names(key, self._known_rules(), RULE))
-
-    def _known_rules(self) -> frozenset[str]:
-        """Default permits among them."""
-        return frozenset(rule for about in self.bundle.about.values() for rule in about.by_id)
+        return sorted(self.table.names(key, self.known.rules, RULE))
 
     def reasons(self, key: str) -> list[str]:
         items = self.table.texts(key)
@@ -115,7 +125,7 @@ class _Reader:
 
     def _review(self, node: Node) -> dict[str, object]:
         table = Table(node, self.problems, REVIEW)
-        departments = table.names("departments", self.bundle.catalog.departments, DEPARTMENT)
+        departments = table.names("departments", self.known.departments, DEPARTMENT)
         return {
             "departments": sorted(departments),
             "count": table.count("count") or 1,
@@ -134,7 +144,7 @@ class _Reader:
                 self.problems.unknown(name.at, CONDITION, name.value, list(Condition))
             items = accepted.items if isinstance(accepted, SequenceNode) else ()
             lacks[name.value] = [text(item, self.problems) for item in items] or None
-        return {"rule": table.name("rule", self._known_rules(), RULE), "lacks": lacks}
+        return {"rule": table.name("rule", self.known.rules, RULE), "lacks": lacks}
 
     def _items(self, key: str) -> tuple[Node, ...]:
         node = self.table.node(key)
