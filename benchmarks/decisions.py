@@ -11,9 +11,11 @@ from typing import TypeVar
 from benchmarks.peers import Casbin, Cedar, Peer, Rego
 from benchmarks.policies import applications, files, fresh
 from benchmarks.report import show
-from broker.approve.bundle import Bundle, bundle_of, compile_bundle
+from broker.approve.bundle import Bundle, bundle_of, compile_bundle, uncollected
 from broker.approve.evaluate import evaluate
+from broker.approve.files import Files
 from broker.approve.near import explain
+from broker.authoring.lint import lint_bundle
 from broker.model import Application, Verdict
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ def run() -> None:
         loading, bundle = _timed(lambda c=contents: bundle_of(c, lambda field, mask: None))  # type: ignore[misc]
         compiling, _ = _timed(lambda b=bundle: _compiled(b))  # type: ignore[misc]
         asked, now = applications(bundle, ASKED), datetime.now(UTC)
+        linting, _ = _timed(lambda b=bundle, c=contents, n=now: _linted(b, c, n))  # type: ignore[misc]
         gc.collect()
         gc.freeze()  # as a worker does with what it keeps for good
         figures = [on(call, bundle, asked, now) for call in (evaluate, explain) for on in (_warm, _first)]
@@ -40,7 +43,15 @@ def run() -> None:
         rules = f"{size:,}"
         ours.append((rules, *[f"{figure:.1f}" for figure in figures], _permitted(bundle, asked, now)))
         beside.append((rules, f"{figures[0]:.1f}", *[figures for figures, _ in peers]))
-        ready.append((rules, f"{loading:.1f}", f"{compiling:.2f}", *[f"{took:.2f}" for _, took in peers]))
+        ready.append(
+            (
+                rules,
+                f"{loading:.1f}",
+                f"{linting:.2f}",
+                f"{compiling:.2f}",
+                *[f"{took:.2f}" for _, took in peers],
+            )
+        )
     show(
         "Policy decisions, µs",
         ("rules", "decision", "first of its shape", "explained", "first explained", "permitted"),
@@ -56,10 +67,15 @@ def run() -> None:
     )
     show(
         "Rules made ready, s",
-        ("rules", "read and compiled", "compiled alone", "cedarpy", "pycasbin", "regopy"),
+        ("rules", "read and compiled", "linted", "compiled alone", "cedarpy", "pycasbin", "regopy"),
         ready,
         "ours from YAML with every check; the peers from values",
     )
+
+
+def _linted(bundle: Bundle, contents: Files, now: datetime) -> int:
+    with uncollected():
+        return len(lint_bundle(bundle, now, contents))
 
 
 def _permitted(bundle: Bundle, asked: Sequence[Application], now: datetime) -> str:

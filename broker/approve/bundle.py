@@ -57,13 +57,13 @@ def load_bundle(folder: Path, check_mask: CheckMask) -> Bundle:
         SetUpError: there is no such folder.
     """
     problems = Problems()
-    with _uncollected():
+    with uncollected():
         return _bundle(read_folder(folder, problems), check_mask, problems)
 
 
 def bundle_of(files: Files, check_mask: CheckMask, problems: Problems | None = None) -> Bundle:
     """As :func:`load_bundle`, of files read before; what was found then may be in ``problems``."""
-    with _uncollected():
+    with uncollected():
         return _bundle(files, check_mask, Problems() if problems is None else problems)
 
 
@@ -81,7 +81,7 @@ def _bundle(files: Files, check_mask: CheckMask, problems: Problems) -> Bundle:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Reading makes millions of nodes and no garbage: to look for it among them takes most of the time."""
     was_enabled = gc.isenabled()
     gc.disable()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from math import prod
 from zoneinfo import ZoneInfo
 
 from broker.approve.rule import Effect, Expression, Rule
@@ -20,36 +21,47 @@ _NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\b(?!\s*\()")
 _WORDS = frozenset({"true", "false", "null", "in"})
 _STEPS = (("minute", timedelta(minutes=1)), ("hour", timedelta(hours=1)), ("weekday", timedelta(days=1)))
 _MONDAY = datetime(2026, 1, 5)
-_TRIED = ("dataset", "department", "purpose", "system", "legal_basis", "whole_dataset")
 
 _CALLER = Identity("city", "department", Role.SYSTEM, "system", 1, datetime.max.replace(tzinfo=UTC), b"")
 
 
-def outcomes(rule: Rule, catalog: Catalog) -> frozenset[bool | None]:
-    """All that the rule's expression can say, None for an error; empty when it cannot be told.
+class Trials:
+    """Tries expressions out; what was tried once is remembered."""
 
-    Told only of expressions over ``dataset``, ``department``, ``purpose``, ``whole_dataset``, ``weekday``,
-    ``hour`` and ``minute``, and over ``system`` and ``legal_basis`` where the rule lists them.
-    """
-    if rule.expression is None:
-        return frozenset()
-    used = variables(rule.expression.source)
-    values = _values(rule, catalog)
-    if not used <= values.keys() | {name for name, _ in _STEPS}:
-        return frozenset()
-    varied = {name: values[name] if name in used else values[name][:1] for name in _TRIED if name in values}
-    instants = _instants(used, ZoneInfo(catalog.zone))
-    possibilities = len(instants)
-    for choice in varied.values():
-        possibilities *= len(choice)
-    if not 0 < possibilities <= MOST_TRIED:
-        return frozenset()
-    said: set[bool | None] = set()
-    for outcome in _tried(rule.expression, rule, varied, instants):
-        said.add(outcome)
-        if len(said) > 1 and {True, False} <= said:
-            break
-    return frozenset(said)
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._zone = ZoneInfo(catalog.zone)
+        self._said: dict[object, frozenset[bool | None]] = {}
+
+    def outcomes(self, rule: Rule) -> frozenset[bool | None]:
+        """All that the rule's expression can say, None for an error; empty when it cannot be told.
+
+        Told only of ``dataset``, ``department``, ``purpose``, ``whole_dataset``, ``weekday``,
+        ``hour`` and ``minute``, and over ``system`` and ``legal_basis`` where the rule lists them.
+        """
+        if rule.expression is None:
+            return frozenset()
+        used, values = variables(rule.expression.source), _values(rule, self._catalog)
+        if not used <= values.keys() | {name for name, _ in _STEPS}:
+            return frozenset()
+        varied = {name: choice if name in used else choice[:1] for name, choice in values.items()}
+        key = rule.expression.source, *((name, varied[name]) for name in sorted(used & values.keys()))
+        if key not in self._said:
+            self._said[key] = self._tried(rule.expression, rule, varied, used)
+        return self._said[key]
+
+    def _tried(
+        self, expression: Expression, rule: Rule, varied: dict[str, tuple[str, ...]], used: frozenset[str]
+    ) -> frozenset[bool | None]:
+        instants = _instants(used, self._zone)
+        if not 0 < prod(map(len, varied.values())) * len(instants) <= MOST_TRIED:
+            return frozenset()
+        said: set[bool | None] = set()
+        for outcome in _each(expression, rule, varied, instants):
+            said.add(outcome)
+            if {True, False} <= said:
+                break
+        return frozenset(said)
 
 
 def variables(source: str) -> frozenset[str]:
@@ -81,7 +93,7 @@ def _instants(used: frozenset[str], zone: ZoneInfo) -> tuple[datetime, ...]:
     return tuple((_MONDAY + step * i).replace(tzinfo=zone) for i in range(timedelta(days=7) // step))
 
 
-def _tried(
+def _each(
     expression: Expression, rule: Rule, varied: dict[str, tuple[str, ...]], instants: tuple[datetime, ...]
 ) -> Iterator[bool | None]:
     for combination in product(*varied.values()):

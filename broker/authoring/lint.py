@@ -7,17 +7,17 @@ released (a test removes it). Severities and titles of the codes are in :mod:`br
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-import yaml
-
-from broker.approve.bundle import Bundle, bundle_of
+from broker.approve.bundle import Bundle, bundle_of, uncollected
 from broker.approve.catalog import CATALOG_FOLDER
-from broker.approve.files import Files, read_folder
+from broker.approve.files import Files, is_policy, read_folder
 from broker.approve.policy import CheckMask
 from broker.approve.problem import PolicyProblems, Position, Problems
 from broker.approve.rule import Effect, Rule
@@ -26,6 +26,9 @@ from broker.authoring.lint_rule import RuleChecks
 from broker.authoring.lint_rules import between
 from broker.model import CORE, Dataset, SharingAttribute
 
+_KEY = re.compile(r"( +)[\"']?([a-z][a-z0-9_]*)[\"']? *:")
+_OF_THE_WHOLE = (Lint.SHADOWED, Lint.REDUNDANT, Lint.NOT_DELEGATED, Lint.UNUSED_DELEGATE, Lint.NEVER_RELEASED)
+"""Findings that rules in another file might change."""
 NO_FILES: Files = MappingProxyType({})
 
 
@@ -48,13 +51,27 @@ def lint_folder(
 
 
 def lint_files(files: Files, check_mask: CheckMask, now: datetime) -> tuple[Finding, ...]:
-    """As :func:`lint_folder`, of files read before. Where the reader refuses something, that alone is told:
-    rules read against half a folder would seem full of faults."""
-    try:
-        bundle = bundle_of(files, check_mask)
-    except PolicyProblems as refused:
-        return of_problems(refused)
-    return lint_bundle(bundle, now, files)
+    """As :func:`lint_folder`, of files read before. Where the reader refuses policy files, of the others only
+    that is told which no rule in those could change; where it refuses the catalog, nothing of the rules."""
+    with uncollected():
+        try:
+            bundle = bundle_of(files, check_mask)
+        except PolicyProblems as refused:
+            return in_order([*of_problems(refused), *_of_the_rest(refused, files, check_mask, now)])
+        return lint_bundle(bundle, now, files)
+
+
+def _of_the_rest(
+    refused: PolicyProblems, files: Files, check_mask: CheckMask, now: datetime
+) -> Iterator[Finding]:
+    broken = {problem.file for problem in refused.problems}
+    if not all(is_policy(file) for file in broken):
+        return
+    sound = {file: content for file, content in files.items() if file not in broken}
+    with suppress(PolicyProblems):
+        for finding in lint_bundle(bundle_of(sound, check_mask), now, sound):
+            if finding.code not in _OF_THE_WHOLE:
+                yield finding
 
 
 def of_problems(refused: PolicyProblems) -> tuple[Finding, ...]:
@@ -127,9 +144,13 @@ class _Places:
 
 
 def _datasets(file: str, content: bytes) -> Iterator[tuple[str, Position]]:
-    """Name → place of each dataset in a catalog's file (which was read, so it is sound)."""
-    root = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.CSafeLoader)
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
-        if key.value == "datasets" and isinstance(value, yaml.MappingNode):
-            for name, _ in value.value:
-                yield name.value, Position(file, name.start_mark.line + 1, name.start_mark.column + 1)
+    """Name → place of each dataset in a catalog's file. It was read and is sound, so a look at the lines is
+    enough; datasets written in braces are not found."""
+    lines = content.decode("utf-8-sig").splitlines()
+    begin = next((n for n, line in enumerate(lines) if line.startswith("datasets:")), len(lines))
+    depth = 0
+    for number, line in enumerate(lines[begin + 1 :], begin + 2):
+        if key := _KEY.match(line):
+            depth = depth or len(key[1])
+            if len(key[1]) == depth:
+                yield key[2], Position(file, number, depth + 1)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from broker.approve.rule import WARN_BEFORE, Effect, Rule
-from broker.authoring.constant import outcomes
+from broker.authoring.constant import Trials
 from broker.authoring.finding import Finding, Lint
 from broker.authoring.lint_permit import permit_findings
 from broker.model import CORE, Catalog, SharingAttribute
@@ -25,6 +25,7 @@ class RuleChecks:
     def __init__(self, catalog: Catalog, now: datetime) -> None:
         self._catalog = catalog
         self._now = now
+        self._trials = Trials(catalog)
         self._zone = ZoneInfo(catalog.zone)
         self._served = {(item.department, item.purpose) for item in catalog.service_items.values()}
         self._purposes_served = {purpose for _, purpose in self._served}
@@ -34,7 +35,7 @@ class RuleChecks:
         yield from self._over(rule)
         yield from self._moot(rule)
         yield from self._no_time(rule)
-        if rule.expression is not None and _never(rule, outcomes(rule, self._catalog)):
+        if rule.expression is not None and _never(rule, self._trials.outcomes(rule)):
             zh = "在此规则的部门、使用场景和时间之内，when_expr 从不成立，规则不会适用；请改写或删去"
             en = "within its other conditions when_expr never holds, so the rule never applies; change it"
             yield Finding.of(rule.at, Lint.NEVER_APPLIES, zh, en)
@@ -42,7 +43,7 @@ class RuleChecks:
     def findings(self, rule: Rule) -> Iterator[Finding]:
         """Everything else about a rule that does speak."""
         yield from self._ends_soon(rule)
-        if rule.expression is not None and _always(rule, outcomes(rule, self._catalog)):
+        if rule.expression is not None and _always(rule, self._trials.outcomes(rule)):
             zh = "在此规则的部门、使用场景和时间之内，when_expr 总是成立，不起作用；请改写或删去"
             en = "within its other conditions when_expr always holds and restricts nothing; change or drop it"
             yield Finding.of(rule.at, Lint.CONSTANT_EXPRESSION, zh, en)

@@ -65,7 +65,7 @@ def _doing_nothing(bundle: Bundle, written: Written) -> Iterator[Finding]:
     near = {effect: _Near(some) for effect, some in by_effect.items()}
     denies = near.get(Effect.DENY, _Near(()))
     for instances in written.values():
-        if any(_bears_scope(rule, bundle) for rule in instances):
+        if any(_bears_scope(rule, bundle.about[rule.dataset]) for rule in instances):
             continue
         if instances[0].effect is not Effect.DENY:
             found = tuple(_shadowed(instances, denies))
@@ -75,15 +75,11 @@ def _doing_nothing(bundle: Bundle, written: Written) -> Iterator[Finding]:
         yield from _repeated(instances, near[instances[0].effect])
 
 
-def _bears_scope(rule: Rule, bundle: Bundle) -> bool:
+def _bears_scope(rule: Rule, about: DatasetRules) -> bool:
     """Whether its being there holds back lower permits, even where it does not speak (§3.3, §3.5)."""
-    if rule.effect not in _SCOPED:
+    if rule.effect not in _SCOPED or len(about.written) == 1:
         return False
-    others = {
-        other.scope
-        for other in bundle.about[rule.dataset].rules
-        if other.effect in _SCOPED and other.id != rule.id
-    }
+    others = {other.scope for other in about.rules if other.effect in _SCOPED and other.id != rule.id}
     return rule.scope not in others and any(scope.rank > rule.scope.rank for scope in others)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from urllib.parse import quote
 
+from broker.approve.problem import Code
 from broker.authoring.finding import ABOUT, SEVERITIES, Finding, Lint, Severity
+from broker.authoring.titles import TITLES
 
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _NONE = "没有发现问题。", "Nothing found."
@@ -77,13 +79,14 @@ def as_sarif(findings: Sequence[Finding], folder: str = "") -> dict[str, object]
 
 def _rule(code: str) -> dict[str, object]:
     """§3.49, reportingDescriptor."""
-    if code not in Lint.__members__:
-        return {"id": code, "defaultConfiguration": {"level": Severity.ERROR.value}}
-    about = ABOUT[Lint(code)]
+    if code in Lint.__members__:
+        severity, zh, en = ABOUT[Lint(code)]
+    else:
+        severity, (zh, en) = Severity.ERROR, TITLES[Code(code)]
     return {
         "id": code,
-        "shortDescription": {"text": f"{about.zh} / {about.en}"},
-        "defaultConfiguration": {"level": about.severity.value},
+        "shortDescription": {"text": f"{zh} / {en}"},
+        "defaultConfiguration": {"level": severity.value},
     }
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from broker.approve.problem import Code
 from broker.authoring.finding import ABOUT, Finding, Lint
 from broker.authoring.lint import lint_folder
+from broker.authoring.titles import TITLES
 from broker.cli.main import app
 from tests.approve.conftest import BASE, check_mask
 
@@ -44,6 +46,18 @@ def test_every_code_is_shown_and_documented() -> None:
     page = (ROOT / "docs/policy-format.md").read_text("utf-8")
     rows = re.findall(r"^\| `([A-Z_]+)` \| (error|warning|note) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
     assert rows == [(code, about.severity, about.zh, about.en) for code, about in ABOUT.items()]
+    titles = dict(TITLES.items())
+    rows = re.findall(r"^\| `([A-Z_0-9]+)` \| (?!error|warning|note)(.*?) \| (.*?) \|$", page, re.MULTILINE)
+    assert {Code(code): (zh, en) for code, zh, en in rows} == titles
+    assert set(titles) == set(Code)
+
+
+def test_broken_file_hides_no_finding_in_others(tmp_path: Path) -> None:
+    """What is certain of sound files is told beside the problems of a broken one, and only that."""
+    folder = put("expired", tmp_path)
+    (folder / "sharing/more.yaml").write_text("format: share-policy/v1\nid: x\nowner: fond\n", "utf-8")
+    codes = [finding.code for finding in lint_folder(folder, check_mask, NOW)]
+    assert codes == ["EXPIRED", "MISSING_KEY", "UNKNOWN_DEPARTMENT"]
 
 
 # ── as a command ─────────────────────────────────────────────────────────────────────────────────
