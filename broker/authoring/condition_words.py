@@ -57,14 +57,15 @@ def when_words(when: Conditions, zone: ZoneInfo) -> list[Sentence]:
 
 def release_words(release: Release) -> list[Sentence]:
     """How one field is released: mask first, then rows, limits, duties and review; never empty."""
-    return [_mask(release), *_demands(release)]
+    return [_mask(release), *demand_words(release)]
 
 
 def _mask(release: Release) -> Sentence:
     return mask_words(release.mask.mask) if release.mask else Sentence("原样", "as it is")
 
 
-def _demands(release: Release) -> Iterator[Sentence]:
+def demand_words(release: Release) -> Iterator[Sentence]:
+    """All but the mask."""
     if release.review:
         who = reviews_text(release.reviews)
         yield (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from broker.authoring.condition_words import ABOUT, joined, release_words, when_words
+from broker.authoring.condition_words import ABOUT, demand_words, joined, release_words, when_words
 from broker.authoring.difference import CatalogChange, Change, Difference, Direction, Entry
 from broker.authoring.release import Release
 from broker.authoring.sentences import MOST_NAMES, mask_words
@@ -93,9 +93,9 @@ class _Page:
     def _dataset(self, entries: list[Entry]) -> Iterator[str]:
         for direction, found in groupby(entries, key=lambda entry: entry.direction):
             yield from self._heading(direction)
-            for entry in found:
-                said = self._said.entry(entry)
-                rules = _rules(entry)
+            for alike in _alike(found):
+                said = self._said.entries(alike)
+                rules = _rules(alike[0])
                 blank = " " * len(self._item)
                 yield f"{self._item}{said.zh}"
                 yield f"{blank}{said.en}"
@@ -120,19 +120,31 @@ class _Said:
         return self._titles.get(id_, Sentence(id_, id_))
 
     def entry(self, entry: Entry) -> Sentence:
+        return self.entries([entry])
+
+    def entries(self, alike: Sequence[Entry]) -> Sentence:
         """Who, what for, what; then what changed, or under which demands; then when."""
-        who = self._listed(entry.departments)
-        why = self._listed(entry.purposes)
-        what = self._listed([f"{entry.dataset}.{name}" for name in entry.fields])
-        said = [_VERBS[entry.direction](who, why, what)]
+        entry = alike[0]
+        who, why = self._listed(entry.departments), self._listed(entry.purposes)
+        what = [self._fields(each) for each in alike]
+        fields = Sentence("、".join(w.zh for w in what), ", ".join(w.en for w in what))
+        said = [_VERBS[entry.direction](who, why, fields)]
         if entry.direction is Direction.GRANTED and entry.after:
-            said += release_words(entry.after)
+            said += demand_words(entry.after)
         said += [change_words(change, entry.before, entry.after) for change in entry.changes]
         if when := when_words(entry.when, self._zone):
             words = joined(when)
             said.append(Sentence(f"当：{words.zh}", f"when: {words.en}"))
         whole = joined(said)
         return Sentence(f"{whole.zh}。", f"{whole.en}.")
+
+    def _fields(self, entry: Entry) -> Sentence:
+        """The fields, with their mask where it is granted."""
+        names = self._listed(f"{entry.dataset}.{name}" for name in entry.fields)
+        if entry.direction is not Direction.GRANTED or entry.after is None:
+            return names
+        mask = release_words(entry.after)[0]
+        return Sentence(f"{names.zh}（{mask.zh}）", f"{names.en} ({mask.en})")
 
     def _listed(self, ids: Iterable[str]) -> Sentence:
         names = [self.name(id_) for id_ in ids]
@@ -199,6 +211,19 @@ def catalog_words(change: CatalogChange) -> str:
         return f"{kind.zh} {kind.en} {change.name}: {edit.zh} {edit.en}"
     values = f"{change.before or '—'} → {change.after or '—'}"
     return f"{kind.zh} {kind.en} {change.name}: {change.about} {values}"
+
+
+def _alike(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Entries that differ in nothing but fields and the masks that these keep."""
+    found: dict[object, list[Entry]] = {}
+    for entry in entries:
+        sides = [replace(each, mask=None) if each else None for each in (entry.before, entry.after)]
+        key = (
+            *(entry.departments, entry.purposes, entry.when, *sides, entry.rules_before, entry.rules_after),
+            tuple((change.about, change.before, change.after) for change in entry.changes),
+        )
+        found.setdefault(key, []).append(entry)
+    return list(found.values())
 
 
 def _rules(entry: Entry) -> str:

@@ -9,7 +9,16 @@ from typing import NoReturn
 import typer
 
 from broker.cli import catalog, city, db, demo, epoch, init, maintenance, needs, pki, receipt, serve, status
-from broker.cli.policy import cases, explain, fmt, lint, new, schema, show  # noqa: F401 - add their commands
+from broker.cli.policy import (  # noqa: F401 - add their commands
+    access,
+    cases,
+    explain,
+    fmt,
+    lint,
+    new,
+    schema,
+    show,
+)
 from broker.cli.policy.app import policy
 from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
 
