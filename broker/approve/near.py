@@ -50,7 +50,7 @@ def explain(
     if plan is None or outcome is None:
         return Explanation(decision, ())
     if outcome.uncovered:
-        near = plan.ranking(outcome.uncovered).nearest(application, now, nearest)
+        near = bundle.plans.ranking(plan, outcome.uncovered).nearest(application, now, nearest)
         return Explanation(decision, (), outcome.uncovered, near)
     by_id = bundle.about[application.dataset].by_id
     return Explanation(decision, tuple([by_id[rule] for rule in decision.rules]))

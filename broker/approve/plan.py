@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from broker.approve.conditions import CAUSES, FIXED, OF_THE_MOMENT, Condition
 from broker.approve.demands import has_quota
+from broker.approve.generations import Generations
 from broker.approve.index import DatasetRules
 from broker.approve.ranking import Ranking
 from broker.approve.rule import Effect, Rule
@@ -27,6 +28,8 @@ from broker.reasons import Reason
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _CHANGING = (Condition.HOURS, Condition.EXPRESSION)
 _ORDER = {condition: place for place, condition in enumerate(Condition)}
+_MOST_PLANS, _MOST_RANKINGS = 4096, 1024
+"""Kept in each of two generations; measured, 11 MB when full, and as much again of rankings."""
 _MOST_OUTCOMES = 64
 """Outcomes kept for one span: rules whose hours or expressions differ could make very many."""
 
@@ -96,7 +99,6 @@ class Plan:
             key=lambda rule: rule.id,
         )
         self._span = _NEVER
-        self._ranking: Ranking | None = None
         reasons = tuple(_barred(self._asked, about.dataset, catalog))
         self.barred = Decision(Verdict.DENY, hash_, (), reasons) if reasons else None
         """What no rule can change (2.3 to 2.6)."""
@@ -116,10 +118,7 @@ class Plan:
 
     def ranking(self, uncovered: tuple[str, ...]) -> Ranking:
         """The permits and reviews about this shape by how near they come to letting ``uncovered`` pass."""
-        ranking = self._ranking
-        if ranking is None or ranking.uncovered != uncovered:
-            ranking = self._ranking = Ranking(self._asked, uncovered, self._about, self._zone)
-        return ranking
+        return Ranking(self._asked, uncovered, self._about, self._zone)
 
     def _span_at(self, now: datetime) -> Span:
         instants = [
@@ -181,10 +180,9 @@ class Plan:
 
 
 class Plans:
-    """The plans made so far: the shapes met last, at most two generations of ``most`` each.
+    """The plans made so far, of which only the last few thousand are kept.
 
-    Nobody can make it grow beyond that: names that are not in the catalog and bases that no rule names make
-    no new shapes, and under a flood of shapes those in steady use are carried over from the old generation.
+    Names that are not in the catalog and bases that no rule names make no new shapes.
     """
 
     def __init__(
@@ -193,14 +191,17 @@ class Plans:
         catalog: Catalog,
         zone: ZoneInfo,
         hash_: str,
-        most: int = 4096,
+        most: int = _MOST_PLANS,
     ) -> None:
-        self._about, self._catalog, self._zone, self._hash, self._most = about, catalog, zone, hash_, most
+        self._about, self._catalog, self._zone, self._hash = about, catalog, zone, hash_
         rules = [rule for of in about.values() for rule in of.rules]
         self._bases = frozenset({""}.union(*[rule.legal_basis for rule in rules if rule.legal_basis]))
         self._items = frozenset({"", *catalog.service_items})
-        self._young: dict[object, Plan] = {}
-        self._old: dict[object, Plan] = {}
+        self._plans: Generations[object, Plan] = Generations(most)
+        self._rankings: Generations[tuple[Plan, tuple[str, ...]], Ranking] = Generations(_MOST_RANKINGS)
+
+    def __len__(self) -> int:
+        return len(self._plans)
 
     def of(self, asked: Application) -> Plan | None:
         """The plan of the application's shape; None when dataset or department is unknown."""
@@ -215,25 +216,23 @@ class Plans:
             item if item in self._items else None,
             not asked.subjects,
         )
-        return self._young.get(shape) or self._older(shape, asked)
+        return self._plans.get(shape) or self._made(shape, asked)
 
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+    def ranking(self, plan: Plan, uncovered: tuple[str, ...]) -> Ranking:
+        """As the plan's own, kept for the next time."""
+        ranking = self._rankings.get((plan, uncovered))
+        if ranking is None:
+            ranking = plan.ranking(uncovered)
+            self._rankings.put((plan, uncovered), ranking)
+        return ranking
 
-    def _older(self, shape: object, asked: Application) -> Plan | None:
-        plan = self._old.get(shape)
-        if plan is None:
-            about = self._about.get(asked.dataset)
-            if about is None or asked.consumer.department not in self._catalog.departments:
-                return None
-            plan = Plan(asked, about, self._catalog, self._zone, self._hash)
-            if asked.purpose not in self._catalog.purposes or not about.dataset.fields.keys() >= set(
-                asked.fields
-            ):
-                return plan
-        if len(self._young) >= self._most:
-            self._old, self._young = self._young, {}
-        self._young[shape] = plan
+    def _made(self, shape: object, asked: Application) -> Plan | None:
+        about = self._about.get(asked.dataset)
+        if about is None or asked.consumer.department not in self._catalog.departments:
+            return None
+        plan = Plan(asked, about, self._catalog, self._zone, self._hash)
+        if asked.purpose in self._catalog.purposes and about.dataset.fields.keys() >= {*asked.fields}:
+            self._plans.put(shape, plan)
         return plan
 
 

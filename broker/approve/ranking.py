@@ -18,7 +18,7 @@ from broker.approve.index import DatasetRules
 from broker.approve.rule import Effect, Rule
 from broker.model import Application
 
-_KEPT = 32
+_KEPT = 16
 """So many of a shape's rules are kept ranked; where these do not settle it, all are ranked anew."""
 _ORDER = {condition: place for place, condition in enumerate(Condition)}
 
