@@ -6,8 +6,8 @@ Evaluation and explanation both read them here, so that they cannot disagree. Th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -86,6 +86,25 @@ CAUSES: Mapping[Condition, Reason] = {
     Condition.DELEGATION: Reason.NOT_DELEGATED,
 }
 """What the consumer is told when no rule meets a condition, in the order of 7.1."""
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def unchanging(rules: Iterable[Rule], now: datetime, *also: datetime) -> tuple[datetime, datetime]:
+    """The longest while around ``now`` when none of ``rules`` begins or ends and none of ``also`` lies but
+    at its beginning: its first instant, and the first after it.
+    """
+    instants = [
+        instant
+        for rule in rules
+        for instant in (rule.valid_from, rule.valid_until, rule.standing_until)
+        if instant is not None
+    ]
+    instants += also
+    begins = max([instant for instant in instants if instant <= now], default=FIRST)
+    ends = min([instant for instant in instants if instant > now], default=LAST)
+    return begins.astimezone(UTC), ends.astimezone(UTC)
 
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -12,8 +12,8 @@ class Generations(Generic[Key, Value]):
     """At most two generations of ``most`` values each. When the young one is full it becomes the old one, and
     what was in the old one is forgotten unless it was asked for meanwhile.
 
-    So a flood of new keys cannot push out what is in steady use, and no use needs a lock: at worst threads that
-    meet at the turn of a generation forget more than they must.
+    So a flood of new keys cannot push out what is in steady use, and no use needs a lock: at worst, threads
+    that meet at the turn of a generation forget more than they must.
     """
 
     __slots__ = ("_most", "_old", "_young")

@@ -9,13 +9,13 @@ the conditions that can change within a span (working hours, expressions).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from broker.approve.conditions import CAUSES, FIXED, OF_THE_MOMENT, Condition
+from broker.approve.conditions import CAUSES, FIRST, FIXED, OF_THE_MOMENT, Condition, unchanging
 from broker.approve.demands import has_quota
 from broker.approve.generations import Generations
 from broker.approve.index import DatasetRules
@@ -25,7 +25,6 @@ from broker.approve.verdict import Case, Outcome, Speaking
 from broker.model import CORE, Application, Catalog, Dataset, Decision, SharingAttribute, Verdict, Why
 from broker.reasons import Reason
 
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _CHANGING = (Condition.HOURS, Condition.EXPRESSION)
 _ORDER = {condition: place for place, condition in enumerate(Condition)}
 _MOST_PLANS, _MOST_RANKINGS = 4096, 1024
@@ -64,7 +63,7 @@ class Span:
     outcomes: dict[tuple[State, ...], Outcome] = field(default_factory=dict)
 
 
-_NEVER = Span(_FIRST, _FIRST, (), ())
+_NEVER = Span(FIRST, FIRST, (), ())
 
 
 class Plan:
@@ -121,18 +120,11 @@ class Plan:
         return Ranking(self._asked, uncovered, self._about, self._zone)
 
     def _span_at(self, now: datetime) -> Span:
-        instants = [
-            instant
-            for rule in self._candidates
-            for instant in (rule.valid_from, rule.valid_until, rule.standing_until)
-            if instant is not None
-        ]
-        if any(has_quota(rule) for rule in self._candidates):
-            instants += _day(now, self._zone)
+        is_charged = any(has_quota(rule) for rule in self._candidates)
+        day = _day(now, self._zone) if is_charged else ()
         in_force = [rule for rule in self._candidates if rule.in_force(now)]
         return Span(
-            max([instant for instant in instants if instant <= now], default=_FIRST).astimezone(UTC),
-            min([instant for instant in instants if instant > now], default=_LAST).astimezone(UTC),
+            *unchanging(self._candidates, now, *day),
             tuple([rule for rule in in_force if not _changes(rule) and not self._unfit(rule)]),
             tuple([rule for rule in in_force if _changes(rule)]),
         )
@@ -280,8 +272,7 @@ def _state(rule: Rule, asked: Application, now: datetime) -> State:
     return State(unmet, untold)
 
 
-def _day(now: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+def _day(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """When the local day of ``now`` begins and ends."""
-    today = now.astimezone(zone).date()
-    for day in (today, today + timedelta(days=1)):
-        yield datetime.combine(day, time(), zone).astimezone(UTC)
+    today = datetime.combine(now.astimezone(zone).date(), time(), zone)
+    return today.astimezone(UTC), (today + timedelta(days=1)).astimezone(UTC)

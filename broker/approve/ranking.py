@@ -10,9 +10,10 @@ from bisect import insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from broker.approve.conditions import FIXED, OF_THE_MOMENT, Condition, accepted
+from broker.approve.conditions import FIRST, FIXED, LAST, OF_THE_MOMENT, Condition, accepted, unchanging
 from broker.approve.coverage import undelegated
 from broker.approve.index import DatasetRules
 from broker.approve.rule import Effect, Rule
@@ -60,10 +61,19 @@ class _Ranked:
     """Made so far."""
 
 
+class _Told(NamedTuple):
+    """Near misses told before, and while they stay the same: from ``begins`` until before ``ends``."""
+
+    nearest: int
+    begins: datetime
+    ends: datetime
+    near: tuple[NearMiss, ...]
+
+
 class Ranking:
     """The permits and reviews about one shape, as to the fields ``uncovered``, which nothing lets pass."""
 
-    __slots__ = ("_about", "_asked", "_most", "_ranked", "_zone", "uncovered")
+    __slots__ = ("_about", "_asked", "_most", "_ranked", "_told", "_zone", "uncovered")
 
     def __init__(
         self,
@@ -81,16 +91,20 @@ class Ranking:
         ]
         ranked.sort(key=lambda one: (len(one.fixed), one.rule.id))
         self._ranked = ranked[:most]
+        self._told = _Told(0, FIRST, LAST, ())
 
     def nearest(self, asked: Application, now: datetime, count: int) -> tuple[NearMiss, ...]:
         """The ``count`` rules with the fewest conditions that ``asked`` does not meet, then by id."""
-        if count == 0:
-            return ()
+        told = self._told
+        if count == told.nearest and told.begins <= now < told.ends:
+            return told.near
         delegates = [*_speaking_delegates(self._about, asked, now)]
         found: list[tuple[int, str, NearMiss]] = []
+        looked_at: list[_Ranked] = []
         for one in self._ranked:
-            if len(found) == count and (len(one.fixed), one.rule.id) > found[-1][:2]:
+            if len(found) == count and (not count or (len(one.fixed), one.rule.id) > found[-1][:2]):
                 break  # from here on nothing can come nearer
+            looked_at.append(one)
             miss = self._miss(one, asked, delegates, now)
             insort(found, (len(miss.unmet), one.rule.id, miss))
             del found[count:]
@@ -98,7 +112,10 @@ class Ranking:
             if len(self._ranked) == self._most:
                 everything = Ranking(self._asked, self.uncovered, self._about, self._zone, None)
                 return everything.nearest(asked, now, count)
-        return tuple([miss for _, _, miss in found])
+        near = tuple([miss for _, _, miss in found])
+        if all(one.is_settled for one in looked_at):
+            self._told = _Told(count, *unchanging([one.rule for one in looked_at], now), near)
+        return near
 
     def _miss(self, one: _Ranked, asked: Application, delegates: Sequence[Rule], now: datetime) -> NearMiss:
         if one.is_settled and one.rule.in_force(now):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.conditions import CAUSES, Condition
 from broker.approve.evaluate import evaluate
-from broker.approve.near import NearMiss, explain
+from broker.approve.near import Explanation, NearMiss, explain
 from broker.approve.rule import Effect, Rule
 from broker.model import Application, Decision, Grant, Mask, RowScope, Scope, Suspension, Verdict
 from broker.reasons import Reason
@@ -179,12 +179,20 @@ def test_explanation_never_disagrees(
     assert len(near) == (min(nearest, len(permitting)) if explained.uncovered else 0)
 
 
-@given(RULES, ASKED)
-def test_near_misses_tell_all_that_is_unmet_and_only_that(rules: list[Rule], asked: Asked) -> None:
+@given(RULES, st.lists(ASKED, min_size=1, max_size=4), st.sampled_from([2, 99]))
+def test_near_misses_tell_all_that_is_unmet_and_only_that(
+    rules: list[Rule], asked: list[Asked], nearest: int
+) -> None:
     """Each condition told is unmet by the page, none is left out, and the nearest comes first."""
-    application, now = asked
     compiled = bundle(rules)
-    explained = explain(application, None, compiled, now, nearest=99)
+    for application, now in [*asked, *reversed(asked)]:
+        explained = explain(application, None, compiled, now, nearest=nearest)
+        everything = explain(application, None, bundle(rules), now, nearest=99)
+        assert explained.near == everything.near[:nearest]
+        assert_told(everything, application, now)
+
+
+def assert_told(explained: Explanation, application: Application, now: datetime) -> None:
     for miss in explained.near:
         found = reference.conditions(miss.rule, application, now)
         told = {CAUSES[unmet.condition]: unmet.told for unmet in miss.unmet}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -143,61 +144,57 @@ _MASKS = [
 ]
 
 
-def subset(of: str) -> st.SearchStrategy[frozenset[str]]:
-    return st.frozensets(st.sampled_from(of), min_size=1)
+def rarely(*values: object, default: object = None) -> st.SearchStrategy[Any]:
+    """One of ``values`` in one case of eight: restrictions everywhere would leave nothing permitted."""
+    return st.sampled_from([default] * 7 * len(values) + [*values])
 
 
-def rarely(of: st.SearchStrategy[Any], default: Any = None) -> st.SearchStrategy[Any]:
-    """``of`` in one case of eight: restrictions everywhere would leave nothing permitted."""
-    return st.integers(0, 7).flatmap(lambda chance: of if chance == 7 else st.just(default))
+_DRAW = random.Random(1)
 
 
-LIMIT = st.sampled_from([None, None, None, 1, 2, 3])
-SOME = rarely(st.just(True), False)
+def _limit() -> int | None:
+    return _DRAW.choice([None, None, None, 1, 2, 3])
+
+
+def _duty() -> bool:
+    return _DRAW.random() < 0.12
+
+
+def _obligations() -> Obligations:
+    masks = {field: _DRAW.choice(_MASKS) for field in _DRAW.sample("abc", _DRAW.choice([0, 0, 1, 2]))}
+    duties = [_duty() for _ in range(5)]
+    return Obligations(masks, _limit(), duties[0], _limit(), *duties[1:])
+
+
+_LISTS = [{"grid": ("g1",)}, {"grid": ("g3",), "c": ("1",)}, {"c": ("1", "2")}, {"c": ("2", "3")}]
+_ROWS = [
+    *[Rows(whole_dataset=whole) for whole in (False, True) for _ in range(6)],
+    Rows(own_region=True),
+    Rows(own_grid=True),
+    *[Rows(lists=lists, whole_dataset=True) for lists in _LISTS],
+]
+_EFFECTS = [*[Effect.PERMIT] * 9, *[Effect.DELEGATE] * 4, Effect.REVIEW, Effect.DENY]
 RULE = st.builds(
     Rule,
     id=st.just(""),
-    effect=st.sampled_from([*[Effect.PERMIT] * 9, *[Effect.DELEGATE] * 4, Effect.REVIEW, Effect.DENY]),
+    effect=st.sampled_from(_EFFECTS),
     dataset=st.sampled_from(["p.d", "p.d", "p.d", "p.o", "p.noregion"]),
-    fields=st.sampled_from(["abci", "abci", "ab", "ab", "a", "bc", "bi"]).map(frozenset),
+    fields=st.sampled_from([frozenset(names) for names in ("abci", "abci", "ab", "ab", "a", "bc", "bi")]),
     scope=st.sampled_from([*[Scope.CITY] * 5, *[Scope.COUNTY] * 4, Scope.PROVINCE]),
-    departments=rarely(subset("xy")),
-    systems=rarely(subset("st")),
-    purposes=rarely(subset("uv")),
-    legal_basis=rarely(st.frozensets(st.sampled_from(["law 1", "law 2"]), min_size=1)),
-    valid_from=rarely(st.sampled_from([PAST, NOW, FUTURE])),
-    valid_until=rarely(st.sampled_from([PAST, NOW, FUTURE])),
-    working_hours=rarely(st.sampled_from(_HOURS)),
-    expression=rarely(st.sampled_from(_EXPRESSIONS)),
-    rows=st.builds(
-        Rows,
-        SOME,
-        SOME,
-        rarely(
-            st.dictionaries(
-                st.sampled_from(["grid", "c"]), st.sampled_from([("g1",), ("g2", "g3"), ("g3",)]), max_size=2
-            ),
-            {},
-        ),
-        st.booleans(),
-    ),
-    limits=st.builds(Limits, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT),
-    obligations=st.builds(
-        Obligations,
-        st.dictionaries(st.sampled_from("aabc"), st.sampled_from(_MASKS), max_size=2),
-        LIMIT,
-        SOME,
-        LIMIT,
-        SOME,
-        SOME,
-        SOME,
-        SOME,
-    ),
-    review=rarely(st.builds(ReviewBy, subset("py"), st.integers(1, 2))),
-    standing_until=rarely(st.sampled_from([FUTURE, NOW])),
+    departments=rarely(frozenset("x"), frozenset("y"), frozenset("xy")),
+    systems=rarely(frozenset("s"), frozenset("t")),
+    purposes=rarely(frozenset("u"), frozenset("v"), frozenset("uv")),
+    legal_basis=rarely(frozenset({"law 1"}), frozenset({"law 2"}), frozenset({"law 1", "law 2"})),
+    valid_from=rarely(PAST, NOW, FUTURE),
+    valid_until=rarely(PAST, NOW, FUTURE),
+    working_hours=rarely(*_HOURS),
+    expression=rarely(*_EXPRESSIONS),
+    rows=st.sampled_from(_ROWS),
+    limits=st.sampled_from([Limits(*[_limit() for _ in range(7)]) for _ in range(30)]),
+    obligations=st.sampled_from([_obligations() for _ in range(60)]),
+    review=rarely(ReviewBy(frozenset("p")), ReviewBy(frozenset("py"), 2)),
+    standing_until=rarely(FUTURE, NOW),
 )
-
-
 RULES = st.lists(RULE, max_size=8).map(
     lambda drawn: [replace(rule, id=f"pol/{number}") for number, rule in enumerate(drawn)]
 )
@@ -226,33 +223,27 @@ def _mostly(usual: object, *others: object) -> st.SearchStrategy[Any]:
     return st.sampled_from([usual] * 4 * len(others) + [*others])
 
 
-_FIELDS = st.one_of(
-    *[st.lists(st.sampled_from("aabbci"), min_size=1, max_size=3, unique=True).map(tuple)] * 5,
-    st.lists(st.sampled_from("abik" + UNSHARED), min_size=1, unique=True).map(tuple),
+def _asked(**changes: Any) -> Application:
+    return application(**{name: value for name, value in changes.items() if value is not None})
+
+
+_FIELDS = [
+    *[tuple(names) for names in ("a", "b", "ab", "ba", "abc", "ac", "bi", "i", "cb")] * 2,
+    *[tuple(names) for names in ("ak", "k", "h", "bhk")],
+]
+APPLICATION = st.builds(
+    _asked,
+    department=_mostly("x", "y", "n"),
+    system=_mostly("s", "t"),
+    dataset=_mostly("p.d", "p.o", "p.noregion", "p.w"),
+    fields=st.sampled_from(_FIELDS),
+    subjects=st.sampled_from([(), ("1",), ("1",), ("1", "2")]),
+    purpose=_mostly("u", "v"),
+    service_item=_mostly(None, "", "y-u", "x-v", "no such"),
+    legal_basis=_mostly("law 1", "law 2", "law 3", ""),
+    case_no=_mostly("case", ""),
+    signed_digest=_mostly(b"d", b""),
 )
-
-
-def _asked() -> st.SearchStrategy[Application]:
-    return st.builds(
-        lambda changes: application(**{k: v for k, v in changes.items() if v is not None}),
-        st.fixed_dictionaries(
-            {
-                "department": _mostly("x", "y", "n"),
-                "system": _mostly("s", "t"),
-                "dataset": _mostly("p.d", "p.o", "p.noregion", "p.w"),
-                "fields": _FIELDS,
-                "subjects": st.sampled_from([(), ("1",), ("1",), ("1", "2")]),
-                "purpose": _mostly("u", "v"),
-                "service_item": _mostly(None, "", "y-u", "x-v", "no such"),
-                "legal_basis": _mostly("law 1", "law 2", "law 3", ""),
-                "case_no": _mostly("case", ""),
-                "signed_digest": _mostly(b"d", b""),
-            },
-        ),
-    )
-
-
-APPLICATION = _asked()
 INSTANT = st.sampled_from(
     [
         *[NOW] * 8,
@@ -270,23 +261,21 @@ GRANT = st.none() | st.builds(
     st.just("g"),
     st.sampled_from("xxxy"),
     st.just("p.d"),
-    subset("abc"),
+    st.sampled_from([frozenset("abci"), frozenset("ab"), frozenset("c")]),
     st.sampled_from("uuv"),
     st.sampled_from([PAST, PAST, NOW]),
     st.just(FUTURE),
 )
+
+
+def _stop(target: Target, name: str) -> Suspension:
+    return Suspension(1, target, name, "", "", PAST)
+
+
 SUSPENSIONS = rarely(
-    st.lists(
-        st.builds(
-            Suspension,
-            st.just(1),
-            st.sampled_from(Target),
-            st.sampled_from(["x", "y", "p.d", "u"]),
-            st.just(""),
-            st.just(""),
-            st.just(PAST),
-        ),
-        max_size=2,
-    ),
-    [],
+    [_stop(Target.CONSUMER, "x"), _stop(Target.PURPOSE, "u")],
+    [_stop(Target.DATASET, "p.d")],
+    [_stop(Target.EVERYTHING, "")],
+    [_stop(Target.CONSUMER, "p")],
+    default=[],
 )
