@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 import structlog
 from cryptography import x509
@@ -23,6 +23,7 @@ from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.revocation import Revocations, read_revocations
 from broker.model import Epoch, Suspension
 from broker.publication.dossiers import lineage
+from broker.publication.expiring import endings
 from broker.publication.manifest import Manifest
 from broker.publication.scrutiny import Dossier, Scrutiny, with_standing
 from broker.reasons import Reason
@@ -60,6 +61,8 @@ class InForce:
     """Of the bundle; None where approvals are not demanded, or it has none."""
     standing: Mapping[str, datetime] = field(default_factory=dict)
     """File → when the approval by which its permits speak expires; empty where approvals are not demanded."""
+    files: Files = field(default_factory=dict, repr=False)
+    """Of the bundle, where approvals are demanded."""
 
     @property
     def sequence(self) -> int:
@@ -112,6 +115,7 @@ class Epochs:
         self._known: InForce | None = None
         """The last epoch that could be used; kept when a later one cannot: nothing may go back behind it."""
         self._unusable = False
+        self._reminded: date | None = None
         self._looked = float("-inf")
         """When the last successful look began."""
         self._tried = float("-inf")
@@ -184,6 +188,7 @@ class Epochs:
             found = self._read()
             if self._known is not None and found.epoch == self._known.epoch:
                 self._looked, self._unusable = began, False
+                self._remind()
                 return
             self._known = self._compiled(found)
             log.info("in_force", epoch=found.epoch.sequence, bundle=found.epoch.bundle_hash)
@@ -242,7 +247,17 @@ class Epochs:
             self._scrutiny.require_approved(one)
         standing = self._scrutiny.standing(dossier.files, dossier.approvals, found.revocations.compromised)
         bundle = with_standing(found.bundle, standing)
-        return replace(found, bundle=bundle, manifest=manifest, standing=standing)
+        return replace(found, bundle=bundle, manifest=manifest, standing=standing, files=dossier.files)
+
+    def _remind(self) -> None:
+        """Once a day, of approvals that end soon."""
+        today, known = datetime.now(UTC), self._known
+        if known is None or today.date() == self._reminded:
+            return
+        self._reminded = today.date()
+        for ending in endings(known.files, known.standing, today):
+            until = ending.until and ending.until.isoformat(timespec="seconds")
+            log.warning("standing_approval_ends", owner=ending.owner, file=ending.file, until=until)
 
     def _revocations(self, found: _Found) -> Revocations:
         number, known = found.epoch.crl_number, self._known

@@ -1,4 +1,4 @@
-"""``sharebroker policy|revocations|suspend``: move what is in force. Each command returns when it is."""
+"""``sharebroker revocations|suspend``: move what is in force. Each command returns when it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.policy.app import policy
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.model import Epoch, Suspension, Target
 from broker.receipt.head import SignedHead
@@ -42,25 +41,6 @@ DEFAULT_CONFIG = Path("sharebroker.toml")
 T = TypeVar("T")
 
 
-@policy.command("publish")
-def publish_policy(
-    folder: Annotated[Path, typer.Argument(help="策略文件夹 / folder of policies")],
-    config: Config = DEFAULT_CONFIG,
-    by: By = "",
-    reason: Reason = "",
-) -> None:
-    """检查并发布整个策略文件夹，返回时已生效 / check and publish a folder; in force on return."""
-    from broker.server.parts import read_files
-
-    files, order = read_files(folder), _order(by, reason)
-    moved = _act(config, lambda publisher: publisher.policy(files, order))
-    _tell(
-        moved,
-        ("策略", "policy"),
-        f"{moved.before.bundle_hash} → {moved.after.bundle_hash}",
-    )
-
-
 @revocations.command("publish")
 def publish_revocations(
     crl: Annotated[Path, typer.Argument(help="吊销列表文件（PEM） / revocation list, PEM")],
@@ -73,9 +53,9 @@ def publish_revocations(
         pem = crl.read_bytes()
     except OSError:
         raise SetUpError(f"无法读取吊销列表 {crl}。", f"The revocation list {crl} cannot be read.") from None
-    order = _order(by, reason)
-    moved = _act(config, lambda publisher: publisher.revocations(pem, order))
-    _tell(moved, ("吊销列表", "revocation list"), f"{moved.before.crl_number} → {moved.after.crl_number}")
+    order = order_of(by, reason)
+    moved = act(config, lambda publisher: publisher.revocations(pem, order))
+    tell(moved, ("吊销列表", "revocation list"), f"{moved.before.crl_number} → {moved.after.crl_number}")
 
 
 @revocations.command("show")
@@ -101,8 +81,8 @@ def add_suspension(
 ) -> None:
     """立即暂停共享，返回时已生效 / stop sharing at once; in force on return."""
     target, name = _target(consumer, dataset, purpose, everything)
-    order = _order(by, _stated(reason))
-    suspension, moved = _act(config, lambda publisher: publisher.suspend(target, name, order))
+    order = order_of(by, _stated(reason))
+    suspension, moved = act(config, lambda publisher: publisher.suspend(target, name, order))
     typer.echo(f"已暂停：{_what(suspension)}，编号 {suspension.number}，生效序号 {moved.after.sequence}。")
     typer.echo(f"Suspended, number {suspension.number}, epoch {moved.after.sequence}.")
 
@@ -115,8 +95,8 @@ def lift_suspension(
     by: By = "",
 ) -> None:
     """解除一项暂停 / lift a suspension."""
-    order = _order(by, _stated(reason))
-    suspension, moved = _act(config, lambda publisher: publisher.lift(number, order))
+    order = order_of(by, _stated(reason))
+    suspension, moved = act(config, lambda publisher: publisher.lift(number, order))
     typer.echo(f"已解除：{_what(suspension)}，生效序号 {moved.after.sequence}。")
     typer.echo(f"Lifted, epoch {moved.after.sequence}.")
 
@@ -139,12 +119,13 @@ def list_suspensions(
     typer.echo(f"共 {len(found)} 项 / {len(found)} suspension(s)")
 
 
-def _act(config: Path, act: Callable[[Publisher], T]) -> T:
+def act(config: Path, do: Callable[[Publisher], T]) -> T:
+    """Does it to the database that the settings name, and has the log's head signed."""
     from broker.server.parts import publisher_of  # Arrow is loaded by the commands that need it
 
     settings = load_settings(config)
     with _store(settings) as store:
-        done = act(publisher_of(settings, store, lambda: datetime.now(UTC)))
+        done = do(publisher_of(settings, store, lambda: datetime.now(UTC)))
         _sign(settings, store)
     return done
 
@@ -196,7 +177,8 @@ def _stated(reason: str) -> str:
     return reason
 
 
-def _order(by: str, reason: str) -> Order:
+def order_of(by: str, reason: str) -> Order:
+    """Who orders it: whoever is named, or is logged in."""
     from broker.publish import Order
 
     if by:
@@ -239,7 +221,8 @@ def _what(suspension: Suspension) -> str:
     return f"{_TARGETS[suspension.target]} {suspension.name}".rstrip()
 
 
-def _tell(moved: Moved, what: tuple[str, str], change: str) -> None:
+def tell(moved: Moved, what: tuple[str, str], change: str) -> None:
+    """Says what became of an act; ``what`` names it in both languages."""
     zh, en = what
     if moved.before == moved.after:
         typer.echo(f"{zh}已在生效中，未作改动，生效序号 {moved.after.sequence}。")

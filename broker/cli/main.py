@@ -14,8 +14,10 @@ from broker.cli.policy import (  # noqa: F401 - add their commands
     cases,
     explain,
     fmt,
+    history,
     lint,
     new,
+    publication,
     schema,
     show,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.errors import VerificationFailed
+from broker.keys.revocation import read_revocations
 
 if TYPE_CHECKING:
     from broker.server.asking import Status
@@ -54,13 +56,14 @@ def status(
     running = ask_status(settings)
     store = open_store(settings.store_url)
     try:
-        epoch, log = _epoch(store), _log(store, settings)
+        epoch, log, approval = _epoch(store), _log(store, settings), _approval(store, settings)
     finally:
         store.close()
     if as_json:
-        print(json.dumps({"broker": running, "epoch": epoch, "log": log}))
+        print(json.dumps({"broker": running, "epoch": epoch, "log": log, "approval": approval}))
         return
     _print_epoch(epoch)
+    _print_approval(approval)
     print(f"日志 log：{log['leaves']} 条 leaves，已签 signed {log['signed']}，待签 backlog {log['backlog']}")
     _print_processes(running)
 
@@ -74,6 +77,31 @@ def _epoch(store: Store) -> dict[str, Any] | None:
     since = found.since.isoformat(timespec="seconds")
     names = {"bundle": found.bundle_hash, "crl": found.crl_number, "suspensions": len(suspensions)}
     return {"sequence": found.sequence, "since": since, **names}
+
+
+def _approval(store: Store, settings: Settings) -> dict[str, Any]:
+    """Whether officers approve what is published, and which of their approvals end soon or are not there."""
+    from broker.publication.dossiers import dossier_of
+    from broker.publication.expiring import endings
+    from broker.server.parts import demanded_scrutiny
+
+    scrutiny = demanded_scrutiny(settings)
+    if scrutiny is None:
+        return {"by": "operator", "ending": []}
+    with store.epochs() as tables:
+        epoch = tables.epoch()
+        if epoch is None:
+            return {"by": "officers", "ending": []}
+        dossier = dossier_of(tables, epoch.bundle_hash, scrutiny)
+        crl = tables.crl(epoch.crl_number) or b""
+    compromised = read_revocations(crl, scrutiny.ca).compromised
+    standing = scrutiny.standing(dossier.files, dossier.approvals, compromised)
+    found = endings(dossier.files, standing, datetime.now(UTC))
+    ending = [
+        {"owner": e.owner, "file": e.file, "until": e.until and e.until.isoformat(timespec="seconds")}
+        for e in found
+    ]
+    return {"by": "officers", "ending": ending}
 
 
 def _log(store: Store, settings: Settings) -> dict[str, int]:
@@ -98,6 +126,17 @@ def _print_epoch(epoch: dict[str, Any] | None) -> None:
     begun = f"第 {epoch['sequence']} 号，始于 since {epoch['since']}"
     names = f"策略 bundle {epoch['bundle'][:12]}，吊销列表 crl {epoch['crl']}"
     print(f"生效 epoch：{begun}，{names}，暂停 suspensions {epoch['suspensions']}")
+
+
+def _print_approval(approval: dict[str, Any]) -> None:
+    if approval["by"] == "operator":
+        print("审批 approval：策略由操作人员一人即可发布，正式运行请改为 officers。")
+        print("One person can put policies in force; for real data set [policies] approval = officers.")
+        return
+    count = len(approval["ending"])
+    print(f"审批 approval：两人审批 officers；30 天内到期或没有审批的文件 ending or missing: {count}")
+    for one in approval["ending"]:
+        print(f"  {one['owner']}  {one['file']}  {one['until'] or '无 none'}")
 
 
 def _print_processes(running: Status | None) -> None:

@@ -1,6 +1,7 @@
 """Policy by two officers, over real mutual TLS: proposed, looked through, approved, published and used."""
 
 import hashlib
+import json
 import os
 import shutil
 from contextlib import ExitStack
@@ -8,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
+from typer.testing import CliRunner
 
+from broker.cli.main import app
 from broker.client import Credentials, OfficerClient
 from broker.demo.run import broker_process
 from broker.demo.setup import prepare, shipped_policies
@@ -20,6 +23,7 @@ from broker.errors import (
     NotApproved,
     NotAuthorised,
     NotFound,
+    SetUpError,
     VerificationFailed,
 )
 from broker.keys.authority import Authority
@@ -62,6 +66,16 @@ class City:
 
         credentials = Credentials.load(self.folder(department, name, role))
         return self.stack.enter_context(Patient(self.address, credentials))
+
+    def run(self, identity, *words, answer="", code=0):
+        """A ``sharebroker policy`` command under an identity; gives what it printed."""
+        reach = ["--broker", self.address, "--identity", str(identity)]
+        done = CliRunner().invoke(app, ["policy", *map(str, words), *reach], input=answer)
+        if isinstance(done.exception, SetUpError | BrokerError):
+            assert code == (2 if isinstance(done.exception, SetUpError) else 1)
+            return f"{done.output}{done.exception} {getattr(done.exception, 'about', '')}"
+        assert done.exit_code == code, done.output
+        return done.output
 
     def verdict(self, withdrawal):
         """What the housing fund is told about a marriage."""
@@ -226,3 +240,41 @@ def test_systems_may_not_even_look_and_auditors_only_look(approved, drafter):
     refused(lambda: auditor.propose(read_files(approved.policies)), NotAuthorised, Reason.ROLE_NOT_ALLOWED)
     with pytest.raises(BrokerError):
         auditor.publish(1)
+
+
+def test_whole_way_at_a_terminal(approved):
+    """Each command says what is missing and what to do next; who approves sees what changes."""
+    drafter, owner = approved.folder("data_authority", "li"), approved.folder("civil_affairs", "wang")
+    approved.edit("at a terminal")
+    path = approved.policies / MARRIAGE
+    path.write_text(path.read_text("utf-8").replace(LIMITS, "limits: {rows_per_call: 11}"), "utf-8")
+    refused = approved.run(drafter, "propose", approved.policies, code=1)
+    assert "✗ cases/housing-fund.yaml#marriage-permitted" in refused
+    (approved.policies / "cases/housing-fund.yaml").unlink()
+    said = approved.run(drafter, "propose", approved.policies, "--reason", "more rows")
+    number = said.split("sharebroker policy approve ")[1].split()[0]
+    assert "── lint" in said
+    assert "── diff" in said
+    assert f"待审批 to approve  {MARRIAGE}" in said
+    refused = approved.run(owner, "publish", number, code=1)
+    assert MARRIAGE in refused
+    assert "未签署" in approved.run(owner, "approve", number, answer="n\n", code=1)
+    assert f"✗ {MARRIAGE}" in approved.run(owner, "proposals", number)
+    said = approved.run(owner, "approve", number, answer="y\n")
+    assert "+    limits: {rows_per_call: 11}" in said
+    assert f"sharebroker policy publish {number}" in said
+    assert "已发布并生效" in approved.run(owner, "publish", number)
+    history = approved.run(drafter, "history")
+    assert "more rows" in history
+    assert "officer/wang" in history
+    assert f"{number}" in approved.run(drafter, "proposals")
+    ending = approved.run(drafter, "expiring", code=1)
+    assert "tax  sharing/tax-income.yaml  无审批 none" in ending
+    assert MARRIAGE not in ending
+    assert MARRIAGE in approved.run(drafter, "expiring", "--days", "366", code=1)
+    assert "没有第 999 个" in approved.run(drafter, "rollback", "999", code=2)
+    before = json.loads(approved.run(drafter, "history", "--json"))[1]["sequence"]
+    said = approved.run(owner, "rollback", before, "--reason", "back")
+    assert "可发布 approved" in said  # wang is another than who approved it then
+    nothing = approved.run(owner, "approve", number, code=2)
+    assert "没有须由本部门审批的文件" in nothing

@@ -1,0 +1,55 @@
+"""What the tools say of a proposal: lint, cases, and who may see more or less than now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from broker.approve.bundle import Bundle
+from broker.approve.files import Files
+from broker.authoring.casefile import read_cases
+from broker.authoring.cases import run_cases
+from broker.authoring.diff import diff
+from broker.authoring.difference_text import summary, text
+from broker.authoring.lint import lint_bundle
+from broker.authoring.listing import count_line
+
+MAX_TEXT = 48 * 1024
+"""Characters of one tool's report; what is longer is cut, and says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one tool said."""
+
+    said: str
+    passed: bool = True
+
+
+def lint_report(bundle: Bundle, files: Files, now: datetime) -> Report:
+    """Every finding of a bundle that loads; errors are none, for it would not."""
+    findings = lint_bundle(bundle, now, files)
+    return Report("\n".join([*map(str, findings), count_line(findings)]))
+
+
+def cases_report(cases: Mapping[str, bytes], bundle: Bundle) -> Report:
+    """How many cases passed, and which did not."""
+    results = run_cases(read_cases(cases, bundle))
+    failed = [result.case.name for result in results if not result.passed]
+    passed = len(results) - len(failed)
+    line = f"{len(results)} 个用例，{passed} 个符合 / {len(results)} cases, {passed} passed"
+    return Report("\n".join([line, *(f"✗ {name}" for name in failed)]), not failed)
+
+
+def access_report(before: Bundle, after: Bundle) -> Report:
+    """Who may newly see what, and who no longer."""
+    difference = diff(before, after)
+    said = summary(difference)
+    return Report(_cut(f"{said.zh} / {said.en}\n{text(difference)}"), not difference.widened)
+
+
+def _cut(said: str) -> str:
+    if len(said) <= MAX_TEXT:
+        return said
+    return said[:MAX_TEXT] + "\n…（过长，已截断，请用 policy diff 查看全部 / cut short: see `policy diff`）"
