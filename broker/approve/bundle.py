@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from broker.approve.catalog import load_catalog
-from broker.approve.document import parse
+from broker.approve.document import Node, parse
 from broker.approve.files import BASE_FILES, MANIFEST, Files, bundle_hash, is_policy, read_folder
 from broker.approve.index import DatasetRules, Stamp, index_rules
 from broker.approve.plan import Plans
 from broker.approve.policy import CheckMask, PolicyReader
-from broker.approve.problem import Problems
+from broker.approve.problem import PolicyProblems, Problems
+from broker.approve.quick import QuickParser
 from broker.approve.rule import Rule
 from broker.model import Catalog
+
+Parse = Callable[[bytes, str, Problems], Node | None]
+"""Reads a file's YAML: content, name, where problems are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,28 @@ def bundle_of(files: Files, check_mask: CheckMask, problems: Problems | None = N
 
 
 def _bundle(files: Files, check_mask: CheckMask, problems: Problems) -> Bundle:
+    """Sound files are read by a short cut; problems are looked for without it, for their places."""
+    if not problems:
+        with suppress(PolicyProblems):
+            return _read(files, check_mask, Problems(), QuickParser().parse)
+    return _read(files, check_mask, problems, parse)
+
+
+def _read(files: Files, check_mask: CheckMask, problems: Problems, parse: Parse) -> Bundle:
     read = {file: content for file, content in files.items() if file != MANIFEST}
-    parsed = {file: parse(content, file, problems) for file, content in read.items()}
+    policies = [file for file in read if is_policy(file)]
+    parsed = {file: parse(content, file, problems) for file, content in read.items() if not is_policy(file)}
     documents = {file: node for file, node in parsed.items() if node is not None}
-    if any(file not in documents for file in (*BASE_FILES, *read) if not is_policy(file)):
+    if any(file not in documents for file in (*BASE_FILES, *parsed)):
+        for file in policies:
+            parse(read[file], file, problems)
         problems.refuse()  # rules checked against half a catalog would seem full of unknown names
     catalog = load_catalog(documents, problems)
     reader = PolicyReader(catalog, check_mask, problems)
-    rules = [rule for file in documents if is_policy(file) for rule in reader.read(file, documents[file])]
+    rules: list[Rule] = []
+    for file in policies:  # one after the other, so that one file's nodes are in memory and not all
+        if node := parse(read[file], file, problems):
+            rules += reader.read(file, node)
     problems.refuse()
     return compile_bundle(catalog, rules, bundle_hash(files))
 

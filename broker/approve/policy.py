@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from broker.approve.catalog import zone
@@ -15,9 +16,11 @@ from broker.approve.reach import RELEASING, Author, Reach, What, departments_of
 from broker.approve.rule import Effect, Expression, Rule, WorkingHours
 from broker.approve.table import Table, headed
 from broker.approve.terms import CheckMask, TermReader, read_consent, read_limits
-from broker.model import Catalog, Scope, SharingAttribute
+from broker.model import Catalog, ReviewBy, Scope, SharingAttribute
 
 __all__ = ["CheckMask", "PolicyReader"]
+
+T = TypeVar("T")
 
 
 class PolicyReader:
@@ -30,6 +33,8 @@ class PolicyReader:
         self._what = What(catalog, problems)
         self._terms = TermReader(catalog, check_mask, problems)
         self._policies: dict[str, str] = {}
+        self._parts: dict[tuple[object, ...], tuple[object, Any]] = {}
+        """Of each node read what was made of it; the node too, lest another gets its number."""
 
     def read(self, file: str, node: Node) -> Iterator[Rule]:
         """The rules of one file; to be used only if no problem was found."""
@@ -66,21 +71,24 @@ class PolicyReader:
         if name in seen:
             table.add("id", Code.DUPLICATE_RULE, "本文件已有此规则编号", "this file has that rule id already")
         seen.add(name)
-        reach = self._what.reach(table.table("what"), effect, author)
-        who, why, when = table.table("who"), table.table("why"), table.table("when")
-        departments = departments_of(who, self._catalog) if "who" in table else None
-        systems = frozenset(item.value for item in who.texts("systems")) if "systems" in who else None
-        purposes = why.names_or_all("purposes", self._catalog.purposes, PURPOSE)
-        legal_basis = _legal_basis(why)
-        local = _zone_info(zone(when)) if "zone" in when else self._zone
-        valid_from, valid_until = _period(when, local)
-        working_hours = self._working_hours(when, local)
+        by = author and (author.owner.id, author.scope)
+        reach = self._part(table, "what", lambda what: self._what.reach(what, effect, author), effect, by)
+        departments, systems = self._part(table, "who", self._who)
+        purposes, legal_basis = self._part(table, "why", self._why, effect)
+        valid_from, valid_until, working_hours, local = self._part(table, "when", self._when, effect)
         expression = self._expression(table, local)
-        limits, consent = read_limits(table), read_consent(table)
+        limits, consent = self._part(table, "limits", read_limits), self._part(table, "consent", read_consent)
         self._check_consent(table, effect, reach)
-        rows, obligations = self._terms.rows(table, reach), self._terms.obligations(table, reach)
-        reviews = self._terms.reviews(table, reach) if effect is Effect.REVIEW else (None,) * len(reach)
-        for (dataset, fields), some, duties, review in zip(reach, rows, obligations, reviews, strict=True):
+        rows = self._part(table, "rows", lambda rows: self._terms.rows(rows, reach), id(reach))
+        duties = self._part(
+            table, "obligations", lambda written: self._terms.obligations(written, reach), id(reach)
+        )
+        reviews: tuple[ReviewBy | None, ...] = (None,) * len(reach)
+        if effect is Effect.REVIEW:
+            reviews = self._part(
+                table, "review", lambda review: self._terms.reviews(review, reach), id(reach)
+            )
+        for number, (dataset, fields) in enumerate(reach):
             yield Rule(
                 id=f"{policy}/{name}",
                 effect=effect,
@@ -96,13 +104,25 @@ class PolicyReader:
                 valid_until=valid_until,
                 working_hours=working_hours,
                 expression=expression,
-                rows=some,
+                rows=rows[number],
                 limits=limits,
-                obligations=duties,
-                review=review,
+                obligations=duties[number],
+                review=reviews[number],
                 consent=consent,
                 at=table.at,
             )
+
+    def _part(self, rule: Table, key: str, read: Callable[[Table], T], *context: object) -> T:
+        """What ``read`` makes of the mapping under ``key``. The same node is read once for each context, for
+        most rules of a folder share most of their parts word for word."""
+        node = rule.node(key)
+        found = self._parts.get((key, id(node), *context))
+        if found is not None and found[0] is node:
+            return cast(T, found[1])
+        value = read(rule.table(key))
+        if not self._problems:
+            self._parts[key, id(node), *context] = node, value
+        return value
 
     def _check_consent(self, rule: Table, effect: Effect, reach: Reach) -> None:
         """Article 20: both heads agree before data of a conditional dataset are shared."""
@@ -112,7 +132,23 @@ class PolicyReader:
             en = "a conditional dataset needs consent: application_no, consumer_head, provider_head"
             self._problems.add(rule.at, Code.CONSENT_MISSING, zh, en)
 
-    # ── when ──
+    # ── who, why, when ──
+
+    def _who(self, who: Table) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+        """Departments and systems; None for all."""
+        if not who.is_written:
+            return None, None  # reported
+        systems = frozenset(item.value for item in who.texts("systems")) if "systems" in who else None
+        return departments_of(who, self._catalog), systems
+
+    def _why(self, why: Table) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+        """Purposes and legal bases; None for all."""
+        return why.names_or_all("purposes", self._catalog.purposes, PURPOSE), _legal_basis(why)
+
+    def _when(self, when: Table) -> tuple[datetime | None, datetime | None, WorkingHours | None, ZoneInfo]:
+        """First instant, first instant no longer valid, hours, and the zone of all."""
+        local = _zone_info(zone(when)) if "zone" in when else self._zone
+        return *_period(when, local), self._working_hours(when, local), local
 
     def _working_hours(self, when: Table, local: ZoneInfo) -> WorkingHours | None:
         if "hours" not in when and "days" not in when:

@@ -172,6 +172,9 @@ class Problems:
     def __init__(self) -> None:
         self._found: set[Problem] = set()
 
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
     def add(self, at: Position, code: Code, zh: str, en: str) -> None:
         self._found.add(Problem(*at, code, zh, en))
 

@@ -40,6 +40,11 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
+    @property
+    def is_written(self) -> bool:
+        """Whether there is any key."""
+        return bool(self._entries)
+
     def node(self, key: str) -> Node | None:
         found = self._entries.get(key)
         return None if found is None else found[1]

@@ -53,9 +53,8 @@ class TermReader:
 
     # ── rows ──
 
-    def rows(self, rule: Table, reach: Reach) -> tuple[Rows, ...]:
+    def rows(self, table: Table, reach: Reach) -> tuple[Rows, ...]:
         """For each dataset which of its rows; what cannot be told of one of them is reported."""
-        table = rule.table("rows")
         whole = table.word("subjects", Subjects, Subjects.NAMED) is Subjects.ALL
         return tuple(
             Rows(
@@ -82,9 +81,8 @@ class TermReader:
 
     # ── obligations ──
 
-    def obligations(self, rule: Table, reach: Reach) -> tuple[Obligations, ...]:
+    def obligations(self, table: Table, reach: Reach) -> tuple[Obligations, ...]:
         """For each dataset its masks, and what else must be done."""
-        table = rule.table("obligations")
         by_field = self._masks(table, reach)
         by_level = self._level_masks(table)
         duties = Obligations(
@@ -164,9 +162,8 @@ class TermReader:
 
     # ── people ──
 
-    def reviews(self, rule: Table, reach: Reach) -> tuple[ReviewBy, ...]:
+    def reviews(self, table: Table, reach: Reach) -> tuple[ReviewBy, ...]:
         """For each dataset who must review; by default one officer of the provider."""
-        table = rule.table("review")
         names = table.names("by", [*Reviewer, *self._catalog.departments], DEPARTMENT)
         names = names or (Reviewer.PROVIDER,)
         authorities = frozenset(
@@ -191,19 +188,15 @@ class TermReader:
         )
 
 
-def read_limits(rule: Table) -> Limits:
+def read_limits(table: Table) -> Limits:
     """Upper bounds; those that are not written are none."""
-    if "limits" not in rule:
-        return Limits()
-    table = rule.table("limits")
     return Limits(**{name: table.count(name) for name in _LIMITS})
 
 
-def read_consent(rule: Table) -> Consent | None:
+def read_consent(table: Table) -> Consent | None:
     """Application and both heads' consent, if they are written."""
-    if "consent" not in rule:
+    if not table.is_written:
         return None
-    table = rule.table("consent")
     return Consent(table.text("application_no"), table.text("consumer_head"), table.text("provider_head"))
 
 
