@@ -18,6 +18,7 @@ from broker.cli.policy import (  # noqa: F401 - add their commands
     lint,
     new,
     publication,
+    replay,
     schema,
     show,
 )
