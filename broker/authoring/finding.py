@@ -84,7 +84,7 @@ ABOUT: Mapping[Lint, About] = MappingProxyType(
         Lint.NOT_DELEGATED: About(
             _WARNING, "下级许可没有上级授权", "a permit of a lower scope that nothing delegates"
         ),
-        Lint.UNUSED_DELEGATE: About(_NOTE, "授权没有下级许可使用", "a delegate that no permit relies on"),
+        Lint.UNUSED_DELEGATE: About(_NOTE, "授权没有下级规则使用", "a delegate that no rule relies on"),
         Lint.NO_SERVICE_ITEM: About(
             _WARNING, "需求部门没有服务于该场景的事项", "no department has a service item for the purposes"
         ),

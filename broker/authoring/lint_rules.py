@@ -65,7 +65,7 @@ def _doing_nothing(bundle: Bundle, written: Written) -> Iterator[Finding]:
     near = {effect: _Near(some) for effect, some in by_effect.items()}
     denies = near.get(Effect.DENY, _Near(()))
     for instances in written.values():
-        if any(_bears_scope(rule, bundle.about[rule.dataset]) for rule in instances):
+        if any(_bears_scope(rule, bundle) for rule in instances):
             continue
         if instances[0].effect is not Effect.DENY:
             found = tuple(_shadowed(instances, denies))
@@ -75,12 +75,14 @@ def _doing_nothing(bundle: Bundle, written: Written) -> Iterator[Finding]:
         yield from _repeated(instances, near[instances[0].effect])
 
 
-def _bears_scope(rule: Rule, about: DatasetRules) -> bool:
-    """Whether its being there holds back lower permits, even where it does not speak (§3.3, §3.5)."""
-    if rule.effect not in _SCOPED or len(about.written) == 1:
+def _bears_scope(rule: Rule, bundle: Bundle) -> bool:
+    """Whether its being there holds back rules of lower scopes, even where it does not speak (§3.3, §3.5)."""
+    about = bundle.about[rule.dataset]
+    provider = bundle.catalog.departments[about.dataset.department].scope
+    if rule.effect not in _SCOPED or about.written == (provider,):
         return False
     others = {other.scope for other in about.rules if other.effect in _SCOPED and other.id != rule.id}
-    return rule.scope not in others and any(scope.rank > rule.scope.rank for scope in others)
+    return {*others, min({*others, provider}, key=lambda scope: scope.rank)} != set(about.written)
 
 
 def _shadowed(instances: tuple[Rule, ...], denies: _Near) -> Iterator[Finding]:
@@ -135,7 +137,7 @@ def _repeats(rule: Rule, wide: Rule) -> bool:
 
 def _says_no_more(rule: Rule, wide: Rule) -> bool:
     return (
-        (rule.scope is wide.scope or rule.effect not in _SCOPED)
+        (rule.scope is wide.scope or rule.effect is Effect.DENY)
         and reaches_as_far(wide, rule)
         and demands_no_more(rule, wide)
     )
@@ -217,16 +219,16 @@ def _pairs(rules: Collection[Rule], contradict: Callable[[Rule, Rule], bool]) ->
 
 
 def _delegation(rules: Collection[Rule], about: DatasetRules) -> Iterator[Finding]:
-    """§3.5: a permit of a lower scope covers only what delegates of each scope above it name."""
-    permits = [rule for rule in rules if rule.effect is Effect.PERMIT]
+    """§3.5: a permit or review of a lower scope covers only what delegates of each scope above it name."""
+    served = [rule for rule in rules if rule.effect in (Effect.PERMIT, Effect.REVIEW)]
     delegates = [rule for rule in rules if rule.effect is Effect.DELEGATE]
     for delegate in delegates:
-        if not any(_serves(delegate, permit) for permit in permits):
-            zh = "没有下级许可用到此授权；请核对 who、what，或删去"
-            en = "no permit of a lower scope relies on this delegate; check who and what, or remove it"
+        if not any(_serves(delegate, rule) for rule in served):
+            zh = "没有下级的许可或审核用到此授权；请核对 who、what，或删去"
+            en = "nothing of a lower scope relies on this delegate; check who and what, or remove it"
             yield Finding.of(delegate.at, Lint.UNUSED_DELEGATE, zh, en)
-    for permit in permits:
-        for scope in about.above(permit.scope):
+    for permit in served:
+        for scope in about.above(permit.scope) if permit.effect is Effect.PERMIT else ():
             if not any(delegate.scope is scope and _serves(delegate, permit) for delegate in delegates):
                 zh = f"属下级（{permit.scope}），上级（{scope}）没有授权给它，什么也给不出；请上级写 delegate"
                 en = f"of scope {permit.scope}, but nothing of scope {scope} delegates it, so it releases "
@@ -236,11 +238,11 @@ def _delegation(rules: Collection[Rule], about: DatasetRules) -> Iterator[Findin
                 break
 
 
-def _serves(delegate: Rule, permit: Rule) -> bool:
+def _serves(delegate: Rule, rule: Rule) -> bool:
     return (
-        delegate.scope.rank < permit.scope.rank
-        and not delegate.fields.isdisjoint(permit.fields)
-        and may_speak_together(delegate, permit)
+        delegate.scope.rank < rule.scope.rank
+        and not delegate.fields.isdisjoint(rule.fields)
+        and may_speak_together(delegate, rule)
     )
 
 

@@ -17,8 +17,8 @@ from broker.approve.files import Files
 from broker.approve.problem import Code, PolicyProblems, Problem, Problems
 from broker.authoring.quoting import quoted
 
-_ROUNDS = 20
-"""A line with several slips needs as many readings, for the reader may report one at a time."""
+_ROUNDS = 500
+"""Readings at most: where a slip breaks the syntax, the reader reports one at a time."""
 _INDENTS = (2, 4, 8)
 """Blanks that a tab, or half of which a full-width space, may stand for at the beginning of a line."""
 

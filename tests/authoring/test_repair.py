@@ -92,6 +92,12 @@ def test_several_slips_in_one_line(line: str, fixed: str) -> None:
     assert repaired(f"{line}\n") == f"{fixed}\n"
 
 
+def test_slips_that_hide_one_another_are_all_found() -> None:
+    """Each breaks the syntax, so that the reader sees one after the other; all are put right."""
+    text = "rules:\n" + "".join(f"  - id: r{number}\n    effect: permit\n" for number in range(60))
+    assert repaired(text.replace("effect: ", "effect：")) == text
+
+
 def test_dates_and_codes_get_quotes() -> None:
     """Where other readers of YAML would take a date or a number, and only there; a mask's parameters stay."""
     text = """\
