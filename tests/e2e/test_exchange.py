@@ -5,7 +5,7 @@ import uuid
 import pytest
 from orjson import loads
 
-from broker.client import verify_receipt
+from broker.client import Duties, Review, verify_receipt
 from broker.errors import Conflict, MalformedRequest, NotFound
 from broker.model import AnswerStatus, Role, Verdict
 from broker.reasons import Reason
@@ -194,3 +194,31 @@ def test_receipts_are_filtered(connect, withdrawal):
         statement = loads(receipt.statement)
         assert statement["dataset"] == "civil_affairs.marriage"
         assert statement["decision"]["verdict"] == "permit"
+
+
+def test_who_must_review_is_told(connect, withdrawal):
+    """In the answer and in its receipt: whose officers, how many, within how many working days."""
+    reviewed = connect("housing_fund").exchange(**withdrawal | {"fields": ["status", "husband_name"]})
+    assert reviewed.verdict is Verdict.REVIEW
+    (review,) = reviewed.reviews
+    assert review == Review(("civil_affairs",), 2, 3, never_own=True)
+    (recorded,) = loads(reviewed.receipt.statement)["decision"]["reviews"]
+    assert recorded == {
+        "departments": ["civil_affairs"],
+        "count": 2,
+        "within_working_days": 3,
+        "never_own": True,
+    }
+
+
+def test_duties_are_told_and_recorded(connect, withdrawal, package):
+    """What the permit lays upon the consumer, of a single message and of a stream."""
+    permitted = connect("housing_fund").exchange(**withdrawal)
+    assert permitted.duties == Duties(retain_days=30)
+    with connect("medical_insurance").stream(**package) as stream:
+        assert stream.duties == Duties(retain_days=180, no_onward_sharing=True)
+        assert stream.reviews == ()
+        stream.table()
+    for receipt in (stream.receipt, stream.outcome_receipt):
+        obligations = loads(receipt.statement)["obligations"]
+        assert (obligations["retain_days"], obligations["no_onward_sharing"]) == (180, True)
