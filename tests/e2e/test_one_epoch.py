@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from broker.client import Credentials
+from broker.client import Credentials, OfficerClient
 from broker.demo.setup import prepare, shipped_policies
 from broker.errors import BrokerError
 from broker.keys.authority import Authority
@@ -37,7 +37,7 @@ CALLS = 10
 class Cluster:
     """One database, and the brokers that serve from it."""
 
-    def __init__(self, embedded, url, closing, patient):
+    def __init__(self, embedded, url, closing, patient, approval="operator"):
         self.embedded = embedded
         self.patient = patient
         self.url = url or f"sqlite:///{embedded.folder}/sharebroker.db"
@@ -45,6 +45,7 @@ class Cluster:
             **os.environ,
             "SHAREBROKER_SERVER__STREAM_LISTEN": "127.0.0.1:0",
             "SHAREBROKER_STORE__URL": self.url,
+            "SHAREBROKER_POLICIES__APPROVAL": approval,
         }
         self.closing = closing
         self.addresses = []
@@ -87,15 +88,25 @@ class Cluster:
         identity = Credentials.load(folder or self.embedded.identity("housing_fund"))
         return self.patient(self.addresses[number % len(self.addresses)], identity)
 
-    def identity(self, name):
-        """Folder of a new certificate of the housing fund, and its serial."""
-        issued = Authority.open(self.embedded.folder / "pki").issue("housing_fund", Role.SYSTEM, name)
+    def identity(self, name, department="housing_fund", role=Role.SYSTEM):
+        """Folder of a new certificate, and its serial."""
+        issued = Authority.open(self.embedded.folder / "pki").issue(department, role, name)
         folder = self.embedded.folder / "pki" / name
         folder.mkdir(mode=0o700)
         write_private_file(folder / "key.pem", issued.key_pem)
         (folder / "cert.pem").write_bytes(issued.cert_pem)
         shutil.copy(self.embedded.folder / "pki" / "ca.pem", folder)
         return folder, f"{issued.serial:x}"
+
+    def officer(self, department, name):
+        """A connected officer."""
+
+        class Patient(self.patient, OfficerClient):
+            pass
+
+        folder, _ = self.identity(name, department, Role.OFFICER)
+        client = Patient(",".join(self.addresses), Credentials.load(folder))
+        return self.closing.enter_context(client)
 
     def statements(self):
         """Every statement of the log, by leaf."""
@@ -122,6 +133,21 @@ def cluster(request, tmp_path_factory, patient):
             migrate(cluster.url)
             cluster.start("one")
             cluster.start("two")
+        yield cluster
+
+
+@pytest.fixture(params=["workers", pytest.param("replicas", marks=pytest.mark.postgres)])
+def officers_cluster(request, tmp_path, patient):
+    """Two workers on SQLite, or two brokers of two workers each on PostgreSQL; officers approve."""
+    embedded = prepare(tmp_path, 1_000, 7, shipped_policies(), ("housing_fund",))
+    with ExitStack() as stack:
+        url = "" if request.param == "workers" else request.getfixturevalue("new_postgres_url")()
+        cluster = Cluster(embedded, url, stack, patient, "officers")
+        if url:
+            migrate(url)
+        cluster.start("one", workers=2)
+        if url:
+            cluster.start("two", workers=2)
         yield cluster
 
 
@@ -212,6 +238,68 @@ def acts(cluster, serial):
         return publisher.revocations((cluster.embedded.folder / "pki" / "crl.pem").read_bytes(), order)
 
     return publish, suspend, lift, revoke, suspend, lift
+
+
+def test_policy_is_swapped_under_load_without_a_failed_call(officers_cluster, withdrawal):
+    """Callers hammer while officers propose, approve and publish: no call fails, and once a publication has
+    returned, over whichever broker, nothing is decided or recorded under the bundle before it."""
+    cluster = officers_cluster
+    drafter, owner = cluster.officer("data_authority", "drafter"), cluster.officer("civil_affairs", "owner")
+    path = cluster.policies / MARRIAGE
+
+    def publish(number):
+        path.write_text(path.read_text("utf-8") + f"# {number}\n", "utf-8")
+        proposal = drafter.propose(read_files(cluster.policies))
+        proposed = owner.review(int(proposal.name.removeprefix("proposals/")))
+        owner.approve(proposed, proposed.asked_of("civil_affairs"))
+        publisher = (owner, drafter)[number % 2]
+        return publisher.publish(int(proposal.name.removeprefix("proposals/"))).name
+
+    in_force = [publish(0)]
+    order = {in_force[0]: 0}
+    stop, counting = threading.Event(), threading.Lock()
+    failures, overtaken, answered = [], [], Counter()
+
+    def hammer(number):
+        with cluster.client(number) as client:
+            while not stop.is_set():
+                floor = order[in_force[0]]
+                try:
+                    exchanged = client.exchange(**withdrawal)
+                except BrokerError as error:
+                    failures.append(error.reason)
+                    continue
+                bundle = "bundles/" + orjson.loads(exchanged.receipt.statement)["decision"]["bundle"]
+                with counting:
+                    answered[bundle] += 1
+                if exchanged.verdict is not Verdict.PERMIT or order.get(bundle, floor) < floor:
+                    overtaken.append((exchanged.verdict, bundle))
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(hammer, number) for number in range(8)]
+        try:
+            for number in range(1, 4):
+                wait_for(lambda: answered[in_force[0]] >= CALLS)
+                name = publish(number)
+                order[name] = number
+                in_force[0] = name
+            wait_for(lambda: answered[in_force[0]] >= CALLS)
+        finally:
+            stop.set()
+        for call in calls:
+            call.result()
+
+    assert (failures, overtaken) == ([], [])
+    epoch = None
+    for said in cluster.statements()[1:]:
+        if said["kind"] == "epoch":
+            epoch = said
+        else:
+            assert (said["decision"]["epoch"], said["decision"]["bundle"]) == (
+                epoch["epoch"],
+                epoch["bundle"],
+            )
+    assert epoch["publication"]["sequence"] == 5
 
 
 def test_quotas_are_exact_over_processes(cluster, withdrawal):
