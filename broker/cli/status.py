@@ -56,7 +56,7 @@ def status(
     running = ask_status(settings)
     store = open_store(settings.store_url)
     try:
-        epoch, log, approval = _epoch(store), _log(store, settings), _approval(store, settings)
+        epoch, log, approval = _epoch(store), _log(store, settings), approval_status(store, settings)
     finally:
         store.close()
     if as_json:
@@ -79,7 +79,7 @@ def _epoch(store: Store) -> dict[str, Any] | None:
     return {"sequence": found.sequence, "since": since, **names}
 
 
-def _approval(store: Store, settings: Settings) -> dict[str, Any]:
+def approval_status(store: Store, settings: Settings) -> dict[str, Any]:
     """Whether officers approve what is published, and which of their approvals end soon or are not there."""
     from broker.publication.dossiers import dossier_of
     from broker.publication.expiring import endings

@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, update
+from structlog.testing import capture_logs
 
 from broker.approve.files import MANIFEST, bundle_hash, pack, unpack
+from broker.cli.status import approval_status
 from broker.errors import (
     BrokerError,
     Changed,
@@ -350,6 +352,25 @@ def test_rollback_by_a_second_officer_of_the_owner_needs_nobody_else(approved):
     approved.proposals.publish(back.proposal.number, ORDER)
     assert verdict(approved, worker) is Verdict.PERMIT
     assert verdict(approved, approved.worker()) is Verdict.PERMIT
+
+
+def test_owner_is_warned_thirty_days_before(city):
+    """Each process says so once a day; status lists the same, and what has no approval at all."""
+    considered = city.drafter.propose(read_files(city.policies))
+    city.proposals.publish(city.first.approve(considered, days=29).proposal.number, ORDER)
+    with capture_logs() as logs:
+        epochs = city.epochs()
+        city.let_it_look()
+        epochs.current()
+    told = {entry["file"]: entry for entry in logs if entry["event"] == "standing_approval_ends"}
+    assert len(told) == len([e for e in logs if e["event"] == "standing_approval_ends"])
+    assert (told[MARRIAGE]["owner"], told[MARRIAGE]["log_level"]) == ("civil_affairs", "warning")
+    assert told["sharing/tax-income.yaml"]["until"] is None
+    listed = approval_status(city.store, city.settings)
+    assert listed["by"] == "officers"
+    assert {one["file"]: one["until"] for one in listed["ending"]} == {
+        file: entry["until"] for file, entry in told.items()
+    }
 
 
 # ── whoever can write to the database ────────────────────────────────────────────────────────────
