@@ -47,7 +47,8 @@ def compile_bundle(
     is each rule, default permits too, as ``stamp`` gives it back."""
     ordered = tuple(sorted(rules, key=lambda rule: (rule.id, rule.dataset)))
     zone = ZoneInfo(catalog.zone)
-    about = MappingProxyType(index_rules(ordered, catalog, stamp))
+    with uncollected():
+        about = MappingProxyType(index_rules(ordered, catalog, stamp))
     return Bundle(catalog, ordered, hash_, zone, about, Plans(about, catalog, zone, hash_))
 
 
