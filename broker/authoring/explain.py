@@ -16,6 +16,7 @@ from broker.approve.problem import Position
 from broker.approve.rule import Limits, Rule
 from broker.authoring import sentences
 from broker.authoring.lacking import Lacking
+from broker.authoring.troubles import troubles
 from broker.model import Application, Catalog, Decision, Grant, RowScope, Suspension, Verdict, Why
 from broker.reasons import Reason, Sentence, sentence
 
@@ -59,6 +60,8 @@ class InWords:
     """What a permit, or a review that agrees, comes with."""
     rules: tuple[RuleInWords, ...]
     """The rules that decided; for their owner."""
+    troubles: tuple[Sentence, ...] = ()
+    """Where rules could not be decided by: what they contradict each other in, or lack; for their owner."""
     near: tuple[MissInWords, ...] = ()
     """Where nothing permits: the nearest rules, nearest first; for their owner."""
 
@@ -79,8 +82,16 @@ def explain(
         reasons=tuple(_reason(w, application, bundle) for w in (*decision.reasons, *decision.missing)),
         duties=tuple(_duties(decision, application, deciding, bundle.catalog)),
         rules=tuple(_in_words(rule, bundle.catalog) for rule in deciding),
+        troubles=tuple(_troubles(explained, application, bundle, now)),
         near=tuple(_miss(miss, explained.uncovered, application, bundle, now) for miss in explained.near),
     )
+
+
+def _troubles(
+    explained: near.Explanation, asked: Application, bundle: Bundle, now: datetime
+) -> Iterator[Sentence]:
+    if any(why.reason is Reason.RULE_ERROR for why in explained.decision.reasons):
+        yield from troubles(explained.deciding, asked, bundle, now)
 
 
 def _miss(

@@ -18,11 +18,12 @@ from broker.approve.evaluate import evaluate
 from broker.approve.near import Unmet
 from broker.approve.rule import Effect, Rule
 from broker.authoring.applications import Asked, application
-from broker.authoring.casefile import under_approvals
+from broker.authoring.casefile import read_case_files, read_cases, under_approvals
 from broker.authoring.explain import explain
 from broker.authoring.facts import facts
 from broker.authoring.lacking import Lacking
 from broker.model import Application, Suspension, Target, Verdict
+from broker.reasons import Reason
 from tests.approve.worlds import APPLICATION, CATALOG, INSTANT, RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -101,8 +102,10 @@ def test_every_world_has_its_words(rules: list[Rule], asks: Application, now: da
     assert said.decision == evaluate(asks, None, bundle, now)
     for miss in said.near:
         assert len(miss.lacks) >= 1
+    undecidable = any(why.reason is Reason.RULE_ERROR for why in said.decision.reasons)
+    assert bool(said.troubles) is (undecidable and bool(said.rules))
     lacks = [sentence for miss in said.near for sentence in miss.lacks]
-    for sentence in (said.said, *said.reasons, *said.duties, *lacks):
+    for sentence in (said.said, *said.reasons, *said.duties, *said.troubles, *lacks):
         assert CHINESE.search(sentence.zh) or sentence.zh == sentence.en
         assert sentence.en.strip()
 
@@ -165,6 +168,25 @@ def test_every_condition_has_its_words(condition: Condition, effect: Effect, bun
             assert name in said.en
     untold = lacking.said(Unmet(condition, ACCEPTS[condition], told=False))
     assert "无法判定" in untold.zh
+
+
+@pytest.mark.parametrize(
+    ("case", "trouble"),
+    [
+        ("5-2-not-ranked", "行政区划：规则 demands/ranked 要求全部遮盖，规则 demands/unranked 要求只到市；"),
+        ("5-2-other-parameters", "男方姓名：规则 demands/keeps-one 要求只留前 1 位，"),
+        ("5-4-a-region-that-is-the-whole-country", "按辖区限定，需求方的辖区却是全国"),
+        ("5-4-system-without-grids", "departments.yaml 里系统 counter 没有网格"),
+        ("5-5-none-left", "婚姻状况：规则 demands/another-list 只给 离婚，规则 demands/one-list 只给 在婚；"),
+    ],
+)
+def test_what_cannot_be_decided_is_told_to_the_owner(case: str, trouble: str) -> None:
+    """Which rules, in what, and where to put it right."""
+    folder = POLICIES.parent / "tests/approve/cases/05-demands"
+    bundle = load_bundle(folder, lambda field, mask: None)
+    (found,) = [one for one in read_cases(read_case_files(folder), bundle) if one.id == case]
+    said = explain(found.application, found.grant, bundle, found.now)
+    assert trouble in said.troubles[0].zh
 
 
 def test_approval_that_was_never_given_is_told(bundle: Bundle) -> None:

@@ -136,6 +136,7 @@ def lines(explained: InWords, reader: Reader, other_bundle: bool) -> Iterator[st
     yield from _section("须遵守", "To be kept to", explained.duties)
     if reader is Reader.CONSUMER:
         return
+    yield from _section("无法判定之处", "What could not be decided", explained.troubles)
     if explained.rules:
         yield from ("", "起作用的规则 · Rules that decided")
     for rule in explained.rules:
@@ -170,6 +171,7 @@ def record(explained: InWords, reader: Reader) -> dict[str, object]:
         "duties": [_both(duty) for duty in explained.duties],
     }
     if reader is Reader.OWNER:
+        told["troubles"] = [_both(trouble) for trouble in explained.troubles]
         told["rules"] = [_told(rule) for rule in explained.rules]
         told["near"] = [
             {**_told(miss.rule), "lacks": [_both(lacks) for lacks in miss.lacks]} for miss in explained.near
