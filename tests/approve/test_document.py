@@ -120,9 +120,17 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=20), min_size=1, max_size=5))
+# YAML folds line breaks within quotes into spaces (YAML 1.1, 9.1.2): texts of one line come back as written.
+ONE_LINE = st.characters(exclude_characters="\n\r\x85\u2028\u2029")
+
+
+@given(
+    st.dictionaries(
+        st.text(ONE_LINE, min_size=1, max_size=8), st.text(ONE_LINE, max_size=20), min_size=1, max_size=5
+    )
+)
 def test_quoted_printable_text_comes_back_as_written(written: dict[str, str]) -> None:
-    """A quoted text is read exactly, or refused; never read differently."""
+    """A quoted text of one line is read exactly, or refused; never read differently."""
     lines = (f"{quoted(key)}: {quoted(value)}" for key, value in written.items())
     node, codes = read("\n".join(lines).encode(errors="surrogatepass"))
     if not codes:
