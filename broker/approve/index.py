@@ -68,6 +68,11 @@ def _written(dataset: Dataset, rules: Iterable[Rule], catalog: Catalog) -> tuple
     return tuple(sorted(written | {governing}, key=lambda scope: scope.rank))
 
 
+def default_permit_id(dataset: str) -> str:
+    """The id of a dataset's default permit; no rule that is written can have it, for it has a dot."""
+    return f"unconditional/{dataset}"
+
+
 def default_permit(dataset: Dataset, catalog: Catalog) -> Rule | None:
     """What an unconditional dataset permits although no rule is written (2.9)."""
     if dataset.sharing_attribute is not SharingAttribute.UNCONDITIONAL:
@@ -76,7 +81,7 @@ def default_permit(dataset: Dataset, catalog: Catalog) -> Rule | None:
     floors = catalog.mask_order.floors
     masks = {f.name: Mask(floors[f.level]) for f in fields if f.level in floors}
     return Rule(
-        id=f"unconditional/{dataset.id}",
+        id=default_permit_id(dataset.id),
         effect=Effect.PERMIT,
         dataset=dataset.id,
         fields=frozenset(f.name for f in fields),

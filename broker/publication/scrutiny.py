@@ -18,6 +18,7 @@ from cryptography import x509
 from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.catalog import CATALOG_FOLDER
 from broker.approve.files import MANIFEST, Files, is_policy
+from broker.approve.index import default_permit_id
 from broker.approve.rule import Effect, Rule
 from broker.errors import VerificationFailed
 from broker.publication.manifest import Manifest, manifest_of
@@ -248,8 +249,11 @@ def with_standing(bundle: Bundle, standing: Mapping[str, datetime]) -> Bundle:
 
 
 def file_of(rule: Rule) -> str:
-    """The file whose approval lets the rule speak: its policy's; for a default permit the catalog's."""
-    return rule.at.file if is_policy(rule.at.file) else _catalog_file(rule)
+    """The file whose approval lets the rule speak: its policy's; for a default permit the catalog's. Of what
+    is neither, no file: nothing lets it speak."""
+    if rule.id == default_permit_id(rule.dataset):
+        return _catalog_file(rule)
+    return rule.at.file if is_policy(rule.at.file) else ""
 
 
 def bases_of(bundle: Bundle) -> Bases:
