@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from broker.approve.bundle import Bundle
 from broker.approve.rule import Rule
@@ -66,8 +67,7 @@ class Group:
     """Those of all other systems."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What is released of one field in one situation, on each side, by which rules (as bits)."""
 
     field: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from broker.approve.bundle import Bundle
 from broker.approve.rule import Rule
@@ -39,8 +39,7 @@ def diff(old: Bundle, new: Bundle) -> Difference:
     return Difference(old.hash, new.hash, tuple(entries), edits, titles, new.catalog.zone)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """What becomes of one field in a group's cells; equal ones are told together."""
 
     direction: Direction

@@ -107,14 +107,15 @@ class Terms:
             return None
         if self.dataset.sharing_attribute is SharingAttribute.WITHHELD:
             return None
-        by_effect: dict[Effect, list[Rule]] = {effect: [] for effect in Effect}
-        for rule in speaking:
-            by_effect[rule.effect].append(rule)
-        permits, reviews = by_effect[Effect.PERMIT], by_effect[Effect.REVIEW]
-        if by_effect[Effect.DENY]:
+        effects = [rule.effect for rule in speaking]
+        if Effect.DENY in effects:
             return None
+        permits, reviews, delegates = (
+            [rule for rule in speaking if rule.effect is effect]
+            for effect in (Effect.PERMIT, Effect.REVIEW, Effect.DELEGATE)
+        )
         covering = [rule for rule in (*permits, *reviews) if rule.id not in untold]
-        relied = self._relied_on(covering, by_effect[Effect.DELEGATE])
+        relied = self._relied_on(covering, delegates)
         if relied is None:
             return None
         demanding = [*permits, *relied]

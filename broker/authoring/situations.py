@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import product
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from broker.approve.rule import Effect, Rule, WorkingHours
@@ -30,8 +30,7 @@ Truth = bool | None
 TRUTHS: tuple[Truth, ...] = (True, False, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(NamedTuple):
     """A kind of local day: Monday is 0, and whether it is worked by each of the calendars that matter."""
 
     weekday: int
@@ -191,8 +190,7 @@ _Values = tuple[frozenset[Any], ...]
 """For each dimension walked so far, the values that lead to a point."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
+class _Point(NamedTuple):
     """Which conditions hold so far, as bits."""
 
     holding: int
@@ -203,8 +201,7 @@ class _Point:
     """What the expressions that only one side has are, all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One way on from any point: what still holds, what is forced, or another tag."""
 
     true: int
@@ -319,8 +316,7 @@ class _Space:
                     forced |= holding & concerned & self._against
                 elif not truth:
                     forced &= ~concerned
-                after = replace(
-                    point,
+                after = point._replace(
                     holding=holding if truth else holding & ~concerned,
                     forced=forced,
                     private=_private(point.private, truth) if source in self._private else point.private,
