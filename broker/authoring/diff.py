@@ -11,6 +11,7 @@ from broker.authoring.access import Cell, Ground, Group, Outcome, Side, Walks, b
 from broker.authoring.catalog_diff import catalog_changes
 from broker.authoring.compare import changes, direction
 from broker.authoring.difference import Change, Difference, Direction, Entry
+from broker.authoring.quota_diff import split_quotas
 from broker.authoring.release import DUTIES, Release, Terms, mask_text
 from broker.authoring.situations import Conditions, Left
 from broker.model import Catalog, MaskOrder
@@ -30,6 +31,7 @@ def diff(old: Bundle, new: Bundle) -> Difference:
     for dataset in sorted({*old.about, *new.about}):
         if not (same_city and _unchanged(dataset, old, new)):
             entries.extend(_Comparison(Ground(dataset, walks), new.catalog.mask_order).entries())
+    entries.extend(split_quotas(*walks.sides))
     rank = list(Direction)
     entries.sort(
         key=lambda e: (e.dataset, rank.index(e.direction), e.departments, e.purposes, e.fields, e.rules_after)

@@ -57,7 +57,8 @@ class Entry:
     before: Release | None
     after: Release | None
     changes: tuple[Change, ...] = ()
-    """Where it is released before and after."""
+    """Where it is released before and after. Of one about ``quota`` both releases are None: it is about how
+    calls are counted in all of these cells together."""
     rules_before: tuple[str, ...] = ()
     rules_after: tuple[str, ...] = ()
     """Ids of the rules that speak."""

@@ -126,7 +126,9 @@ def test_diff_equals_trying_everything_out(focus: Focus, data: st.DataObject) ->
 
 
 def reviewed(entry: Entry) -> bool:
-    """Whether a review hides the change: what it would release later is not in its decision."""
+    """Whether no decision shows the change: what a review would release later, how quotas are counted."""
+    if [change.about for change in entry.changes] == ["quota"]:
+        return True
     return bool(entry.before and entry.after and (entry.before.review or entry.after.review))
 
 
@@ -210,6 +212,18 @@ def test_another_expression_cannot_be_compared() -> None:
     (entry,) = change_of([old], [new]).entries
     assert entry.direction is Direction.UNCLEAR
     assert [(change.before, change.after) for change in entry.changes] == [("e1", "e2")]
+
+
+def test_a_quota_that_counts_apart_is_a_larger_one() -> None:
+    """One rule for two purposes made two rules gives the consumer the quota twice."""
+    whole = replace(ONE, limits=Limits(calls_per_day=5))
+    parts = [replace(whole, id=f"z/{why}", purposes=frozenset(why)) for why in "uv"]
+    (entry,) = change_of([whole], parts).entries
+    assert [(change.about, change.direction) for change in entry.changes] == [("quota", Direction.WEAKER)]
+    assert (entry.departments, entry.purposes, entry.rules_after) == (("x",), ("u", "v"), ("z/u", "z/v"))
+    assert "额度的计法 calls_per_day 5 → 2 × calls_per_day" in text(change_of([whole], parts))
+    assert not change_of(parts, [whole]).widened
+    assert not change_of([whole], parts[:1]).widened
 
 
 def test_an_expression_added_only_takes_away() -> None:
