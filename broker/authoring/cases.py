@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from broker.approve.evaluate import evaluate
@@ -35,6 +35,16 @@ def run_case(case: Case) -> Result:
         explained = explain(case.application, case.grant, case.bundle, case.now, case.suspensions)
         got["near"] = near_facts(explained.near)
     return Result(case, decision, differences(case.expected, got))
+
+
+def passed_line(results: Sequence[Result]) -> str:
+    """How many there are, how many are as expected, how many not."""
+    passed = sum(result.passed for result in results)
+    failed = len(results) - passed
+    return (
+        f"{len(results)} 个用例：{passed} 个符合，{failed} 个不符 / "
+        f"{len(results)} cases: {passed} passed, {failed} failed"
+    )
 
 
 def run_cases(cases: Iterable[Case]) -> tuple[Result, ...]:

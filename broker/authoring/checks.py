@@ -9,9 +9,10 @@ from datetime import datetime
 from broker.approve.bundle import Bundle
 from broker.approve.files import Files
 from broker.authoring.casefile import read_cases
-from broker.authoring.cases import run_cases
+from broker.authoring.cases import passed_line, run_cases
 from broker.authoring.diff import diff
 from broker.authoring.difference_text import summary, text
+from broker.authoring.exercised import exercised, share_line
 from broker.authoring.lint import lint_bundle
 from broker.authoring.listing import count_line
 
@@ -34,12 +35,11 @@ def lint_report(bundle: Bundle, files: Files, now: datetime) -> Report:
 
 
 def cases_report(cases: Mapping[str, bytes], bundle: Bundle) -> Report:
-    """How many cases passed, and which did not."""
+    """How many cases passed, which did not, and how much of the rules they exercise."""
     results = run_cases(read_cases(cases, bundle))
-    failed = [result.case.name for result in results if not result.passed]
-    passed = len(results) - len(failed)
-    line = f"{len(results)} 个用例，{passed} 个符合 / {len(results)} cases, {passed} passed"
-    return Report("\n".join([line, *(f"✗ {name}" for name in failed)]), not failed)
+    failed = [f"✗ {result.case.name}" for result in results if not result.passed]
+    lines = [passed_line(results), *failed, share_line(exercised(results, bundle))]
+    return Report("\n".join(lines), not failed)
 
 
 def access_report(before: Bundle, after: Bundle) -> Report:

@@ -85,6 +85,13 @@ def percent(rules: Sequence[RuleExercise]) -> float:
     return 100 * shown / there if there else 100.0
 
 
+def share_line(rules: Sequence[RuleExercise]) -> str:
+    """How much of the rules is exercised, as a line to be read."""
+    shown, there = sum(rule.counted[0] for rule in rules), sum(rule.counted[1] for rule in rules)
+    share = f"{percent(rules):.0f} %"
+    return f"规则与条件覆盖 {share}（{shown}/{there}） / rules and conditions exercised: {share}"
+
+
 def _exercise(
     id_: str, rules: Sequence[Rule], cases: Mapping[str, Sequence[Case]], bundle: Bundle
 ) -> RuleExercise:

@@ -12,6 +12,7 @@ from broker.approve.conditions import Condition
 from broker.approve.rule import Rule
 from broker.authoring.casefile import Case, read_case_files, read_cases
 from broker.authoring.cases import run_cases
+from broker.authoring.checks import cases_report
 from broker.authoring.exercised import exercised, percent
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -82,3 +83,16 @@ def test_no_rule_or_condition_goes_missing_unnoticed() -> None:
         if all(result.passed for result in run_cases(replace(case, bundle=bundle) for case in cases())):
             unnoticed.append(name)
     assert unnoticed == TWICE_HELD
+
+
+def test_a_proposal_says_how_its_cases_went() -> None:
+    """Officers who approve see how many cases passed, which did not, and how much they exercise."""
+    files = read_case_files(POLICIES)
+    report = cases_report(files, city())
+    assert report.passed
+    assert "0 个不符" in report.said
+    assert "覆盖 100 %" in report.said
+    loose = [replace(rule, purposes=None) for rule in city().rules]
+    weaker = cases_report(files, compile_bundle(city().catalog, loose, city().hash))
+    assert not weaker.passed
+    assert "✗ cases/newborn.yaml#parents-other-purpose" in weaker.said

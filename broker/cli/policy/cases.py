@@ -15,8 +15,8 @@ from rich.text import Text
 
 from broker.approve.conditions import Condition
 from broker.authoring.casefile import read_case_files, read_cases
-from broker.authoring.cases import Result, run_cases
-from broker.authoring.exercised import RuleExercise, exercised, percent
+from broker.authoring.cases import Result, passed_line, run_cases
+from broker.authoring.exercised import RuleExercise, exercised, percent, share_line
 from broker.authoring.explain import explain
 from broker.authoring.facts import facts, written
 from broker.authoring.junit import junit
@@ -88,14 +88,7 @@ def _tell(results: Sequence[Result]) -> None:
             console.print(_compared(result))
             for said in _sentences(result):
                 console.print(Text(f"    {said.zh} / {said.en}"))
-    failed = sum(not result.passed for result in results)
-    passed = len(results) - failed
-    console.print(
-        Text(
-            f"{len(results)} 个用例：{passed} 个符合，{failed} 个不符 / "
-            f"{len(results)} cases: {passed} passed, {failed} failed"
-        )
-    )
+    console.print(Text(passed_line(results)))
 
 
 def _tell_coverage(rules: Sequence[RuleExercise], *, whole: bool, gaps: bool) -> None:
@@ -110,9 +103,7 @@ def _tell_coverage(rules: Sequence[RuleExercise], *, whole: bool, gaps: bool) ->
         typer.echo(
             "✗ before a rule: in no case does it speak; before a condition: no case fails on it alone."
         )
-    shown, there = sum(rule.counted[0] for rule in rules), sum(rule.counted[1] for rule in rules)
-    share = f"{percent(rules):.0f} %"
-    typer.echo(f"规则与条件覆盖 {share}（{shown}/{there}） / rules and conditions exercised: {share}")
+    typer.echo(share_line(rules))
 
 
 def _mark(shown: bool) -> str:
