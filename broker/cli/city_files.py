@@ -18,6 +18,7 @@ city: {city} # 证书里的信任域 · the trust domain: spiffe://{city}/…
 title: {title}
 zone: Asia/Shanghai # 规则里的日期、每日额度按这个时区计算 · dates and daily quotas count in this zone
 levels: [L1, L2, L3, L4] # 数据分级，从低到高 · classification, least to most sensitive
+# categories: {{population: 人口基础信息}} # 数据分类，规则可按分类写 · categories, for rules about all datasets of one
 """
 
 _DEPARTMENTS = """\
@@ -25,6 +26,7 @@ _DEPARTMENTS = """\
 # kind: authority 主管部门 | government 政府部门 | public_institution 公共事业单位
 # region: 六位行政区划代码（GB/T 2260），须加引号 · six-digit code, quoted
 # sharing_office: 负责共享的工作机构 · the office responsible for sharing
+# 部门组写在末尾 · groups come last: groups: {welfare: [civil_affairs, social_security]}
 # 新增部门后，再为它签发证书 · after adding a department, issue its certificate:
 #   sharebroker pki issue --folder pki --department <id> --name counter --out pki/<id>-system
 format: share-departments/v1
@@ -51,6 +53,32 @@ service_items:
 
 _SERVICE_ITEM = """\
   {code}: {{title: {title}, department: {department}, purpose: {purpose}}}
+"""
+
+_CALENDAR = """\
+# 工作日历：依国务院办公厅每年的节假日安排；写 when: {days: working} 的规则按它算。每年通知发布后请补上下一年。
+# Working days by the State Council's yearly notice, for rules that say when: {days: working}.
+# Add the next year when its notice is out: nobody knows the working days of a year that is not listed.
+format: share-calendar/v1
+years:
+  2026:
+    holidays: # 首尾都算 · both included
+      - "2026-01-01/2026-01-03"
+      - "2026-02-15/2026-02-23"
+      - "2026-04-04/2026-04-06"
+      - "2026-05-01/2026-05-05"
+      - "2026-06-19/2026-06-21"
+      - "2026-09-25/2026-09-27"
+      - "2026-10-01/2026-10-07"
+    makeup_days: ["2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"] # 调休
+"""
+
+_MASKING = """\
+# 哪种脱敏更强，从弱到强；floors：该级数据项最弱也须用的脱敏。由主管部门排定。
+# Which masks are stricter, weakest first; floors: the weakest mask for a level's fields. The authority decides.
+format: share-masking/v1
+order: [year, region, partial, pseudonym, predicate, redact]
+floors: {L4: predicate}
 """
 
 _CATALOG_README = """\
@@ -109,6 +137,8 @@ def city_files(city: str, title: str, region: str, departments: Mapping[str, str
             )
             for number, name in enumerate(others, 1)
         ),
+        "calendar.yaml": _CALENDAR,
+        "masking.yaml": _MASKING,
         "catalog/README.md": _CATALOG_README.format(department=first),
         "sharing/README.md": _SHARING_README.format(
             department=first, policy=first.replace("_", "-"), consumer=last
