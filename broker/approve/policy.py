@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -80,9 +81,8 @@ class PolicyReader:
         limits, consent = self._part(table, "limits", read_limits), self._part(table, "consent", read_consent)
         self._check_consent(table, effect, reach)
         rows = self._part(table, "rows", lambda rows: self._terms.rows(rows, reach), id(reach))
-        duties = self._part(
-            table, "obligations", lambda written: self._terms.obligations(written, reach), id(reach)
-        )
+        demanded = self._part(table, "obligations", self._terms.demanded)
+        duties = self._terms.obligations(demanded, reach)
         reviews: tuple[ReviewBy | None, ...] = (None,) * len(reach)
         if effect is Effect.REVIEW:
             reviews = self._part(
@@ -212,6 +212,7 @@ def _period(when: Table, local: ZoneInfo) -> tuple[datetime | None, datetime | N
     )
 
 
+@lru_cache(maxsize=4096)
 def _midnight(day: date, local: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), local).astimezone(UTC)
 

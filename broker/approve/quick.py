@@ -16,11 +16,17 @@ from typing import NamedTuple
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode, parse
 from broker.approve.problem import Position, Problems
 
-_LINE = re.compile("( *)(- )?([A-Za-z_][A-Za-z0-9_-]*):(?: +(?:#.*|([^ #].*))?)?")
-_WORD = re.compile("[A-Za-z0-9_][A-Za-z0-9_./-]*")
+_BEGIN = "[A-Za-z0-9_\u4e00-\u9fff]"
+_WORD = f"{_BEGIN}(?:[A-Za-z0-9_./\u4e00-\u9fff-]| (?={_BEGIN}))*"
 """Text that is itself in YAML, whatever stands around it."""
+_ITEM = f"""(?:{_WORD}|"[^"\\\\]*"|'[^']*')"""
+_KEY = "[A-Za-z_][A-Za-z0-9_-]*"
+_IS_WORD, _ITEMS = re.compile(_WORD), re.compile(_ITEM)
+_PAIR = re.compile(rf"({_KEY}): (?:({_ITEM})|\[({_ITEM}(?:, {_ITEM})*)\])(?:, |$)")
+_LIST = re.compile(rf"\[({_ITEM}(?:, {_ITEM})*)\]")
+_LINE = re.compile(f"( *)(- )?({_KEY}):(?: +(?:#.*|([^ #].*))?)?")
 _NOWHERE = Position("")
-_ITEM = 2
+_DASH = 2
 """Columns of ``- ``."""
 _DEEPEST = 8
 """Deepest nesting of blocks, and of braces within a value: together not more than :func:`parse` allows."""
@@ -44,7 +50,7 @@ class QuickParser:
 
     def __init__(self) -> None:
         self._values: dict[str, Node] = {}
-        self._keys: dict[str, ScalarNode] = {}
+        self._items: dict[str, ScalarNode] = {}
 
     def parse(self, content: bytes, file: str, problems: Problems) -> Node | None:
         """As :func:`broker.approve.document.parse`, with places for block mappings only."""
@@ -64,12 +70,12 @@ class QuickParser:
         """Reads them as one list: no problem may be found, and each must be one item on its own line."""
         unknown = []
         for text in texts:
-            if text in self._values:
-                continue
-            if _WORD.fullmatch(text):
-                self._values[text] = ScalarNode(_NOWHERE, text, plain=True)
-            elif text:
-                unknown.append(text)
+            if text and text not in self._values:
+                node = self._simple(text)
+                if node is None:
+                    unknown.append(text)
+                else:
+                    self._values[text] = node
         if not unknown:
             return
         problems = Problems()
@@ -80,6 +86,35 @@ class QuickParser:
             if item.at.line != number or type(item) is not _kind(text) or _depth(text) > _DEEPEST:
                 raise _Unusual
             self._values[text] = item
+
+    def _simple(self, text: str) -> Node | None:
+        """A word, a list of words, or keys with such; None for all else."""
+        if text[0] == "{":
+            return self._pairs(text)
+        if found := _LIST.fullmatch(text):
+            return self._list(found[1])
+        return self._item(text) if _IS_WORD.fullmatch(text) else None
+
+    def _pairs(self, text: str) -> MappingNode | None:
+        entries: dict[str, tuple[ScalarNode, Node]] = {}
+        at, end = 1, len(text) - 1
+        while at < end and (found := _PAIR.match(text, at, end)):
+            key, item, items = found.groups()
+            if key in entries:
+                return None
+            entries[key] = self._item(key), self._list(items) if item is None else self._item(item)
+            at = found.end()
+        return MappingNode(_NOWHERE, entries) if at == end and text[end] == "}" else None
+
+    def _list(self, text: str) -> SequenceNode:
+        return SequenceNode(_NOWHERE, tuple([self._item(item) for item in _ITEMS.findall(text)]))
+
+    def _item(self, text: str) -> ScalarNode:
+        if (node := self._items.get(text)) is None:
+            quoted = text[0] in "\"'"
+            node = ScalarNode(_NOWHERE, text[1:-1] if quoted else text, plain=not quoted)
+            self._items[text] = node
+        return node
 
     # ── blocks ──
 
@@ -98,7 +133,7 @@ class QuickParser:
 
     def _mapping(self, lines: list[_Line], at: int, file: str, depth: int) -> tuple[Node, int]:
         indent, _, _, number = lines[at]
-        place, keys, values = Position(file, number, indent + 1), self._keys, self._values
+        place, item, values = Position(file, number, indent + 1), self._item, self._values
         entries: dict[str, tuple[ScalarNode, Node]] = {}
         while at < len(lines):
             line_indent, key, text, _ = lines[at]
@@ -114,9 +149,7 @@ class QuickParser:
                 if not deeper or lines[at].indent < indent:
                     raise _Unusual
                 value, at = self._block(lines, at, file, depth + 1)
-            if key not in keys:
-                keys[key] = ScalarNode(_NOWHERE, key, plain=True)
-            entries[key] = keys[key], value
+            entries[key] = item(key), value
         if at < len(lines) and lines[at].indent > indent:
             raise _Unusual
         return MappingNode(place, entries), at
@@ -141,7 +174,7 @@ def _lines(content: bytes) -> Iterable[_Line]:
         column = len(indent)
         if item:
             yield _Line(column, "", "", number)
-            column += _ITEM
+            column += _DASH
         yield _Line(column, key, value.rstrip(" ") if value else "", number)
 
 

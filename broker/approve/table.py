@@ -62,11 +62,12 @@ class Table:
 
     def text(self, key: str) -> str:
         """The text of ``key``, of the form that the grammar says."""
-        node = self.node(key)
-        if node is None:
+        if (entry := self._entries.get(key)) is None:
             return ""
         shape = self._keys.shapes[key]
-        return formed(node, shape, self.problems) if isinstance(shape, Scalar) else text(node, self.problems)
+        if isinstance(shape, Scalar):
+            return formed(entry[1], shape, self.problems)
+        return text(entry[1], self.problems)
 
     def word(self, key: str, words: type[Word], default: Word) -> Word:
         """One of a closed list of words."""
@@ -101,9 +102,10 @@ class Table:
 
     def texts(self, key: str) -> tuple[ScalarNode, ...]:
         """A list of at least one text of the form that the grammar says, none repeated."""
-        node = self.node(key)
+        if (entry := self._entries.get(key)) is None:
+            return ()
         shape = self._keys.shapes[key]
-        return texts(node, self.problems, shape) if node is not None and isinstance(shape, ListOf) else ()
+        return texts(entry[1], self.problems, shape) if isinstance(shape, ListOf) else ()
 
     def names(self, key: str, among: Collection[str], kind: Kind) -> tuple[str, ...]:
         """A list of names that must be ``among`` these."""
@@ -111,6 +113,8 @@ class Table:
 
     def words(self, key: str, words: type[Word]) -> tuple[Word, ...]:
         """A list from a closed list of words."""
+        if key not in self._entries:
+            return ()
         return tuple(words(name) for name in self.names(key, list(words), WORD) if name in list(words))
 
     def says(self, key: str, word: str) -> bool:
@@ -201,14 +205,20 @@ def text(node: Node, problems: Problems) -> str:
     if not isinstance(node, ScalarNode):
         problems.add(node.at, Code.EXPECTED_TEXT, "此处须为文字", "text is expected here")
         return ""
+    value = node.value
+    if not node.broken and value and value.strip() == value and value not in _NULLS:
+        return value  # as nearly every text is
+    return _odd_text(node, problems)
+
+
+def _odd_text(node: ScalarNode, problems: Problems) -> str:
     if node.broken:
         return ""
     value = node.value.rstrip("\n")  # block text (| and >) ends with a line break
-    stripped = value.strip()
-    if not stripped or (node.plain and value in _NULLS):
+    if not value.strip() or (node.plain and value in _NULLS):
         problems.add(node.at, Code.EMPTY_VALUE, "值不能为空", "the value is empty")
         return ""
-    if value != stripped:
+    if value != value.strip():
         zh, en = "首尾不能有空格或空行", "must not begin or end with spaces or empty lines"
         problems.add(node.at, Code.INVISIBLE_CHARACTER, zh, en)
     return value

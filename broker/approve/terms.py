@@ -31,15 +31,26 @@ CheckMask = Callable[[Field, Mask], str | None]
 """Says why a mask cannot be applied to a field, or None when it can."""
 
 _INTEGER = re.compile("-?(0|[1-9][0-9]*)")
+_ANY_NAMED = Rows()
 _LIMITS = tuple(one.name for one in dataclasses.fields(Limits))
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A mask and the place where it is written."""
+    """A mask and the places of its operator and of what it is for."""
 
     at: Position
     mask: Mask
+    key_at: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Demanded:
+    """The obligations as written, whatever the rule is about."""
+
+    duties: Obligations
+    by_field: Mapping[str, _Written]
+    by_level: Mapping[str, _Written]
 
 
 class TermReader:
@@ -55,6 +66,8 @@ class TermReader:
 
     def rows(self, table: Table, reach: Reach) -> tuple[Rows, ...]:
         """For each dataset which of its rows; what cannot be told of one of them is reported."""
+        if not table.is_written:
+            return (_ANY_NAMED,) * len(reach)
         whole = table.word("subjects", Subjects, Subjects.NAMED) is Subjects.ALL
         return tuple(
             Rows(
@@ -81,10 +94,8 @@ class TermReader:
 
     # ── obligations ──
 
-    def obligations(self, table: Table, reach: Reach) -> tuple[Obligations, ...]:
-        """For each dataset its masks, and what else must be done."""
-        by_field = self._masks(table, reach)
-        by_level = self._level_masks(table)
+    def demanded(self, table: Table) -> Demanded:
+        """The obligations in ``table``."""
         duties = Obligations(
             retain_days=table.count("retain_days"),
             signed_application=table.flag("signed_application"),
@@ -94,45 +105,39 @@ class TermReader:
             notify_subject=table.flag("notify_subject"),
             countersignature=table.flag("countersignature"),
         )
-        masks = [self._masks_of(dataset, names, by_field, by_level) for dataset, names in reach]
-        return tuple(replace(duties, masks=found) if found else duties for found in masks)
-
-    def _masks(self, table: Table, reach: Reach) -> dict[str, _Written]:
-        masks: dict[str, _Written] = {}
-        for key, node in table.items("mask"):
-            name = text(key, self._problems)
-            if reach and not any(name in dataset.fields for dataset, _ in reach):
-                fields = [field for dataset, _ in reach for field in dataset.fields]
-                self._problems.unknown(key.at, FIELD, name, fields)
-            elif reach and not any(name in named for _, named in reach):
-                zh, en = "规则未列出此数据项，不必脱敏", "the rule does not name this field"
-                self._problems.add(key.at, Code.FIELD_OUTSIDE_RULE, zh, en)
-            if mask := self._mask(node):
-                masks[name] = mask
-        return masks
-
-    def _level_masks(self, table: Table) -> dict[str, _Written]:
+        by_level = self._masks(table, "mask_levels")
         levels = (*self._catalog.levels, IMPORTANT, CORE)
-        masks: dict[str, _Written] = {}
-        for key, node in table.items("mask_levels"):
-            level = text(key, self._problems)
+        for level, written in by_level.items():
             if level and level not in levels:
-                self._problems.unknown(key.at, LEVEL, level, levels)
-            if mask := self._mask(node):
-                masks[level] = mask
-        return masks
+                self._problems.unknown(written.key_at, LEVEL, level, levels)
+        return Demanded(duties, self._masks(table, "mask"), by_level)
 
-    def _masks_of(
-        self,
-        dataset: Dataset,
-        names: Collection[str],
-        by_field: Mapping[str, _Written],
-        by_level: Mapping[str, _Written],
-    ) -> Mapping[str, Mask]:
+    def obligations(self, demanded: Demanded, reach: Reach) -> tuple[Obligations, ...]:
+        """For each dataset its masks, and what else must be done."""
+        if not demanded.by_field and not demanded.by_level:
+            return (demanded.duties,) * len(reach)
+        self._check_fields(demanded.by_field, reach)
+        masks = [self._masks_of(dataset, names, demanded) for dataset, names in reach]
+        return tuple(replace(demanded.duties, masks=found) if found else demanded.duties for found in masks)
+
+    def _masks(self, table: Table, key: str) -> dict[str, _Written]:
+        masks = {text(name, self._problems): self._mask(name.at, node) for name, node in table.items(key)}
+        return {name: mask for name, mask in masks.items() if mask is not None}
+
+    def _check_fields(self, masks: Mapping[str, _Written], reach: Reach) -> None:
+        for name, written in masks.items() if reach else ():
+            if not any(name in dataset.fields for dataset, _ in reach):
+                fields = [field for dataset, _ in reach for field in dataset.fields]
+                self._problems.unknown(written.key_at, FIELD, name, fields)
+            elif not any(name in named for _, named in reach):
+                zh, en = "规则未列出此数据项，不必脱敏", "the rule does not name this field"
+                self._problems.add(written.key_at, Code.FIELD_OUTSIDE_RULE, zh, en)
+
+    def _masks_of(self, dataset: Dataset, names: Collection[str], demanded: Demanded) -> Mapping[str, Mask]:
         """A field's own mask, else that of its level; in the catalog's order."""
         masks: dict[str, Mask] = {}
-        for name, field in dataset.fields.items() if by_field or by_level else ():
-            written = by_field.get(name) or by_level.get(field.level)
+        for name, field in dataset.fields.items():
+            written = demanded.by_field.get(name) or demanded.by_level.get(field.level)
             if name not in names or written is None:
                 continue
             masks[name] = written.mask
@@ -148,7 +153,7 @@ class TermReader:
             self._complaints[key] = self._check_mask(field, mask)
         return self._complaints[key]
 
-    def _mask(self, node: Node) -> _Written | None:
+    def _mask(self, key_at: Position, node: Node) -> _Written | None:
         if not isinstance(node, MappingNode) or len(node.entries) != 1:
             zh, en = "须写一个脱敏方式，如 {year: {}}", "write one operator, such as {year: {}}"
             self._problems.add(node.at, Code.BAD_MASK, zh, en)
@@ -158,7 +163,7 @@ class TermReader:
             key.value: _parameter(value, self._problems)
             for key, value in mapping_items(params, self._problems)
         }
-        return _Written(name.at, Mask(formed(name, NAME, self._problems), MappingProxyType(written)))
+        return _Written(name.at, Mask(formed(name, NAME, self._problems), MappingProxyType(written)), key_at)
 
     # ── people ──
 

@@ -18,7 +18,7 @@ city: {city} # 证书里的信任域 · the trust domain: spiffe://{city}/…
 title: {title}
 zone: Asia/Shanghai # 规则里的日期、每日额度按这个时区计算 · dates and daily quotas count in this zone
 levels: [L1, L2, L3, L4] # 数据分级，从低到高 · classification, least to most sensitive
-# categories: {{population: 人口基础信息}} # 数据分类，规则可按分类写 · categories, for rules about all datasets of one
+# categories: {{population: 人口基础信息}} # 数据分类 · categories, for rules about all of one
 """
 
 _DEPARTMENTS = """\
@@ -56,7 +56,8 @@ _SERVICE_ITEM = """\
 """
 
 _CALENDAR = """\
-# 工作日历：依国务院办公厅每年的节假日安排；写 when: {days: working} 的规则按它算。每年通知发布后请补上下一年。
+# 工作日历：依国务院办公厅每年的节假日安排；写 when: {days: working} 的规则按它算。
+# 每年通知发布后，请补上下一年。
 # Working days by the State Council's yearly notice, for rules that say when: {days: working}.
 # Add the next year when its notice is out: nobody knows the working days of a year that is not listed.
 format: share-calendar/v1
@@ -75,7 +76,7 @@ years:
 
 _MASKING = """\
 # 哪种脱敏更强，从弱到强；floors：该级数据项最弱也须用的脱敏。由主管部门排定。
-# Which masks are stricter, weakest first; floors: the weakest mask for a level's fields. The authority decides.
+# Which masks are stricter, weakest first; floors: the weakest mask of a level. The authority decides.
 format: share-masking/v1
 order: [year, region, partial, pseudonym, predicate, redact]
 floors: {L4: predicate}
