@@ -257,6 +257,13 @@ class Officer:
     def types(self, answer: str) -> None:
         os.write(self._fd, f"{answer}\n".encode())
 
+    def presses_ctrl_c_until(self, words: str) -> None:
+        """Again, if nothing happens: between two questions readline may miss it, as it does for people."""
+        while words.encode() not in self.seen:
+            os.killpg(self.process.pid, signal.SIGINT)
+            while self._more(5) and words.encode() not in self.seen:
+                pass
+
     def ends(self) -> int:
         """The exit code, when everything shown has been read."""
         while self._more():
@@ -268,8 +275,8 @@ class Officer:
         self.process.wait()
         os.close(self._fd)
 
-    def _more(self) -> bool:
-        if not select.select([self._fd], [], [], 300)[0]:
+    def _more(self, seconds: float = 300) -> bool:
+        if not select.select([self._fd], [], [], seconds)[0]:
             return False
         try:
             part = os.read(self._fd, 4096)
@@ -330,8 +337,7 @@ def test_ctrl_c_leaves_nothing_behind(folder):
             officer.waits_for(question)
             officer.types("")
         officer.waits_for("Write it?")
-        os.killpg(officer.process.pid, signal.SIGINT)
+        officer.presses_ctrl_c_until("什么都没有写")
         assert officer.ends() == 130
-        assert "什么都没有写".encode() in officer.seen
         assert b"Traceback" not in officer.seen
     assert snapshot(folder) == before
