@@ -25,6 +25,7 @@ from broker.model import Epoch, Suspension
 from broker.publication.dossiers import lineage
 from broker.publication.expiring import endings
 from broker.publication.manifest import Manifest
+from broker.publication.responsibility import owners_of
 from broker.publication.scrutiny import Dossier, Scrutiny, with_standing
 from broker.reasons import Reason
 from broker.store.epochs import EpochTables
@@ -61,8 +62,8 @@ class InForce:
     """Of the bundle; None where approvals are not demanded, or it has none."""
     standing: Mapping[str, datetime] = field(default_factory=dict)
     """File → when the approval by which its permits speak expires; empty where approvals are not demanded."""
-    files: Files = field(default_factory=dict, repr=False)
-    """Of the bundle, where approvals are demanded."""
+    owners: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """File → whose it is, likewise."""
 
     @property
     def sequence(self) -> int:
@@ -247,7 +248,8 @@ class Epochs:
             self._scrutiny.require_approved(one)
         standing = self._scrutiny.standing(dossier.files, dossier.approvals, found.revocations.compromised)
         bundle = with_standing(found.bundle, standing)
-        return replace(found, bundle=bundle, manifest=manifest, standing=standing, files=dossier.files)
+        owners = owners_of(dossier.files)
+        return replace(found, bundle=bundle, manifest=manifest, standing=standing, owners=owners)
 
     def _remind(self) -> None:
         """Once a day, of approvals that end soon."""
@@ -255,7 +257,7 @@ class Epochs:
         if known is None or today.date() == self._reminded:
             return
         self._reminded = today.date()
-        for ending in endings(known.files, known.standing, today):
+        for ending in endings(known.owners, known.standing, today):
             until = ending.until and ending.until.isoformat(timespec="seconds")
             log.warning("standing_approval_ends", owner=ending.owner, file=ending.file, until=until)
 

@@ -179,6 +179,7 @@ class Proposals:
 
         Raises:
             NotFound: there is none of that number.
+            MalformedRequest: BUNDLE_MALFORMED, this program does not take it any more.
             VerificationFailed: what the database has of it was altered.
         """
         with self._store.epochs() as tables:
@@ -301,7 +302,10 @@ class Proposals:
     def _bases_of(self, dossier: Dossier) -> Bases:
         hash_, bases = self._bases
         if hash_ != dossier.bundle_hash:
-            bases = bases_of(self._publisher.compile(dossier.files))
+            try:
+                bases = bases_of(self._publisher.compile(dossier.files))
+            except SetUpError as error:  # proposed to an earlier version of this program
+                raise _malformed(error.zh, error.en) from None
             self._bases = dossier.bundle_hash, bases
         return bases
 

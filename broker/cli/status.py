@@ -83,6 +83,7 @@ def approval_status(store: Store, settings: Settings) -> dict[str, Any]:
     """Whether officers approve what is published, and which of their approvals end soon or are not there."""
     from broker.publication.dossiers import dossier_of
     from broker.publication.expiring import endings
+    from broker.publication.responsibility import owners_of
     from broker.server.parts import demanded_scrutiny
 
     scrutiny = demanded_scrutiny(settings)
@@ -96,7 +97,7 @@ def approval_status(store: Store, settings: Settings) -> dict[str, Any]:
         crl = tables.crl(epoch.crl_number) or b""
     compromised = read_revocations(crl, scrutiny.ca).compromised
     standing = scrutiny.standing(dossier.files, dossier.approvals, compromised)
-    found = endings(dossier.files, standing, datetime.now(UTC))
+    found = endings(owners_of(dossier.files), standing, datetime.now(UTC))
     ending = [
         {"owner": e.owner, "file": e.file, "until": e.until and e.until.isoformat(timespec="seconds")}
         for e in found

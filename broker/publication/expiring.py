@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from broker.approve.files import MANIFEST, Files
 from broker.approve.rule import WARN_BEFORE
-from broker.publication.responsibility import owner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +20,11 @@ class Ending:
     """When the approval expires, or has; None when there is none."""
 
 
-def endings(files: Files, standing: Mapping[str, datetime], now: datetime) -> tuple[Ending, ...]:
-    """Those of a bundle in force, by owner and file: catalogs and policies without an approval that stands
-    for another 30 days (:data:`~broker.approve.rule.WARN_BEFORE`)."""
-    owned = ((owner_of(file, content), file) for file, content in files.items() if file != MANIFEST)
+def endings(owners: Mapping[str, str], standing: Mapping[str, datetime], now: datetime) -> tuple[Ending, ...]:
+    """Those of ``owners`` (file → department), by owner and file, that have no approval which stands for
+    another 30 days (:data:`~broker.approve.rule.WARN_BEFORE`)."""
     return tuple(
         Ending(owner, file, standing.get(file))
-        for owner, file in sorted(owned)
-        if owner and ((until := standing.get(file)) is None or until - now < WARN_BEFORE)
+        for file, owner in sorted(owners.items(), key=lambda owned: (owned[1], owned[0]))
+        if (until := standing.get(file)) is None or until - now < WARN_BEFORE
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from broker.approve.catalog import CATALOG_FOLDER
 from broker.approve.document import MappingNode, Node, ScalarNode, parse
-from broker.approve.files import Files, is_policy
+from broker.approve.files import MANIFEST, Files, is_policy
 from broker.approve.grammar import DEPARTMENTS_FILE
 from broker.approve.problem import Problems
 from broker.errors import VerificationFailed
@@ -66,6 +66,12 @@ def owner_of(file: str, content: bytes) -> str:
         raise VerificationFailed(f"{file} 没有 owner / {file}: has no owner")
     folder, _, name = file.rpartition("/")
     return name.removesuffix(".yaml") if folder == CATALOG_FOLDER else ""
+
+
+def owners_of(files: Files) -> dict[str, str]:
+    """File → owner, of those that are a department's."""
+    owners = {file: owner_of(file, content) for file, content in files.items() if file != MANIFEST}
+    return {file: owner for file, owner in owners.items() if owner}
 
 
 @dataclass(frozen=True, slots=True)
