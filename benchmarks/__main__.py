@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import appends, decisions, exchanges, stages, streams
+from benchmarks import appends, decisions, differences, exchanges, stages, streams
 
 ALL = {
     "exchanges": exchanges.run,
     "streams": streams.run,
     "stages": stages.run,
     "decisions": decisions.run,
+    "differences": differences.run,
     "appends": appends.run,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from broker.approve.bundle import Bundle
+from broker.approve.bundle import Bundle, uncollected
 from broker.approve.rule import Rule
 from broker.authoring.access import Cell, Ground, Group, Outcome, Side, Walks, bits, rectangles
 from broker.authoring.catalog_diff import catalog_changes
@@ -25,6 +25,11 @@ def diff(old: Bundle, new: Bundle) -> Difference:
 
     Field by field: what is demanded of several fields together is what is demanded of each.
     """
+    with uncollected():  # there is nothing to collect in millions of small values
+        return _difference(old, new)
+
+
+def _difference(old: Bundle, new: Bundle) -> Difference:
     walks = Walks([Side.of(old), Side.of(new)])
     same_city = _city(old.catalog) == _city(new.catalog)
     entries: list[Entry] = []

@@ -47,7 +47,8 @@ def _reach(rule: Rule) -> object:
 def _split(rules: Sequence[Rule], quota: str, old: Side, new: Side) -> Iterator[Entry]:
     limit = getattr(rules[0].limits, quota)
     apart: dict[tuple[tuple[_Atom, ...], tuple[str, ...]], list[str]] = {}
-    for department in sorted(old.purposes.keys() & new.purposes.keys()):
+    named = [old.purposes.keys() if rule.departments is None else rule.departments for rule in rules]
+    for department in sorted(frozenset[str]().union(*named)):
         bounded = {
             atom: ids
             for atom in _atoms(rules, department, old)
