@@ -165,7 +165,7 @@ class _File:
                 read_asked(self._whole(node), self._bundle, self._problems)
 
     def _approvals(self) -> dict[str, datetime]:
-        policies = {policy_of(rule) for rule in self._bundle.rules}
+        policies = {id_.partition("/")[0] for id_ in self._known.rules}
         approvals: dict[str, datetime] = {}
         for name, node in self._table.items("approvals"):
             if name.value not in policies:
@@ -201,14 +201,15 @@ class _File:
 
 
 def under_approvals(bundle: Bundle, approvals: Mapping[str, datetime]) -> Bundle:
-    """``bundle`` where standing approvals are demanded, and end at these instants (by policy id)."""
-    rules = [
-        replace(rule, standing_until=approvals.get(policy_of(rule), NEVER))
-        if rule.effect in (Effect.PERMIT, Effect.DELEGATE)
-        else rule
-        for rule in bundle.rules
-    ]
-    return compile_bundle(bundle.catalog, rules, bundle.hash)
+    """``bundle`` where standing approvals are demanded, and end at these instants (by policy id;
+    ``unconditional`` stands for the default permits, which the catalog's approval lets speak)."""
+
+    def stamped(rule: Rule) -> Rule:
+        if rule.effect not in (Effect.PERMIT, Effect.DELEGATE):
+            return rule
+        return replace(rule, standing_until=approvals.get(policy_of(rule), NEVER))
+
+    return compile_bundle(bundle.catalog, bundle.rules, bundle.hash, stamped)
 
 
 def policy_of(rule: Rule) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
@@ -19,7 +19,7 @@ from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.catalog import CATALOG_FOLDER
 from broker.approve.files import MANIFEST, Files, is_policy
 from broker.approve.index import default_permit_id
-from broker.approve.rule import Effect, Rule
+from broker.approve.rule import NEVER, Effect, Rule
 from broker.errors import VerificationFailed
 from broker.publication.manifest import Manifest, manifest_of
 from broker.publication.responsibility import Demands, Handover, Offices, owner_of
@@ -33,9 +33,6 @@ from broker.publication.signing import (
 )
 
 log = structlog.get_logger("sharebroker.publication")
-
-NEVER = datetime.min.replace(tzinfo=UTC)
-"""The end of an approval that there is not."""
 
 Digests = Mapping[str, bytes]
 """File → SHA-256 of its content; the manifest is not among them."""

@@ -43,8 +43,9 @@ def decide(
     catalog: Catalog,
     now: datetime,
     suspensions: Sequence[Suspension] = (),
+    stamp: Callable[[Rule], Rule] = lambda rule: rule,
 ) -> Decision:
-    """The decision by the page."""
+    """The decision by the page; ``stamp`` says of a rule until when it stands (9.1)."""
     if asked.dataset not in catalog.datasets:  # 2.1
         return deny([Why(Reason.DATASET_UNKNOWN)])
     if asked.consumer.department not in catalog.departments:
@@ -63,7 +64,7 @@ def decide(
         if reasons:
             return deny(reasons)
     rules = sorted(
-        [rule for rule in [*written, *default_permit(dataset, catalog)] if rule.dataset == dataset.id],
+        [stamp(rule) for rule in [*written, *default_permit(dataset, catalog)] if rule.dataset == dataset.id],
         key=lambda rule: rule.id,
     )
     return by_rules(asked, rules, dataset, catalog, now)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from broker.approve.bundle import load_bundle
+from broker.approve.bundle import Bundle, load_bundle
 from broker.approve.problem import PolicyProblems
+from broker.approve.rule import Rule
 from broker.authoring.casefile import read_case_files, read_cases
 from broker.authoring.cases import Result, run_cases
 from broker.authoring.expected import differences
@@ -44,8 +46,12 @@ def test_another_implementation_can_be_tested_by_them(folder: str) -> None:
     for result in results(folder):
         case = result.case
         bundle = case.bundle
+
+        def standing(rule: Rule, bundle: Bundle = bundle) -> Rule:
+            return replace(rule, standing_until=bundle.about[rule.dataset].by_id[rule.id].standing_until)
+
         decision = reference.decide(
-            case.application, case.grant, bundle.rules, bundle.catalog, case.now, case.suspensions
+            case.application, case.grant, bundle.rules, bundle.catalog, case.now, case.suspensions, standing
         )
         expected = {fact: value for fact, value in case.expected.items() if fact != "near"}
         assert differences(expected, facts(decision)) == (), case.id
