@@ -17,7 +17,7 @@ class Coverage:
     fields: frozenset[str]
     """Of those asked, the ones that may be released, or reviewed."""
     relied_on: tuple[Rule, ...] = ()
-    """Delegates without which a rule would not cover what it covers; their demands hold too (3.7)."""
+    """Delegates to these rules; their demands hold whether or not anything is covered by them (3.7)."""
 
 
 def coverage(
@@ -30,9 +30,9 @@ def coverage(
         above = about.above(rule.scope)
         for field in rule.fields.intersection(fields):
             through = [d for d in delegates if d.scope in above and field in d.fields]
+            relied_on.update((delegate.id, delegate) for delegate in through)
             if len({delegate.scope for delegate in through}) == len(above):
                 covered.add(field)
-                relied_on.update((delegate.id, delegate) for delegate in through)
     return Coverage(frozenset(covered), tuple([relied_on[id_] for id_ in sorted(relied_on)]))
 
 

@@ -103,9 +103,7 @@ def by_rules(
         delegate
         for delegate in delegates
         if any(
-            covers(rule, field, delegates, scopes)
-            and field in delegate.fields
-            and above(delegate.scope, rule.scope)
+            field in rule.fields and field in delegate.fields and above(delegate.scope, rule.scope)
             for rule in passing
             for field in asked.fields
         )

@@ -335,6 +335,21 @@ def test_review_does_not_cover_other_fields() -> None:
     assert_denied(decide(REVIEW), Why(Reason.FIELD_NOT_PERMITTED, "a"))
 
 
+def test_review_is_by_whom_the_rule_names_else_by_the_provider() -> None:
+    """Each reviewing rule says by whom; a countersignature, and a review that names nobody, is the provider's."""
+    provider, authority = ReviewBy(frozenset("p")), ReviewBy(frozenset("y"), 2)
+    countersigned = replace(PERMIT, obligations=Obligations(countersignature=True))
+    decision = decide(countersigned)
+    assert (decision.verdict, decision.rules, decision.reviews) == (
+        Verdict.REVIEW,
+        ("pol/permit",),
+        (provider,),
+    )
+    assert decision.reasons == (Why(Reason.COUNTERSIGNATURE_REQUIRED, "pol/permit"),)
+    assert decide(PERMIT, replace(REVIEW, review=authority)).reviews == (authority,)
+    assert decide(countersigned, replace(REVIEW, review=authority)).reviews == (authority, provider)
+
+
 # ── errors count against release ─────────────────────────────────────────────────────────────────
 
 
@@ -347,6 +362,7 @@ def test_rule_that_fails_counts_against_release() -> None:
     assert decide(PERMIT, failing_permit).rules == ("pol/permit",)
     assert_denied(decide(PERMIT, failing_deny), Why(Reason.RULE_ERROR, "pol/deny"))
     assert decide(PERMIT, failing_review).verdict is Verdict.REVIEW
+    assert_denied(decide(failing_review, fields=("b",)), Why(Reason.RULE_ERROR, "pol/review"))
 
 
 # ── grants ───────────────────────────────────────────────────────────────────────────────────────

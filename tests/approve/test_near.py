@@ -91,3 +91,11 @@ def test_denials_by_a_rule_have_no_near_misses() -> None:
     """Where something forbids, it is told; that a permit is missing as well is not the point."""
     deny = replace(RULE, id="pol/deny", effect=Effect.DENY, purposes=None)
     assert explained(deny, RULE) == Explanation(explained(deny, RULE).decision, (deny,))
+
+
+def test_near_misses_change_with_the_rules() -> None:
+    """What was told of a shape before a rule lapsed is not told afterwards, nor the other way round."""
+    compiled = compile_bundle(CATALOG, [RULE], "hash")
+    for now, unmet in ((NOW, 1), (FUTURE, 2)) * 2:
+        (miss,) = explain(application(), None, compiled, now).near
+        assert len(miss.unmet) == unmet

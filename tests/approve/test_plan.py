@@ -45,7 +45,16 @@ def test_one_shape_has_one_plan() -> None:
     compiled = bundle(PERMIT)
     first = plan(compiled)
     assert plan(compiled, subjects=("2", "3"), case_no="other", operator="other", request_id="s") is first
-    for changes in ({"subjects": ()}, {"purpose": "v"}, {"fields": ("b", "a")}, {"system": "t"}):
+    for changes in (
+        {"subjects": ()},
+        {"purpose": "v"},
+        {"fields": ("b", "a")},
+        {"system": "t"},
+        {"legal_basis": ""},
+        {"legal_basis": "nothing"},
+        {"service_item": ""},
+        {"service_item": "nothing"},
+    ):
         assert plan(compiled, **changes) is not first
 
 

@@ -26,7 +26,9 @@ from tests.approve.worlds import (
     NOW,
     RULE,
     RULES,
+    SCOPED,
     SUSPENSIONS,
+    application,
 )
 
 Asked = tuple[Application, datetime]
@@ -45,9 +47,9 @@ def decide(rules: list[Rule], asked: Application, now: datetime = NOW) -> Decisi
 def test_evaluator_equals_reference(rules: list[Rule], asked: list[Asked]) -> None:
     """Index, plans and spans change nothing: whatever came before, the whole decision is that of the page."""
     compiled = bundle(rules)
-    for application, now in [*asked, *reversed(asked)]:
-        decision = evaluate(application, None, compiled, now)
-        assert decision == reference.decide(application, None, rules, CATALOG, now)
+    for one, now in [*asked, *reversed(asked)]:
+        decision = evaluate(one, None, compiled, now)
+        assert decision == reference.decide(one, None, rules, CATALOG, now)
 
 
 @given(RULES, ASKED, GRANT, SUSPENSIONS, st.sampled_from(["", "g"]))
@@ -55,9 +57,16 @@ def test_evaluator_equals_reference_under_grants_and_suspensions(
     rules: list[Rule], asked: Asked, grant: Grant | None, stops: list[Suspension], name: str
 ) -> None:
     """The same for what is judged before the rules."""
-    application, now = replace(asked[0], grant=name), asked[1]
-    decision = evaluate(application, grant, bundle(rules), now, stops)
-    assert decision == reference.decide(application, grant, rules, CATALOG, now, stops)
+    one, now = replace(asked[0], grant=name), asked[1]
+    decision = evaluate(one, grant, bundle(rules), now, stops)
+    assert decision == reference.decide(one, grant, rules, CATALOG, now, stops)
+
+
+@given(SCOPED, st.sampled_from([("a",), ("a", "b")]))
+def test_evaluator_equals_reference_about_scopes(rules: list[Rule], fields: tuple[str, ...]) -> None:
+    """The same where several scopes speak about one dataset, and delegate or do not."""
+    asked = application(fields=fields)
+    assert decide(rules, asked) == reference.decide(asked, None, rules, CATALOG, NOW)
 
 
 @given(RULES.flatmap(lambda rules: st.tuples(st.just(rules), st.permutations(rules))), ASKED)
@@ -185,16 +194,16 @@ def test_near_misses_tell_all_that_is_unmet_and_only_that(
 ) -> None:
     """Each condition told is unmet by the page, none is left out, and the nearest comes first."""
     compiled = bundle(rules)
-    for application, now in [*asked, *reversed(asked)]:
-        explained = explain(application, None, compiled, now, nearest=nearest)
-        everything = explain(application, None, bundle(rules), now, nearest=99)
+    for one, now in [*asked, *reversed(asked)]:
+        explained = explain(one, None, compiled, now, nearest=nearest)
+        everything = explain(one, None, bundle(rules), now, nearest=99)
         assert explained.near == everything.near[:nearest]
-        assert_told(everything, application, now)
+        assert_told(everything, one, now)
 
 
-def assert_told(explained: Explanation, application: Application, now: datetime) -> None:
+def assert_told(explained: Explanation, asked: Application, now: datetime) -> None:
     for miss in explained.near:
-        found = reference.conditions(miss.rule, application, now)
+        found = reference.conditions(miss.rule, asked, now)
         told = {CAUSES[unmet.condition]: unmet.told for unmet in miss.unmet}
         told.pop(Reason.NOT_DELEGATED, None)
         is_short = not miss.rule.fields.issuperset(explained.uncovered)
@@ -212,13 +221,13 @@ def assert_told(explained: Explanation, application: Application, now: datetime)
 @given(RULES, ASKED)
 def test_a_near_miss_would_have_let_the_fields_pass(rules: list[Rule], asked: Asked) -> None:
     """Were a near rule relieved of exactly what is told, these fields would no longer lack a permit."""
-    application, now = asked
+    one, now = asked
     compiled = bundle(rules)
-    explained = explain(application, None, compiled, now)
+    explained = explain(one, None, compiled, now)
     for miss in explained.near:
         others = [rule for rule in rules if rule != miss.rule]
-        relieved = _relieved(miss, explained.uncovered, compiled.about[application.dataset].written[0])
-        again = explain(application, None, bundle([*others, relieved]), now)
+        relieved = _relieved(miss, explained.uncovered, compiled.about[one.dataset].written[0])
+        again = explain(one, None, bundle([*others, relieved]), now)
         assert again.uncovered == ()
 
 

@@ -201,6 +201,22 @@ RULES = st.lists(RULE, max_size=8).map(
 """Rules with ids of their own."""
 
 
+SCOPED = st.lists(
+    st.builds(
+        lambda effect, scope, names, departments: Rule(
+            "", effect, "p.d", frozenset(names), scope=scope, departments=departments
+        ),
+        st.sampled_from([Effect.PERMIT, Effect.DELEGATE, Effect.DELEGATE, Effect.REVIEW]),
+        st.sampled_from([*Scope, Scope.COUNTY]),
+        st.sampled_from(["a", "ab", "ab"]),
+        st.sampled_from([None, None, frozenset("x"), frozenset("y")]),
+    ),
+    min_size=1,
+    max_size=8,
+).map(lambda drawn: [replace(rule, id=f"pol/{number}") for number, rule in enumerate(drawn)])
+"""Rules that differ in little but their scopes."""
+
+
 def application(**changes: Any) -> Application:
     consumer, system = str(changes.pop("department", "x")), str(changes.pop("system", "s"))
     purpose = changes.get("purpose", "u")
