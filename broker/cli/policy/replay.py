@@ -98,7 +98,7 @@ def _print(replayed: Replayed) -> None:
             typer.echo(f"  {fact.name}: {fact.before} → {fact.after}")
         if each.why:
             typer.echo(f"  原因 why: {', '.join(each.why)}")
-        rules = (", ".join(found) or "—" for found in (each.rules_before, each.rules_after))
+        rules = dict.fromkeys(", ".join(found) or "—" for found in (each.rules_before, each.rules_after))
         typer.echo(f"  规则 rules: {' → '.join(rules)}")
         shown = ", ".join(map(str, numbers[:_MOST_SHOWN]))
         more = " …" if len(numbers) > _MOST_SHOWN else ""
