@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator
 from datetime import date, timedelta
 from types import MappingProxyType
 
+from broker.approve.catalog_grammar import CALENDAR, CALENDAR_YEAR, MASKING
 from broker.approve.document import Node, ScalarNode
-from broker.approve.grammar import CALENDAR, CALENDAR_YEAR, DAYS, MASKING
 from broker.approve.problem import LEVEL, OPERATOR, Code, Problems
+from broker.approve.shapes import DAYS
 from broker.approve.table import Table, day, headed, text
 from broker.model import SATURDAY, Calendar, MaskOrder
 

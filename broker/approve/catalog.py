@@ -7,23 +7,25 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from broker.approve.calendar import read_calendar, read_masking
+from broker.approve.catalog_grammar import (
+    CATALOG,
+    CITY,
+    DEPARTMENT_ENTRY,
+    DEPARTMENTS,
+    GROUP_MEMBERS,
+    SERVICE_ITEM,
+    SERVICE_ITEMS,
+    SYSTEM,
+)
 from broker.approve.dataset import DatasetReader
 from broker.approve.document import Node, ScalarNode
 from broker.approve.grammar import (
     CALENDAR_FILE,
-    CATALOG,
     CATALOG_FILES,
-    CITY,
     CITY_FILE,
-    DEPARTMENT_ENTRY,
-    DEPARTMENTS,
     DEPARTMENTS_FILE,
-    GROUP_MEMBERS,
     MASKING_FILE,
-    SERVICE_ITEM,
-    SERVICE_ITEMS,
     SERVICE_ITEMS_FILE,
-    SYSTEM,
 )
 from broker.approve.problem import DEPARTMENT, PURPOSE, Code, Position, Problems
 from broker.approve.table import Table, headed, known, text, texts

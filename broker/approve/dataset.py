@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
+from broker.approve.catalog_grammar import CATALOG_DATASET, CATALOG_FIELD, SharingMode
 from broker.approve.document import Node
-from broker.approve.grammar import CATALOG_DATASET, CATALOG_FIELD, DURATION, SharingMode
 from broker.approve.problem import CATEGORY, FIELD, FORMAT, LEVEL, Code, Position, Problems
+from broker.approve.shapes import DURATION
 from broker.approve.table import Table, text
 from broker.formats import FORMATS
 from broker.model import Dataset, Field, FieldType, SharingAttribute, SourceSpec

@@ -7,244 +7,43 @@ reader checks.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from broker.approve.problem import (
-    CATEGORY,
-    DATASET,
-    DEPARTMENT,
-    FIELD,
-    FORMAT,
-    GROUP,
-    LEVEL,
-    OPERATOR,
-    PURPOSE,
-    Code,
-    Kind,
+from broker.approve.catalog_grammar import (
+    CALENDAR,
+    CATALOG,
+    CITY,
+    DEPARTMENTS,
+    MASKING,
+    SERVICE_ITEMS,
 )
+from broker.approve.problem import CATEGORY, DATASET, DEPARTMENT, FIELD, GROUP, LEVEL, PURPOSE
 from broker.approve.rule import Effect
-from broker.formats import REGION_PATTERN
-from broker.model import DepartmentKind, FieldType, Scope, SharingAttribute
-
-# ── shapes ───────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A text of a certain form."""
-
-    name: str
-    zh: str
-    """What to write, after “须为”."""
-    en: str
-    """What to write, after “write”."""
-    code: Code = Code.EMPTY_VALUE
-    """Of a text that has not this form."""
-    pattern: re.Pattern[str] | None = None
-    """What the whole text must match; None: any that is not empty."""
-
-    def fits(self, text: str) -> bool:
-        return self.pattern is None or self.pattern.fullmatch(text) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """This text and no other."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class OneWord:
-    """One of a closed list of words."""
-
-    words: type[StrEnum]
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """The name of something in the catalog."""
-
-    kind: Kind
-    or_words: type[StrEnum] | None = None
-    """Words that may stand in its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListOf:
-    """A list of at least one, none twice."""
-
-    item: Scalar | OneWord | Name | Keys | ByEffect | MapOf
-    instead: str = ""
-    """A word that may be written in place of the list."""
-
-
-@dataclass(frozen=True, slots=True)
-class MapOf:
-    """A mapping whose keys the writer chooses."""
-
-    key: Scalar | Name
-    value: Shape
-    required: tuple[str, ...] = ()
-    """Keys that must be among them."""
-    may_be_empty: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OneMask:
-    """A mapping with one key, an operator; its value maps the operator's parameters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of a mapping."""
-
-    name: str
-    shape: Shape
-    zh: str
-    en: str
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """A mapping with these keys and no others."""
-
-    entries: tuple[Key, ...]
-    exactly_one: tuple[str, ...] = ()
-    """Of these optional keys one must be written, and only one."""
-    at_least_one: tuple[str, ...] = ()
-    """Of these optional keys one must be written."""
-    shapes: Mapping[str, Shape] = field(init=False, repr=False)
-    """Key → what its value may be."""
-    required: frozenset[str] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        shapes = MappingProxyType({key.name: key.shape for key in self.entries})
-        object.__setattr__(self, "shapes", shapes)
-        object.__setattr__(self, "required", frozenset(key.name for key in self.entries if not key.optional))
-
-
-@dataclass(frozen=True, slots=True)
-class ByEffect:
-    """A mapping whose keys depend on the effect written in it."""
-
-    cases: Mapping[Effect, Keys]
-    otherwise: Effect
-    """Taken where the effect is missing or none."""
-
-
-Shape = Scalar | Constant | OneWord | Name | ListOf | MapOf | OneMask | Keys | ByEffect
-
-
-def option(name: str, shape: Shape, zh: str, en: str) -> Key:
-    """A key that may be left out."""
-    return Key(name, shape, zh, en, optional=True)
-
-
-# ── forms of text ────────────────────────────────────────────────────────────────────────────────
-
-
-def _id(name: str, pattern: str, zh: str, en: str, example: str) -> Scalar:
-    return Scalar(name, f"{zh}，如 {example}", f"{en}, such as {example}", Code.BAD_ID, re.compile(pattern))
-
-
-_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
-_DAY = "(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}"
-
-TEXT = Scalar("text", "文字", "text")
-NAME = _id(
-    "name",
-    "[a-z][a-z0-9_]*",
-    "小写字母、数字、下划线组成的编号，以字母开头",
-    "an id of small letters, digits and _, a letter first",
-    "civil_affairs",
+from broker.approve.shapes import (
+    COUNT,
+    DAY,
+    EXPRESSION,
+    FLAG,
+    HOURS,
+    REGION,
+    SLUG,
+    SYSTEM_NAME,
+    TEXT,
+    ZONE,
+    ByEffect,
+    Constant,
+    Key,
+    Keys,
+    ListOf,
+    MapOf,
+    Name,
+    OneMask,
+    OneWord,
+    option,
 )
-"""Ids that stand in requests and resource names: departments, datasets, fields, purposes."""
-SLUG = _id(
-    "slug",
-    "[a-z0-9]+(-[a-z0-9]+)*",
-    "小写字母、数字、连字符组成的编号",
-    "an id of small letters, digits and single -",
-    "civil-affairs-001",
-)
-"""Ids of policies and rules."""
-ITEM_CODE = _id(
-    "item_code",
-    "[0-9A-Za-z][0-9A-Za-z-]*",
-    "字母、数字、连字符组成的事项编码",
-    "a code of letters, digits and -",
-    "990100-MZ-0021",
-)
-TRUST_DOMAIN = _id(
-    "trust_domain",
-    "[a-z0-9._-]{1,255}",
-    "证书信任域，用小写字母、数字、点、连字符、下划线",
-    "a trust domain of small letters, digits, dots, - and _",
-    "xinghe",
-)
-"""SPIFFE-ID §2.1."""
-SYSTEM_NAME = _id(
-    "system",
-    "[a-z][a-z0-9_-]{0,62}",
-    "证书里的系统名，用小写字母、数字、连字符、下划线",
-    "a system's name as in its certificate: small letters, digits, - and _",
-    "counter-1",
-)
-COUNT = Scalar(
-    "count", " 1 以上的整数", "a whole number of at least 1", Code.BAD_COUNT, re.compile("[1-9][0-9]{0,8}")
-)
-FLAG = Scalar("flag", " true 或 false", "true or false", Code.BAD_BOOLEAN, re.compile("true|false"))
-DAY = Scalar(
-    "day",
-    "存在的日期，形如 2026-01-31",
-    "an existing day such as 2026-01-31",
-    Code.BAD_DATE,
-    re.compile(_DAY),
-)
-"""GB/T 7408.1 calendar date, extended form, of the years 1900 to 2999."""
-DAYS = Scalar(
-    "days",
-    "存在的日期或起止日期，形如 2026-10-01/2026-10-07",
-    "an existing day or two with a slash between, such as 2026-10-01/2026-10-07",
-    Code.BAD_DATE,
-    re.compile(f"{_DAY}(/{_DAY})?"),
-)
-"""A day, or the interval of GB/T 7408.1 from one to another, both included."""
-YEAR = Scalar(
-    "year", "年份，形如 2026", "a year such as 2026", Code.BAD_DATE, re.compile("(19|2[0-9])[0-9]{2}")
-)
-HOURS = Scalar(
-    "hours",
-    "时段，形如 08:30-12:00，止须晚于起（最晚 24:00）",
-    "hours such as 08:30-12:00, ending later than they begin (24:00 at the latest)",
-    Code.BAD_HOURS,
-    re.compile(f"{_CLOCK}-({_CLOCK}|24:00)"),
-)
-DURATION = Scalar(
-    "duration",
-    " ISO 8601 时长，如 P1D、P2W、PT6H",
-    "an ISO 8601 duration such as P1D, P2W or PT6H",
-    Code.BAD_DURATION,
-    re.compile(r"P(?=[0-9T])(?:([0-9]{1,4})W|(?:([0-9]{1,5})D)?(?:T([0-9]{1,5})H)?)"),
-)
-"""ISO 8601-1 §5.5.2, weeks, or days and hours: months and years have no fixed length."""
-REGION = Scalar(
-    "region",
-    "六位行政区划代码（GB/T 2260），如 990100",
-    "a six-digit GB/T 2260 code such as 990100",
-    Code.BAD_REGION,
-    re.compile(f"000000|{REGION_PATTERN}"),
-)
-"""``000000`` is the whole country."""
-ZONE = Scalar("zone", " IANA 时区名称，如 Asia/Shanghai", "an IANA zone such as Asia/Shanghai", Code.BAD_ZONE)
-EXPRESSION = Scalar("expression", " CEL 表达式", "an expression in CEL", Code.BAD_EXPRESSION)
-PARAMETER = Scalar("parameter", "参数", "a parameter")
-"""Of a mask: a text, a whole number, true or false, or a list of them."""
+from broker.model import Scope
 
 # ── closed words ─────────────────────────────────────────────────────────────────────────────────
 
@@ -252,14 +51,6 @@ ALL = "all"
 """Written where everything is meant: nothing is meant by leaving it out."""
 WORKING = "working"
 """Working days of the calendar."""
-
-
-class SharingMode(StrEnum):
-    """共享方式: service call, batch exchange, file download."""
-
-    API = "api"
-    BATCH = "batch"
-    FILE = "file"
 
 
 class Subjects(StrEnum):
@@ -494,137 +285,6 @@ POLICY = Keys(
         Key("rules", ListOf(RULE), "规则", "the rules"),
     )
 )
-
-# ── the catalog ──────────────────────────────────────────────────────────────────────────────────
-
-CATALOG_FIELD = Keys(
-    (
-        Key("title", TEXT, "名称", "title"),
-        Key("type", OneWord(FieldType), "类型", "type"),
-        option("format", Name(FORMAT), "格式，逐行检查，仅限 text", "format checked on every row, text only"),
-        Key("level", Name(LEVEL), "分级", "classification level"),
-        option("column", TEXT, "源表列名，默认同名", "the source's column"),
-        option("required", FLAG, "缺失即为坏数据", "a null makes the row bad"),
-        option("shared", FLAG, "false：任何规则都不能给出", "false: no rule can release it"),
-        option("domain", TEXT, "假名域", "equal values of one domain get equal pseudonyms"),
-        option("item", TEXT, "国家数据项代码，只由权威来源写", "national data item code, by its source only"),
-    )
-)
-CATALOG_DATASET = Keys(
-    (
-        Key("title", TEXT, "名称", "title"),
-        Key("catalog_code", TEXT, "国家目录代码", "national catalog code"),
-        option("category", Name(CATEGORY), "数据分类", "category"),
-        Key("sharing_attribute", OneWord(SharingAttribute), "共享属性", "sharing attribute"),
-        option(
-            "attribute_basis", TEXT, "共享条件，或不予共享的依据", "conditions, or the law that withholds"
-        ),
-        Key("sharing_modes", ListOf(OneWord(SharingMode)), "共享方式", "sharing modes"),
-        Key("use_conditions", TEXT, "使用条件", "conditions of use"),
-        Key("update_cycle", DURATION, "更新频率", "update cycle"),
-        Key(
-            "subject",
-            Keys(
-                (
-                    Key("format", Name(FORMAT), "查询对象的格式", "format of the subjects asked for"),
-                    Key("fields", ListOf(Name(FIELD)), "按哪些数据项找", "fields that hold them"),
-                )
-            ),
-            "按谁查",
-            "whom one asks about",
-        ),
-        Key("as_of", Name(FIELD), "数据时点，日期或时间", "the field that dates a row"),
-        option("region", Name(FIELD), "本辖区按它判断", "the field that row scopes by region compare"),
-        option("grid", Name(FIELD), "本网格按它判断", "the field that row scopes by grid compare"),
-        Key("source", MapOf(TEXT, TEXT, required=("kind",)), "来源", "where the rows are read"),
-        Key("fields", MapOf(NAME, CATALOG_FIELD), "数据项", "fields"),
-    )
-)
-CATALOG = Keys(
-    (
-        Key("format", Constant("share-catalog/v1"), "文件格式", "the file's format"),
-        Key("department", Name(DEPARTMENT), "提供部门，与文件名相同", "the provider, as in the file's name"),
-        Key("datasets", MapOf(NAME, CATALOG_DATASET), "数据资源", "datasets"),
-    )
-)
-CITY = Keys(
-    (
-        Key("format", Constant("share-city/v1"), "文件格式", "the file's format"),
-        Key("city", TRUST_DOMAIN, "证书信任域", "trust domain of the certificates"),
-        Key("title", TEXT, "名称", "title"),
-        Key("zone", ZONE, "时区", "time zone"),
-        Key("levels", ListOf(TEXT), "数据分级，从低到高", "levels, least to most sensitive"),
-        option("categories", MapOf(NAME, TEXT), "数据分类 → 名称", "category → title"),
-    )
-)
-SYSTEM = Keys(
-    (
-        option("region", REGION, "系统的辖区，默认为部门的", "its region, by default the department's"),
-        option("grids", ListOf(TEXT), "系统服务的网格", "codes of the grids it serves"),
-    )
-)
-DEPARTMENT_ENTRY = Keys(
-    (
-        Key("title", TEXT, "名称", "title"),
-        Key("title_en", TEXT, "英文名称", "English title"),
-        Key("kind", OneWord(DepartmentKind), "类别", "kind"),
-        Key("region", REGION, "行政区划代码", "GB/T 2260 code"),
-        Key("sharing_office", TEXT, "政务数据共享工作机构", "the office responsible for sharing"),
-        option(
-            "systems", MapOf(SYSTEM_NAME, SYSTEM), "另有辖区或网格的系统", "systems with a region or grids"
-        ),
-        option(
-            "delegate",
-            Name(DEPARTMENT),
-            "可代为审批策略的部门",
-            "department that may approve its policies too",
-        ),
-    )
-)
-GROUP_MEMBERS = ListOf(Name(DEPARTMENT))
-DEPARTMENTS = Keys(
-    (
-        Key("format", Constant("share-departments/v1"), "文件格式", "the file's format"),
-        Key("departments", MapOf(NAME, DEPARTMENT_ENTRY), "部门", "departments"),
-        option("groups", MapOf(NAME, GROUP_MEMBERS), "部门组 → 部门", "group → its departments"),
-    )
-)
-SERVICE_ITEM = Keys(
-    (
-        Key("title", TEXT, "名称", "title"),
-        Key("department", Name(DEPARTMENT), "办理部门", "the department whose it is"),
-        Key("purpose", Name(PURPOSE), "服务的使用场景", "the purpose it serves"),
-    )
-)
-SERVICE_ITEMS = Keys(
-    (
-        Key("format", Constant("share-service-items/v1"), "文件格式", "the file's format"),
-        Key("purposes", MapOf(NAME, TEXT), "使用场景 → 名称", "purpose → title"),
-        Key("service_items", MapOf(ITEM_CODE, SERVICE_ITEM), "事项", "service items"),
-    )
-)
-CALENDAR_YEAR = Keys(
-    (
-        Key("holidays", ListOf(DAYS), "放假日，周末可写可不写", "days off; weekends need not be written"),
-        option("makeup_days", ListOf(DAYS), "调休上班的周六、周日", "Saturdays and Sundays worked"),
-    )
-)
-CALENDAR = Keys(
-    (
-        Key("format", Constant("share-calendar/v1"), "文件格式", "the file's format"),
-        Key("years", MapOf(YEAR, CALENDAR_YEAR), "年份 → 国务院办公厅当年的放假安排", "year → its notice"),
-    )
-)
-MASKING = Keys(
-    (
-        Key("format", Constant("share-masking/v1"), "文件格式", "the file's format"),
-        Key("order", ListOf(NAME), "脱敏方式，从弱到强", "operators, weakest first"),
-        option(
-            "floors", MapOf(Name(LEVEL), Name(OPERATOR)), "分级 → 最弱可用的脱敏方式", "level → weakest mask"
-        ),
-    )
-)
-
 # ── the folder ───────────────────────────────────────────────────────────────────────────────────
 
 

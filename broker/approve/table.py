@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
-from broker.approve.grammar import ALL, DAY, Constant, Keys, ListOf, MapOf, Scalar
+from broker.approve.grammar import ALL
 from broker.approve.problem import KEY, WORD, Code, Kind, Position, Problems
+from broker.approve.shapes import DAY, Constant, Keys, ListOf, MapOf, Scalar
 
 _NULLS = ("~", "null", "Null", "NULL")
 _WORDS = {MappingNode: ("映射（键: 值）", "a mapping (key: value)"), SequenceNode: ("列表", "a list")}

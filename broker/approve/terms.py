@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
-from broker.approve.grammar import NAME, VALUES, Reviewer, Subjects, Whose
+from broker.approve.grammar import VALUES, Reviewer, Subjects, Whose
 from broker.approve.problem import DEPARTMENT, FIELD, LEVEL, Code, Position, Problems
 from broker.approve.reach import Reach
 from broker.approve.rule import Consent, Limits, Rows
+from broker.approve.shapes import NAME
 from broker.approve.table import Table, formed, mapping_items, text, texts
 from broker.model import (
     CORE,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from broker.approve.grammar import (
-    ALL,
+from broker.approve.grammar import ALL, FileForm
+from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code
+from broker.approve.shapes import (
     COUNT,
     FLAG,
     NAME,
@@ -13,7 +14,6 @@ from broker.approve.grammar import (
     SLUG,
     TEXT,
     Constant,
-    FileForm,
     Key,
     Keys,
     ListOf,
@@ -24,7 +24,6 @@ from broker.approve.grammar import (
     Scalar,
     option,
 )
-from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code
 from broker.model import Verdict
 
 NONE = "none"

@@ -8,33 +8,18 @@ from typing import Any
 
 from adapters.masking.contract import Operator
 from broker.approve.catalog import RESERVED_LEVELS
+from broker.approve.catalog_grammar import CATALOG_DATASET, CATALOG_FIELD, CITY
 from broker.approve.dataset import CITATION
 from broker.approve.expression import MAX_LENGTH
 from broker.approve.grammar import (
-    CATALOG_DATASET,
-    CATALOG_FIELD,
     CATALOG_FILES,
-    CITY,
     CITY_FILE,
-    DAY,
-    DAYS,
     DEPARTMENTS_FILE,
     MASKING_FILE,
     POLICY,
     RULE,
     SERVICE_ITEMS_FILE,
-    ByEffect,
-    Constant,
     FileForm,
-    Key,
-    Keys,
-    ListOf,
-    MapOf,
-    Name,
-    OneMask,
-    OneWord,
-    Scalar,
-    Shape,
 )
 from broker.approve.problem import (
     CATEGORY,
@@ -49,6 +34,21 @@ from broker.approve.problem import (
     Kind,
 )
 from broker.approve.rule import Effect
+from broker.approve.shapes import (
+    DAY,
+    DAYS,
+    ByEffect,
+    Constant,
+    Key,
+    Keys,
+    ListOf,
+    MapOf,
+    Name,
+    OneMask,
+    OneWord,
+    Scalar,
+    Shape,
+)
 from broker.authoring.grammar import EXPECT, NONE
 from broker.formats import FORMATS
 from broker.model import CORE, IMPORTANT, Catalog, Dataset, FieldType, Scope, SharingAttribute

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
-from broker.approve.grammar import Keys, Shape
+from broker.approve.shapes import Keys, Shape
 from broker.authoring.quoting import quoted
 from broker.authoring.shapes import case_of, entries, item_shape, shape_of_file
 from broker.authoring.trivia import Source

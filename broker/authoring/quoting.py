@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from broker.approve.grammar import COUNT, DAY, DAYS, FLAG, REGION, OneMask, Scalar, Shape
+from broker.approve.shapes import COUNT, DAY, DAYS, FLAG, REGION, OneMask, Scalar, Shape
 from broker.authoring.shapes import entries, item_shape, shape_of_file
 
 _ALWAYS = (DAY, DAYS, REGION)

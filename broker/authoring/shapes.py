@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import yaml
 
-from broker.approve.grammar import FILES, ByEffect, Keys, ListOf, MapOf, Shape
+from broker.approve.grammar import FILES
 from broker.approve.rule import Effect
+from broker.approve.shapes import ByEffect, Keys, ListOf, MapOf, Shape
 
 
 def shape_of_file(root: yaml.Node) -> Shape | None:

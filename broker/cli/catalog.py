@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from broker.approve.grammar import NAME
+from broker.approve.shapes import NAME
 from broker.errors import SetUpError
 from broker.keys.authority import write_public_file
 from broker.keys.files import write_private_file

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from broker.approve.grammar import NAME
+from broker.approve.shapes import NAME
 from broker.cli.city_files import AUTHORITY, city_files
 from broker.errors import SetUpError
 from broker.formats import FORMATS

@@ -1,0 +1,166 @@
+"""The grammar of the catalog's files; continued from :mod:`broker.approve.grammar`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from broker.approve.problem import CATEGORY, DEPARTMENT, FIELD, FORMAT, LEVEL, OPERATOR, PURPOSE
+from broker.approve.shapes import (
+    DAYS,
+    DURATION,
+    FLAG,
+    ITEM_CODE,
+    NAME,
+    REGION,
+    SYSTEM_NAME,
+    TEXT,
+    TRUST_DOMAIN,
+    YEAR,
+    ZONE,
+    Constant,
+    Key,
+    Keys,
+    ListOf,
+    MapOf,
+    Name,
+    OneWord,
+    option,
+)
+from broker.model import DepartmentKind, FieldType, SharingAttribute
+
+
+class SharingMode(StrEnum):
+    """共享方式: service call, batch exchange, file download."""
+
+    API = "api"
+    BATCH = "batch"
+    FILE = "file"
+
+
+CATALOG_FIELD = Keys(
+    (
+        Key("title", TEXT, "名称", "title"),
+        Key("type", OneWord(FieldType), "类型", "type"),
+        option("format", Name(FORMAT), "格式，逐行检查，仅限 text", "format checked on every row, text only"),
+        Key("level", Name(LEVEL), "分级", "classification level"),
+        option("column", TEXT, "源表列名，默认同名", "the source's column"),
+        option("required", FLAG, "缺失即为坏数据", "a null makes the row bad"),
+        option("shared", FLAG, "false：任何规则都不能给出", "false: no rule can release it"),
+        option("domain", TEXT, "假名域", "equal values of one domain get equal pseudonyms"),
+        option("item", TEXT, "国家数据项代码，只由权威来源写", "national data item code, by its source only"),
+    )
+)
+CATALOG_DATASET = Keys(
+    (
+        Key("title", TEXT, "名称", "title"),
+        Key("catalog_code", TEXT, "国家目录代码", "national catalog code"),
+        option("category", Name(CATEGORY), "数据分类", "category"),
+        Key("sharing_attribute", OneWord(SharingAttribute), "共享属性", "sharing attribute"),
+        option(
+            "attribute_basis", TEXT, "共享条件，或不予共享的依据", "conditions, or the law that withholds"
+        ),
+        Key("sharing_modes", ListOf(OneWord(SharingMode)), "共享方式", "sharing modes"),
+        Key("use_conditions", TEXT, "使用条件", "conditions of use"),
+        Key("update_cycle", DURATION, "更新频率", "update cycle"),
+        Key(
+            "subject",
+            Keys(
+                (
+                    Key("format", Name(FORMAT), "查询对象的格式", "format of the subjects asked for"),
+                    Key("fields", ListOf(Name(FIELD)), "按哪些数据项找", "fields that hold them"),
+                )
+            ),
+            "按谁查",
+            "whom one asks about",
+        ),
+        Key("as_of", Name(FIELD), "数据时点，日期或时间", "the field that dates a row"),
+        option("region", Name(FIELD), "本辖区按它判断", "the field that row scopes by region compare"),
+        option("grid", Name(FIELD), "本网格按它判断", "the field that row scopes by grid compare"),
+        Key("source", MapOf(TEXT, TEXT, required=("kind",)), "来源", "where the rows are read"),
+        Key("fields", MapOf(NAME, CATALOG_FIELD), "数据项", "fields"),
+    )
+)
+CATALOG = Keys(
+    (
+        Key("format", Constant("share-catalog/v1"), "文件格式", "the file's format"),
+        Key("department", Name(DEPARTMENT), "提供部门，与文件名相同", "the provider, as in the file's name"),
+        Key("datasets", MapOf(NAME, CATALOG_DATASET), "数据资源", "datasets"),
+    )
+)
+CITY = Keys(
+    (
+        Key("format", Constant("share-city/v1"), "文件格式", "the file's format"),
+        Key("city", TRUST_DOMAIN, "证书信任域", "trust domain of the certificates"),
+        Key("title", TEXT, "名称", "title"),
+        Key("zone", ZONE, "时区", "time zone"),
+        Key("levels", ListOf(TEXT), "数据分级，从低到高", "levels, least to most sensitive"),
+        option("categories", MapOf(NAME, TEXT), "数据分类 → 名称", "category → title"),
+    )
+)
+SYSTEM = Keys(
+    (
+        option("region", REGION, "系统的辖区，默认为部门的", "its region, by default the department's"),
+        option("grids", ListOf(TEXT), "系统服务的网格", "codes of the grids it serves"),
+    )
+)
+DEPARTMENT_ENTRY = Keys(
+    (
+        Key("title", TEXT, "名称", "title"),
+        Key("title_en", TEXT, "英文名称", "English title"),
+        Key("kind", OneWord(DepartmentKind), "类别", "kind"),
+        Key("region", REGION, "行政区划代码", "GB/T 2260 code"),
+        Key("sharing_office", TEXT, "政务数据共享工作机构", "the office responsible for sharing"),
+        option(
+            "systems", MapOf(SYSTEM_NAME, SYSTEM), "另有辖区或网格的系统", "systems with a region or grids"
+        ),
+        option(
+            "delegate",
+            Name(DEPARTMENT),
+            "可代为审批策略的部门",
+            "department that may approve its policies too",
+        ),
+    )
+)
+GROUP_MEMBERS = ListOf(Name(DEPARTMENT))
+DEPARTMENTS = Keys(
+    (
+        Key("format", Constant("share-departments/v1"), "文件格式", "the file's format"),
+        Key("departments", MapOf(NAME, DEPARTMENT_ENTRY), "部门", "departments"),
+        option("groups", MapOf(NAME, GROUP_MEMBERS), "部门组 → 部门", "group → its departments"),
+    )
+)
+SERVICE_ITEM = Keys(
+    (
+        Key("title", TEXT, "名称", "title"),
+        Key("department", Name(DEPARTMENT), "办理部门", "the department whose it is"),
+        Key("purpose", Name(PURPOSE), "服务的使用场景", "the purpose it serves"),
+    )
+)
+SERVICE_ITEMS = Keys(
+    (
+        Key("format", Constant("share-service-items/v1"), "文件格式", "the file's format"),
+        Key("purposes", MapOf(NAME, TEXT), "使用场景 → 名称", "purpose → title"),
+        Key("service_items", MapOf(ITEM_CODE, SERVICE_ITEM), "事项", "service items"),
+    )
+)
+CALENDAR_YEAR = Keys(
+    (
+        Key("holidays", ListOf(DAYS), "放假日，周末可写可不写", "days off; weekends need not be written"),
+        option("makeup_days", ListOf(DAYS), "调休上班的周六、周日", "Saturdays and Sundays worked"),
+    )
+)
+CALENDAR = Keys(
+    (
+        Key("format", Constant("share-calendar/v1"), "文件格式", "the file's format"),
+        Key("years", MapOf(YEAR, CALENDAR_YEAR), "年份 → 国务院办公厅当年的放假安排", "year → its notice"),
+    )
+)
+MASKING = Keys(
+    (
+        Key("format", Constant("share-masking/v1"), "文件格式", "the file's format"),
+        Key("order", ListOf(NAME), "脱敏方式，从弱到强", "operators, weakest first"),
+        option(
+            "floors", MapOf(Name(LEVEL), Name(OPERATOR)), "分级 → 最弱可用的脱敏方式", "level → weakest mask"
+        ),
+    )
+)
