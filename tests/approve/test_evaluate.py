@@ -336,7 +336,7 @@ def test_review_does_not_cover_other_fields() -> None:
 
 
 def test_review_is_by_whom_the_rule_names_else_by_the_provider() -> None:
-    """Each reviewing rule says by whom; a countersignature, and a review that names nobody, is the provider's."""
+    """Each review says by whom; a countersignature, or a review that names nobody, is the provider's."""
     provider, authority = ReviewBy(frozenset("p")), ReviewBy(frozenset("y"), 2)
     countersigned = replace(PERMIT, obligations=Obligations(countersignature=True))
     decision = decide(countersigned)
