@@ -96,6 +96,8 @@ def test_every_answer_can_be_given_as_an_option(run, folder):
     )
     assert "税务局许可民政局为“低保核对”查看" in said
     assert "low-income-check-2" in run("show", folder, "--rule", "low-income-check-2")
+    assert "0 file(s)" in run("fmt", folder, "--check")
+    assert FILE not in run("lint", folder)
 
 
 def test_a_first_rule_makes_a_file(run, folder):
