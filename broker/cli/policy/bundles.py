@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,8 +73,34 @@ def files_in_force(config: Path) -> tuple[Epoch, Files]:
 
 
 def bundle_in_force(config: Path) -> tuple[Epoch, Bundle]:
-    """What is in force, and its bundle; raises as :func:`files_in_force`."""
+    """What is in force, and its bundle as it is written; raises as :func:`files_in_force`."""
     from broker.server.parts import compiler
 
     epoch, files = files_in_force(config)
     return epoch, compiler(operators(config))(files)
+
+
+def bundle_that_speaks(config: Path) -> tuple[Epoch, Bundle]:
+    """The same, its permits bound to their approvals where officers give them."""
+    from broker.publication.scrutiny import with_standing
+
+    epoch, bundle = bundle_in_force(config)
+    standing = _standing(config, epoch)
+    return epoch, bundle if standing is None else with_standing(bundle, standing)
+
+
+def _standing(config: Path, epoch: Epoch) -> Mapping[str, datetime] | None:
+    """File → until when its approval stands; None where the operator publishes alone."""
+    from broker.keys.revocation import read_revocations
+    from broker.publication.dossiers import dossier_of
+    from broker.server.parts import demanded_scrutiny
+    from broker.store.store import open_store
+
+    settings = load_settings(config)
+    if (scrutiny := demanded_scrutiny(settings)) is None:
+        return None
+    with closing(open_store(settings.store_url)) as store, store.epochs() as tables:
+        dossier = dossier_of(tables, epoch.bundle_hash, scrutiny)
+        crl = tables.crl(epoch.crl_number) or b""
+    compromised = read_revocations(crl, scrutiny.ca).compromised
+    return scrutiny.standing(dossier.files, dossier.approvals, compromised)

@@ -10,7 +10,7 @@ import typer
 
 from broker.cli.connection import Json
 from broker.cli.policy.app import policy
-from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, bundle_in_force
+from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, bundle_that_speaks
 from broker.model import Epoch
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def show(
     if folder is not None:
         epoch, bundle = None, bundle_in_folder(folder, config)
     else:
-        epoch, bundle = bundle_in_force(config)
+        epoch, bundle = bundle_that_speaks(config)
     (_print_json if as_json else _print)(epoch, bundle, wanted)
 
 
