@@ -71,6 +71,8 @@ class QuickParser:
         unknown = []
         for text in texts:
             if text and text not in self._values:
+                if text[0] in "|>":
+                    raise _Unusual  # block text: in it lines are text that look like comments
                 node = self._simple(text)
                 if node is None:
                     unknown.append(text)

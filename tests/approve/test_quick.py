@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from broker.approve import quick
@@ -90,6 +90,10 @@ LINE = st.sampled_from(
 INDENTED = st.builds(lambda depth, line: " " * depth + line, st.sampled_from([0, 0, 2, 2, 3, 4, 6]), LINE)
 
 
+@example("z: |\n  # q")
+@example("z: >-\n  # q\n\n  a: 1")
+@example("k: 'a\n# b'")
+@example("k: {a: 1,\n# b}\n  c: 2}")
 @given(st.lists(INDENTED, max_size=8).map("\n".join))
 @settings(max_examples=500)
 def test_any_layout_is_read_alike(text: str) -> None:
