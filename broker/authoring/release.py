@@ -145,12 +145,12 @@ class Terms:
             yield provider
 
     def _relied_on(self, covering: Sequence[Rule], delegates: Sequence[Rule]) -> list[Rule] | None:
-        """The delegates through which permits and reviews cover the field; None if none covers it (3.5)."""
+        """The delegates to permits and reviews of the field (3.7); None if none of these covers it (3.5)."""
         lent = {rule.scope for rule in delegates}
-        needed = [above for rule in covering if (above := frozenset(self.about.above(rule.scope))) <= lent]
-        if not needed:
+        above = [frozenset(self.about.above(rule.scope)) for rule in covering]
+        if not any(scopes <= lent for scopes in above):
             return None
-        through = frozenset().union(*needed)
+        through = frozenset().union(*above)
         return [rule for rule in delegates if rule.scope in through]
 
 

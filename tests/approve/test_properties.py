@@ -109,20 +109,27 @@ def test_a_permit_meets_every_demand_of_the_rules_that_made_it(rules: list[Rule]
         return
     for rule in rules:
         if rule.id in decision.rules:
-            alone = demanded_by(rule, asked[0].fields)
+            alone = demanded_by(rule, asked[0])
             assert_demands(decision, alone)
 
 
-def demanded_by(rule: Rule, fields: tuple[str, ...]) -> Decision:
-    """What ``rule`` demands of these fields."""
-    masks = {f: mask for f, mask in rule.obligations.masks.items() if f in fields and f in rule.fields}
+PREFIXES = {("x", "s"): "990101", ("x", "t"): "990102", ("y", "s"): "9901", ("y", "t"): "9901"}
+
+
+def demanded_by(rule: Rule, asked: Application) -> Decision:
+    """What ``rule`` demands of ``asked``."""
+    masks = {
+        f: mask for f, mask in rule.obligations.masks.items() if f in rule.fields.intersection(asked.fields)
+    }
+    consumer = (asked.consumer.department, asked.consumer.name)
+    district = (RowScope("district", PREFIXES[consumer]),) if rule.rows.own_region else ()
     lists = tuple([RowScope(field, values=values) for field, values in rule.rows.lists.items()])
     return Decision(
         Verdict.PERMIT,
         "hash",
         obligations=replace(rule.obligations, masks=masks),
         rows_per_call=rule.limits.rows_per_call,
-        row_scopes=lists + ((RowScope("district", "990101"),) if rule.rows.own_region else ()),
+        row_scopes=lists + district,
         minimum_group_size=rule.limits.minimum_group_size,
     )
 
