@@ -58,7 +58,7 @@ def run() -> None:
         "Policy decisions, µs",
         ("rules", "decision", "first of its shape", "explained", "first explained", "permitted"),
         ours,
-        f"{ASKED:,} different applications in turn, nearly as many shapes, in strings of their own;\n"
+        f"{ASKED:,} applications in turn, nearly as many shapes, in strings of their own;\n"
         f"best of {ROUNDS} rounds. First: the bundle has met none of these shapes",
     )
     show(
