@@ -14,15 +14,31 @@ from pydantic import ConfigDict
 
 from adapters.masking.arrays import plain
 from adapters.masking.conformance import check_operator
+from adapters.masking.constant import Constant
 from adapters.masking.contract import KnownAnswer, Operator, Params, Properties
 from adapters.masking.generalise import Region, Year
+from adapters.masking.number import Bucket, Clip, Round
 from adapters.masking.partial import Partial
 from adapters.masking.predicate import Predicate
 from adapters.masking.pseudonym import Pseudonym
 from adapters.masking.redact import Redact
 from adapters.masking.token import Token
+from adapters.masking.truncate import Truncate
 
-OPERATORS = (Partial, Predicate, Pseudonym, Redact, Region, Token, Year)
+OPERATORS = (
+    Bucket,
+    Clip,
+    Constant,
+    Partial,
+    Predicate,
+    Pseudonym,
+    Redact,
+    Region,
+    Round,
+    Token,
+    Truncate,
+    Year,
+)
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
