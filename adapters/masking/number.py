@@ -37,7 +37,7 @@ Whole = npt.NDArray[np.int64]
 class BucketParams(Params):
     """Width of the buckets, and where one of them begins."""
 
-    width: WholeNumber = Field(ge=1)
+    width: WholeNumber = Field(ge=2)
     origin: WholeNumber = 0
 
 

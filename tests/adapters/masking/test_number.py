@@ -15,7 +15,7 @@ EXACT = pa.decimal256(76, 20)
 NUMBERS = st.lists(st.none() | st.decimals(-(10**14), 10**14, places=4), min_size=1, max_size=40)
 
 
-@given(NUMBERS, st.integers(1, 10**6), st.integers(-(10**6), 10**6))
+@given(NUMBERS, st.integers(2, 10**6), st.integers(-(10**6), 10**6))
 def test_a_bucket_holds_its_number(numbers, width: int, origin: int) -> None:
     """Lower bound ≤ number < upper bound, of the width, and a multiple of it away from the origin."""
     mask = Bucket().bind(BucketParams(width=width, origin=origin), None)
@@ -60,11 +60,11 @@ def test_what_is_clipped_is_gone_from_the_buffers(ipc_bytes) -> None:
 @pytest.mark.parametrize("params", [{}, {"low": 5, "high": 5}, {"low": 6, "high": 5}, {"width": 1}])
 def test_bounds_that_bound_nothing_are_refused(params: dict[str, int]) -> None:
     """Crossed, equal, absent or misspelt bounds are an error when the policy is read."""
-    with pytest.raises(ValueError, match="clip|low|width"):
+    with pytest.raises(ValueError, match=r"clip|low|width"):
         ClipParams.model_validate(params)
 
 
-@pytest.mark.parametrize(("model", "params"), [(BucketParams, {"width": 0}), (RoundParams, {"to": 1})])
+@pytest.mark.parametrize(("model", "params"), [(BucketParams, {"width": 1}), (RoundParams, {"to": 1})])
 def test_widths_that_hide_nothing_are_refused(model, params) -> None:
     """A bucket of nothing, or rounding to one, is no mask."""
     with pytest.raises(ValueError, match="greater than or equal"):
