@@ -149,7 +149,23 @@ class Masking(Section):
     """Which masking operators may be used, of those installed."""
 
     allowed: tuple[str, ...] = Field(
-        ("redact", "partial", "pseudonym", "year", "region", "predicate"),
+        (
+            "redact",
+            "constant",
+            "partial",
+            "truncate",
+            "region",
+            "year",
+            "month",
+            "age_band",
+            "bucket",
+            "round",
+            "clip",
+            "predicate",
+            "pseudonym",
+            "token",
+            "encrypt",
+        ),
         description="Names of operators that policies may use.",
     )
 

@@ -193,6 +193,15 @@ def _predicate(params: Mapping[str, object]) -> Sentence:
     return Sentence(f"只答是否{zh} {'、'.join(written)}", f"only whether {en} {', '.join(written)}")
 
 
+def _clip(params: Mapping[str, object]) -> Sentence:
+    bounds = [("下限", "at least", params.get("low")), ("上限", "at most", params.get("high"))]
+    given = [(zh, en, bound) for zh, en, bound in bounds if bound is not None]
+    return Sentence(
+        f"{'、'.join(f'{zh} {bound}' for zh, _, bound in given)}，超出的按限给",
+        f"shown as {' and '.join(f'{en} {bound}' for _, en, bound in given)}",
+    )
+
+
 _MASKS: Mapping[str, Callable[[Mapping[str, object]], Sentence]] = {
     "redact": lambda _: Sentence("全部遮盖", "blanked"),
     "pseudonym": lambda _: Sentence("换成假名", "pseudonym"),
@@ -200,6 +209,22 @@ _MASKS: Mapping[str, Callable[[Mapping[str, object]], Sentence]] = {
     "partial": _partial,
     "region": _region,
     "predicate": _predicate,
+    "constant": lambda params: Sentence(f"一律给“{params.get('value')}”", f"always “{params.get('value')}”"),
+    "truncate": lambda params: Sentence(
+        f"只留前 {params.get('keep')} 个字", f"first {params.get('keep')} only, of longer texts"
+    ),
+    "month": lambda _: Sentence("只留年月", "year and month only"),
+    "age_band": lambda params: Sentence(
+        f"只给 {params.get('at')} 的年龄段（每 {params.get('width', 10)} 岁）",
+        f"age band of {params.get('width', 10)} years on {params.get('at')}",
+    ),
+    "bucket": lambda params: Sentence(
+        f"只给所在档次（每档 {params.get('width')}）", f"only the bucket of {params.get('width')}"
+    ),
+    "round": lambda params: Sentence(f"按 {params.get('to')} 取整", f"rounded to {params.get('to')}"),
+    "clip": _clip,
+    "token": lambda _: Sentence("换成可逆令牌", "reversible token"),
+    "encrypt": lambda _: Sentence("加密", "encrypted"),
 }
 
 
