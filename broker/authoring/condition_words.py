@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from broker.approve.rule import Limits
 from broker.authoring.compare import reviews_text, rows_text
+from broker.authoring.conditions import ANY, Conditions, Names
+from broker.authoring.moments import Clock, Day, Period
 from broker.authoring.release import DUTIES, Release
 from broker.authoring.sentences import mask_words
-from broker.authoring.situations import ANY, Clock, Conditions, Day, Names, Period
 from broker.reasons import Sentence
 
 ABOUT = {

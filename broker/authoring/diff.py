@@ -10,10 +10,11 @@ from broker.approve.rule import Rule
 from broker.authoring.access import Cell, Ground, Group, Outcome, Side, Walks, bits, rectangles
 from broker.authoring.catalog_diff import catalog_changes
 from broker.authoring.compare import changes, direction
+from broker.authoring.conditions import Conditions
 from broker.authoring.difference import Change, Difference, Direction, Entry
 from broker.authoring.quota_diff import split_quotas
 from broker.authoring.release import DUTIES, Release, Terms, mask_text
-from broker.authoring.situations import Conditions, Left
+from broker.authoring.situations import Left
 from broker.model import Catalog, MaskOrder
 from broker.reasons import Sentence
 

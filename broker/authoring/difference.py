@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from broker.authoring.conditions import Conditions
 from broker.authoring.release import Release
-from broker.authoring.situations import Conditions
 from broker.reasons import Sentence
 
 

@@ -9,10 +9,10 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from broker.authoring.condition_words import ABOUT, demand_words, joined, release_words, when_words
+from broker.authoring.conditions import Conditions
 from broker.authoring.difference import CatalogChange, Change, Difference, Direction, Entry
 from broker.authoring.release import Release
 from broker.authoring.sentences import MOST_NAMES, mask_words
-from broker.authoring.situations import Conditions
 from broker.reasons import Sentence
 
 HEADINGS = {

@@ -13,8 +13,8 @@ from operator import or_
 
 from broker.approve.bundle import Bundle
 from broker.authoring.access import Cell, Ground, Group, Outcome, Side, Walks, rectangles
+from broker.authoring.conditions import Conditions
 from broker.authoring.release import Release
-from broker.authoring.situations import Conditions
 
 
 @dataclass(frozen=True, slots=True)

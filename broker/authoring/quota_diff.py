@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from broker.approve.rule import Effect, Rule
 from broker.authoring.access import Side
+from broker.authoring.conditions import Conditions
 from broker.authoring.difference import Change, Direction, Entry
-from broker.authoring.situations import Conditions
 
 QUOTAS = ("calls_per_day", "rows_per_day", "calls_per_month", "rows_per_month")
 _CHARGING = (Effect.PERMIT, Effect.DELEGATE)

@@ -7,34 +7,29 @@ holds in each holds always: access is compared without trying applications one b
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from dataclasses import dataclass
+from datetime import time
 from itertools import product
 from typing import Any, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from broker.approve.rule import Effect, Rule, WorkingHours
-from broker.model import Application, Calendar
+from broker.authoring.conditions import Conditions, Names
+from broker.authoring.moments import (
+    TRUTHS,
+    Clock,
+    Day,
+    Period,
+    Truth,
+    days_in,
+    joined_clocks,
+    joined_periods,
+    periods_between,
+    within,
+)
 
 K = TypeVar("K")
-T = TypeVar("T", datetime, time)
-Period = tuple[datetime | None, datetime | None]
-"""From the first instant, to the first no longer in it; None is without end."""
-Clock = tuple[time, time | None]
-"""Likewise within a local day; None is midnight."""
-Truth = bool | None
-"""None: it cannot be told."""
-TRUTHS: tuple[Truth, ...] = (True, False, None)
-
-
-class Day(NamedTuple):
-    """A kind of local day: Monday is 0, and whether it is worked by each of the calendars that matter."""
-
-    weekday: int
-    working: tuple[Truth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,90 +64,6 @@ class Left:
             rule.working_hours,
             rule.expression.source if rule.expression else None,
             against or rule.rows.whole_dataset,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Those of ``listed``; or, for ``but``, every other one."""
-
-    listed: frozenset[str] = frozenset()
-    but: bool = True
-
-    def __contains__(self, name: str) -> bool:
-        return (name in self.listed) is not self.but
-
-    def __or__(self, other: Names) -> Names:
-        match self.but, other.but:
-            case True, True:
-                return Names(self.listed & other.listed)
-            case True, False:
-                return Names(self.listed - other.listed)
-            case False, True:
-                return Names(other.listed - self.listed)
-            case _:
-                return Names(self.listed | other.listed, but=False)
-
-
-ANY = Names()
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """When something holds: each part covers it, and together they may cover a little more."""
-
-    legal_basis: Names = ANY
-    systems: Names = ANY
-    periods: tuple[Period, ...] = ((None, None),)
-    """Apart and in order."""
-    days: frozenset[Day] | None = None
-    """None: any."""
-    clock: tuple[Clock, ...] = ((time(), None),)
-    zone: ZoneInfo | None = None
-    """Of days and clock, where they matter."""
-    calendars: tuple[Calendar, ...] = ()
-    """By which :attr:`Day.working` is told."""
-    named: bool = True
-    """When subjects are named."""
-    whole: bool = True
-    """When the whole dataset is asked for."""
-    expressions: tuple[tuple[str, frozenset[Truth]], ...] = ()
-
-    def cover(self, application: Application, now: datetime, truth: Mapping[str, Truth]) -> bool:
-        """Whether ``application`` at ``now``, with each expression's ``truth``, is among what is covered."""
-        return (
-            application.legal_basis in self.legal_basis
-            and application.consumer.name in self.systems
-            and any((a is None or a <= now) and (b is None or now < b) for a, b in self.periods)
-            and (self.named if application.subjects else self.whole)
-            and self._covers_clock(now)
-            and all(truth[source] in values for source, values in self.expressions)
-        )
-
-    def __or__(self, other: Conditions) -> Conditions:
-        """What covers both, of one and the same group of rules."""
-        truths = dict(other.expressions)
-        both = [(source, found | truths[source]) for source, found in self.expressions if source in truths]
-        return replace(
-            self,
-            legal_basis=self.legal_basis | other.legal_basis,
-            systems=self.systems | other.systems,
-            periods=_joined_periods(self.periods + other.periods),
-            days=None if self.days is None or other.days is None else self.days | other.days,
-            clock=_clock(self.clock + other.clock),
-            named=self.named or other.named,
-            whole=self.whole or other.whole,
-            expressions=tuple((source, found) for source, found in both if len(found) < len(TRUTHS)),
-        )
-
-    def _covers_clock(self, now: datetime) -> bool:
-        if self.zone is None:
-            return True
-        local = now.astimezone(self.zone)
-        day = Day(local.weekday(), tuple(_working(calendar, local.date()) for calendar in self.calendars))
-        clock = local.time()
-        return (self.days is None or day in self.days) and any(
-            first <= clock and (last is None or clock < last) for first, last in self.clock
         )
 
 
@@ -275,8 +186,8 @@ class _Space:
 
     def _time_steps(self) -> Iterator[tuple[_Step, _Values]]:
         """Period, then day and clock in each zone: which days there are depends on the period."""
-        for period in _periods(self._lefts):
-            inside = [(i, left) for i, left in enumerate(self._lefts) if _within(period, left.period)]
+        for period in periods_between(left.period for left in self._lefts):
+            inside = [(i, left) for i, left in enumerate(self._lefts) if within(period, left.period)]
             for moment in product(*[self._moments(zone, period) for zone in self._zones]) if inside else ():
                 true = unknown = 0
                 for i, left in inside:
@@ -291,7 +202,7 @@ class _Space:
         cuts = sorted(
             {time(), *(cut for each in hours if each.zone == zone for pair in each.hours for cut in pair)}
         )
-        days = _days(period, zone, self._calendars) if self._by_day else [Day(0)]
+        days = days_in(period, zone, self._calendars) if self._by_day else [Day(0)]
         return list(product(days, zip(cuts, [*cuts[1:], None], strict=True)))
 
     def _works(self, hours: WorkingHours | None, moment: Sequence[tuple[Day, Clock]]) -> Truth:
@@ -333,9 +244,9 @@ class _Space:
         return Conditions(
             legal_basis=_names(bases, self._bases),
             systems=_names(systems, self._systems),
-            periods=_joined_periods(periods),
+            periods=joined_periods(periods),
             days=frozenset(days) if days and self._by_day else None,
-            clock=_clock(clock) if clock else ((time(), None),),
+            clock=joined_clocks(clock) if clock else ((time(), None),),
             zone=self._zones[0] if days else None,
             calendars=tuple(self._calendars) if days else (),
             named=True in subjects,
@@ -377,93 +288,7 @@ def _private(before: Truth | str, truth: Truth) -> Truth | Literal["none", "mixe
     return truth if before in ("none", truth) else "mixed"
 
 
-def _periods(lefts: Iterable[Left]) -> list[Period]:
-    cuts = sorted({cut for left in lefts for cut in left.period if cut is not None})
-    return list(zip([None, *cuts], [*cuts, None], strict=True))
-
-
-def _within(period: Period, valid: Period) -> bool:
-    """Whether ``period``, which no end of ``valid`` divides, lies in it."""
-    (start, end), (first, last) = period, valid
-    return (first is None or (start is not None and first <= start)) and (
-        last is None or (end is not None and end <= last)
-    )
-
-
-def _days(period: Period, zone: ZoneInfo, calendars: Sequence[Calendar]) -> list[Day]:
-    """The kinds of days that there are in ``period``."""
-    start, end = (None if cut is None else cut.astimezone(zone) for cut in period)
-    if start and end and end - start <= timedelta(days=7):
-        days = _each(start.date(), (end - timedelta.resolution).date())
-        return list({Day(day.weekday(), _kind(calendars, day)): None for day in days})
-    if not calendars:
-        return [Day(weekday) for weekday in range(7)]
-    first = start.date() if start else date.min
-    last = (end - timedelta.resolution).date() if end else date.max
-    known = _known_days(tuple(calendars))
-    within = known[bisect_left(known, first, key=_date) : bisect_right(known, last, key=_date)]
-    kinds = list(dict.fromkeys(day for _, day in within))
-    years = frozenset[int]().union(*[calendar.years for calendar in calendars])
-    if not (start and end and years.issuperset(range(first.year, last.year + 1))):
-        kinds += [Day(weekday, (None,) * len(calendars)) for weekday in range(7)]
-    return kinds
-
-
-@lru_cache(maxsize=16)
-def _known_days(calendars: tuple[Calendar, ...]) -> list[tuple[date, Day]]:
-    """Every day of the years that any of the calendars knows, in order, each with its kind."""
-    years = sorted(frozenset[int]().union(*[calendar.years for calendar in calendars]))
-    return [
-        (day, Day(day.weekday(), _kind(calendars, day)))
-        for year in years
-        for day in _each(date(year, 1, 1), date(year, 12, 31))
-    ]
-
-
-def _date(known: tuple[date, Day]) -> date:
-    return known[0]
-
-
-def _each(first: date, last: date) -> Iterator[date]:
-    return (first + timedelta(days=n) for n in range((last - first).days + 1))
-
-
-def _kind(calendars: Sequence[Calendar], day: date) -> tuple[Truth, ...]:
-    return tuple(_working(calendar, day) for calendar in calendars)
-
-
-def _working(calendar: Calendar, day: date) -> Truth:
-    try:
-        return calendar.is_working(day)
-    except LookupError:
-        return None
-
-
 def _names(found: frozenset[Hashable], listed: Sequence[str]) -> Names:
     if _OTHER in found:
         return Names(frozenset(listed) - found)
     return Names(frozenset(str(name) for name in found), but=False)
-
-
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-
-
-def _joined_periods(found: Iterable[Period]) -> tuple[Period, ...]:
-    spans = _joined((start or _FIRST, end or _LAST) for start, end in found)
-    return tuple((None if a == _FIRST else a, None if b == _LAST else b) for a, b in spans)
-
-
-def _clock(found: Iterable[Clock]) -> tuple[Clock, ...]:
-    spans = _joined((start, end or time.max) for start, end in found)
-    return tuple((a, None if b == time.max else b) for a, b in spans)
-
-
-def _joined(spans: Iterable[tuple[T, T]]) -> list[tuple[T, T]]:
-    """Those that meet or overlap made one."""
-    joined: list[tuple[T, T]] = []
-    for start, end in sorted(spans):
-        if joined and joined[-1][1] >= start:
-            joined[-1] = joined[-1][0], max(joined[-1][1], end)
-        else:
-            joined.append((start, end))
-    return joined

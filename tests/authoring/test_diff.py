@@ -18,7 +18,7 @@ from broker.approve.rule import Effect, Limits, Rows, Rule
 from broker.authoring.diff import diff
 from broker.authoring.difference import Difference, Direction, Entry
 from broker.authoring.difference_text import as_json, markdown, text
-from broker.authoring.situations import Truth
+from broker.authoring.moments import Truth
 from broker.model import (
     Application,
     Catalog,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.rule import Effect, Expression, Limits, Rows, Rule, WorkingHours
-from broker.authoring.situations import Truth
+from broker.authoring.moments import Truth
 from broker.model import (
     CORE,
     IMPORTANT,
