@@ -87,6 +87,8 @@ class QuickParser:
         for number, (text, item) in enumerate(zip(unknown, node.items, strict=True), 1):
             if item.at.line != number or type(item) is not _kind(text) or _depth(text) > _DEEPEST:
                 raise _Unusual
+            if isinstance(item, SequenceNode) and any(isinstance(one, MappingNode) for one in item.items):
+                raise _Unusual  # rules on one line: each must know its own file, and values are shared
             self._values[text] = item
 
     def _simple(self, text: str) -> Node | None:

@@ -145,6 +145,17 @@ def test_rules_know_their_place() -> None:
         assert lines[rule.at.line - 1][rule.at.column - 1 :].startswith(f"id: {rule.id.partition('/')[2]}")
 
 
+def test_rules_on_one_line_know_their_own_file() -> None:
+    """The same line stands in two files: by which approval a rule speaks hangs on its file."""
+    line, parser = b'id: p\nrules: [{id: a, note: "\xe4\xb8\xad"}]\n', QuickParser()
+    for file in ("sharing/a.yaml", "sharing/b.yaml"):
+        node = parser.parse(line, file, Problems())
+        assert isinstance(node, MappingNode)
+        rules = node.entries["rules"][1]
+        assert isinstance(rules, SequenceNode)
+        assert rules.items[0].at.file == file
+
+
 def test_scalars_alone_are_left_to_the_parser() -> None:
     """A file that is no mapping is what it is."""
     node = QuickParser().parse(b"x", "f.yaml", Problems())
