@@ -26,7 +26,7 @@ from broker.publication.dossiers import lineage
 from broker.publication.expiring import endings
 from broker.publication.manifest import Manifest
 from broker.publication.responsibility import owners_of
-from broker.publication.scrutiny import Dossier, Scrutiny, with_standing
+from broker.publication.scrutiny import Dossier, Scrutiny, bases_of, with_standing
 from broker.reasons import Reason
 from broker.store.epochs import EpochTables
 from broker.store.store import Store
@@ -246,7 +246,8 @@ class Epochs:
             _require_later(manifest, known.manifest)
         for one in dossiers:
             self._scrutiny.require_approved(one)
-        standing = self._scrutiny.standing(dossier.files, dossier.approvals, found.revocations.compromised)
+        bases, compromised = bases_of(found.bundle), found.revocations.compromised
+        standing = self._scrutiny.standing(dossier.files, bases, dossier.approvals, compromised)
         bundle = with_standing(found.bundle, standing)
         owners = owners_of(dossier.files)
         return replace(found, bundle=bundle, manifest=manifest, standing=standing, owners=owners)

@@ -84,7 +84,8 @@ def approval_status(store: Store, settings: Settings) -> dict[str, Any]:
     from broker.publication.dossiers import dossier_of
     from broker.publication.expiring import endings
     from broker.publication.responsibility import owners_of
-    from broker.server.parts import demanded_scrutiny
+    from broker.publication.scrutiny import bases_of
+    from broker.server.parts import compiler, demanded_scrutiny, operators_of
 
     scrutiny = demanded_scrutiny(settings)
     if scrutiny is None:
@@ -96,7 +97,8 @@ def approval_status(store: Store, settings: Settings) -> dict[str, Any]:
         dossier = dossier_of(tables, epoch.bundle_hash, scrutiny)
         crl = tables.crl(epoch.crl_number) or b""
     compromised = read_revocations(crl, scrutiny.ca).compromised
-    standing = scrutiny.standing(dossier.files, dossier.approvals, compromised)
+    bases = bases_of(compiler(operators_of(settings))(dossier.files))
+    standing = scrutiny.standing(dossier.files, bases, dossier.approvals, compromised)
     found = endings(owners_of(dossier.files), standing, datetime.now(UTC))
     ending = [
         {"owner": e.owner, "file": e.file, "until": e.until and e.until.isoformat(timespec="seconds")}

@@ -156,16 +156,19 @@ class Scrutiny:
             raise _unapproved("无人审批", "nobody approved it")
 
     def standing(
-        self, files: Files, approvals: Iterable[SignedApproval], compromised: Collection[int]
+        self, files: Files, bases: Bases, approvals: Iterable[SignedApproval], compromised: Collection[int]
     ) -> dict[str, datetime]:
         """Until when the approval of each file stands, of those that have one: given by whom it concerns now,
-        over the text as it is now. Base files are approved for good."""
+        over the text as it is now and every catalog file that it is about now (a category may have grown).
+        Base files are approved for good."""
         digests, offices, found = digests_of(files), Offices.of(files), dict[str, datetime]()
         for approval in approvals:
             if approval.signer.serial in compromised:
                 continue
-            for file in approval.said.files:
+            for file, covered in approval.said.files.items():
                 if file not in digests or not covers(approval.said, file, digests):
+                    continue
+                if not bases.get(file, frozenset()) <= covered.basis.keys():
                     continue
                 owner = owner_of(file, files[file])
                 if owner and approval.signer.department in offices.acting_for(owner):
@@ -184,7 +187,8 @@ class Scrutiny:
         if before is None or proposal is None:
             raise _unapproved("没有前一策略包", "the bundle before is not there")
         handover, digests = Handover.of(before, dossier.files), digests_of(dossier.files)
-        standing = self.standing(dossier.files, dossier.approvals, compromised)
+        standing = self.standing(dossier.files, bases, dossier.approvals, compromised)
+        believed = _believed(dossier, compromised)
         changed = dict(changes(before, dossier.files))
 
         def need(file: str) -> Need:
@@ -195,7 +199,7 @@ class Scrutiny:
             until = standing.get(file)
             stands = until is not None and now < until
             if change.edits:
-                stands = self._is_met(file, handover, digests, proposal, dossier.approvals)
+                stands = self._is_met(file, handover, digests, proposal, believed)
             elif file in dossier.files and not owner_of(file, dossier.files[file]):
                 stands = True  # a base file that stays was approved before
             return Need(file, change, covered, handover.demands(file), stands, until)
@@ -216,19 +220,22 @@ class Scrutiny:
             if approval.signer.uri != proposal.signer.uri and covers(approval.said, file, digests)
         ]
         return all(
-            any(self._meets(demand, approval, proposal) for approval in counting)
+            any(self._meets(demand, approval, proposal, file in digests) for approval in counting)
             for demand in handover.demands(file)
         )
 
-    def _meets(self, demand: frozenset[str], approval: SignedApproval, proposal: SignedProposal) -> bool:
+    def _meets(
+        self, demand: frozenset[str], approval: SignedApproval, proposal: SignedProposal, is_text: bool
+    ) -> bool:
         """An approval of this very bundle does; one given earlier, of the same text, only where the proposer
-        is of those asked too, so that the owner's own two people bring an earlier text back."""
+        is of those asked too, so that the owner's own two people bring an earlier text back. Of a removal
+        none given earlier: it does not say of which text."""
         if approval.signer.department not in demand:
             return False
         if approval.said.bundle == proposal.said.bundle:
             return True
         still_stood = proposal.said.at < self._until(approval.said)
-        return still_stood and proposal.signer.department in demand
+        return is_text and still_stood and proposal.signer.department in demand
 
     def _until(self, said: Approving) -> datetime:
         return min(said.until, said.at + self.longest)
@@ -286,6 +293,13 @@ def covers(said: Approving, file: str, digests: Digests) -> bool:
         and covered.digest == digests.get(file, b"")
         and all(digests.get(path) == digest for path, digest in covered.basis.items())
     )
+
+
+def _believed(dossier: Dossier, compromised: Collection[int]) -> Sequence[SignedApproval]:
+    """Approvals that can bring the bundle into force: none by a stolen key, nor any of what one proposed."""
+    if dossier.proposal is None or dossier.proposal.signer.serial in compromised:
+        return ()
+    return [approval for approval in dossier.approvals if approval.signer.serial not in compromised]
 
 
 def _catalog_file(rule: Rule) -> str:

@@ -36,6 +36,7 @@ from broker.store.tables import APPROVAL, PROPOSAL
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"
 MARRIAGE = "sharing/civil-affairs-marriage.yaml"
 CATALOG = "catalog/civil_affairs.yaml"
+WHOLE = "sharing/data-authority-whole.yaml"
 ORDER = Order("tester", "a test")
 
 
@@ -144,6 +145,51 @@ def test_rules_about_a_changed_catalog_must_be_approved_again(approved):
     considered = approved.first.approve(considered, only={CATALOG})
     assert [need.file for need in considered.missing] == [MARRIAGE]
     assert approved.first.approve(considered).state is State.APPROVED
+
+
+def test_rule_about_a_category_that_grew_must_be_approved_again(city):
+    """What was approved did not speak of the dataset that has joined since, by another catalog file."""
+    considered = city.first.approve(city.drafter.propose(read_files(city.policies)))
+    authority = city.officer("data_authority", "second")
+    city.proposals.publish(authority.approve(considered).proposal.number, ORDER)
+    assert WHOLE in city.epochs().current().standing
+    considered = city.drafter.propose(city.edit(CATALOG, "category: population", "category: asset"))
+    assert state_of(considered)[WHOLE] == (Change.AFFECTED, False)
+    considered = city.first.approve(considered)
+    assert [need.file for need in considered.missing] == [WHOLE]
+    city.proposals.publish(authority.approve(considered).proposal.number, ORDER)
+    assert WHOLE in city.epochs().current().standing
+
+
+def test_earlier_approval_of_a_removal_removes_nothing_else(approved):
+    """A file that has come back with another text does not go by one officer alone."""
+    files = read_files(approved.policies)
+    rest = {file: content for file, content in files.items() if file != MARRIAGE}
+    gone = approved.first.approve(approved.drafter.propose(rest))
+    approved.proposals.publish(gone.proposal.number, ORDER)
+    stricter = {**rest, MARRIAGE: files[MARRIAGE] + b"# stricter\n"}
+    back = approved.first.approve(approved.drafter.propose(stricter))
+    approved.proposals.publish(back.proposal.number, ORDER)
+    again = approved.second.propose(rest)
+    assert state_of(again)[MARRIAGE] == (Change.REMOVED, False)
+    assert approved.first.approve(again).state is State.APPROVED
+
+
+@pytest.mark.parametrize("thief", ["first", "drafter"])
+def test_nothing_is_published_by_a_stolen_key(approved, thief):
+    """Neither an approval nor a proposal that it signed brings anything into force once it is revoked."""
+    files = read_files(approved.policies)
+    del files[MARRIAGE]
+    considered = approved.first.approve(approved.drafter.propose(files))
+    assert considered.state is State.APPROVED
+    serial = f"{getattr(approved, thief).identity.serial:x}"
+    approved.authority.revoke(serial, RevocationReason.KEY_COMPROMISE)
+    approved.publisher.revocations((approved.authority.folder / "crl.pem").read_bytes(), ORDER)
+    refused(
+        lambda: approved.proposals.publish(considered.proposal.number, ORDER),
+        NotApproved,
+        Reason.NOT_APPROVED,
+    )
 
 
 def test_base_files_are_the_authoritys(approved):

@@ -85,14 +85,15 @@ def bundle_that_speaks(config: Path) -> tuple[Epoch, Bundle]:
     from broker.publication.scrutiny import with_standing
 
     epoch, bundle = bundle_in_force(config)
-    standing = _standing(config, epoch)
+    standing = _standing(config, epoch, bundle)
     return epoch, bundle if standing is None else with_standing(bundle, standing)
 
 
-def _standing(config: Path, epoch: Epoch) -> Mapping[str, datetime] | None:
+def _standing(config: Path, epoch: Epoch, bundle: Bundle) -> Mapping[str, datetime] | None:
     """File → until when its approval stands; None where the operator publishes alone."""
     from broker.keys.revocation import read_revocations
     from broker.publication.dossiers import dossier_of
+    from broker.publication.scrutiny import bases_of
     from broker.server.parts import demanded_scrutiny
     from broker.store.store import open_store
 
@@ -103,4 +104,4 @@ def _standing(config: Path, epoch: Epoch) -> Mapping[str, datetime] | None:
         dossier = dossier_of(tables, epoch.bundle_hash, scrutiny)
         crl = tables.crl(epoch.crl_number) or b""
     compromised = read_revocations(crl, scrutiny.ca).compromised
-    return scrutiny.standing(dossier.files, dossier.approvals, compromised)
+    return scrutiny.standing(dossier.files, bases_of(bundle), dossier.approvals, compromised)
