@@ -5,7 +5,7 @@ Every act that moved the epoch has a leaf, so replaying those gives the tables a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -47,11 +47,12 @@ class Acts:
         elif act["act"] == "lift" and act["suspension"]["number"] in self._suspensions:
             self._suspensions[act["suspension"]["number"]]["lifted"] = number
 
-    def findings(self) -> Iterator[Finding]:
-        """Rows that the acts contradict, and rows that they ask for."""
+    def findings(self, proposed: Collection[Any] = ()) -> Iterator[Finding]:
+        """Rows that the acts contradict, and rows that they ask for; bundles ``proposed`` may be kept too."""
         yield from self._compare("epoch", "id", {1: self._epoch} if self._epoch else {})
         yield from self._compare("suspension", "number", self._suspensions)
-        yield from self._kept("bundle", "hash", "content", {hash_: hash_ for hash_ in self._bundles})
+        bundles = {hash_: hash_ for hash_ in self._bundles.union(proposed)}
+        yield from self._kept("bundle", "hash", "content", bundles)
         yield from self._kept("crl", "number", "pem", self._crls)
 
     def _compare(self, table: str, key: str, told: dict[int, dict[str, Any]]) -> Iterator[Finding]:

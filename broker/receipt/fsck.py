@@ -20,6 +20,7 @@ from broker.receipt.memory import remembered
 from broker.receipt.merkle import EMPTY_ROOT, HASH_SIZE, leaf_entry
 from broker.receipt.needs import Needs
 from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
+from broker.receipt.publications import Publications
 from broker.receipt.rebuild import tile_count
 from broker.receipt.streams import Streams
 from broker.receipt.tiles import TILE_WIDTH
@@ -57,6 +58,7 @@ class Fsck:
         self._acts = Acts(snapshot)
         self._streams = Streams(snapshot)
         self._needs = Needs(snapshot)
+        self._publications = Publications(snapshot)
         self._erased_outcomes = 0
         self._genesis: Indexed | None = None
         self._claims = 0
@@ -78,7 +80,8 @@ class Fsck:
         yield from _read("tile", self._strange_tiles())
         yield from _read("request", self._requests())
         yield from _read("quota", self._quotas())
-        yield from _read("epoch", self._acts.findings())
+        yield from _read("epoch", self._acts.findings(self._publications.proposed()))
+        yield from _read("publication", self._publications.findings())
         yield from _read("lease", self._streams.findings(erased_outcomes=self._erased_outcomes > 0))
         yield from _read("need", self._needs.findings(erased=self.erased))
 
@@ -125,6 +128,7 @@ class Fsck:
         if index == 0:
             self._genesis = said
         self._acts.heard(said)
+        self._publications.heard(said)
         self._streams.heard(index, said)
         self._needs.heard(index, said)
 

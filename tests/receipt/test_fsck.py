@@ -16,13 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import SQLModel
 
+from broker.approve.files import pack
 from broker.errors import VerificationFailed
-from broker.model import Entry, EntryKind, Epoch, Suspension, Target
+from broker.keys.authority import Authority
+from broker.model import Entry, EntryKind, Epoch, Proposal, Publication, Role, Suspension, Target
+from broker.publication.manifest import Manifest
+from broker.publication.signing import Approving, Covered, Proposing, sign_approval, sign_proposal
 from broker.receipt.finding import row_name
 from broker.receipt.fsck import Fsck, open_fsck
 from broker.receipt.leaves import NO_HASH, judge
@@ -39,9 +45,9 @@ LEAVES = 300
 """A full tile of leaves and a part of one, and a tile above them."""
 ERASED = 9
 """A leaf in a full tile whose statement was erased."""
-STREAM = LEAVES - 15
+STREAM = LEAVES - 16
 """A stream with its outcome, the same again, and one that is under way."""
-RETRIED, SUSPENDED, LIFTED = LEAVES - 4, LEAVES - 2, LEAVES - 1
+RETRIED, SUSPENDED, LIFTED = LEAVES - 5, LEAVES - 3, LEAVES - 2
 
 
 @dataclass
@@ -112,6 +118,7 @@ def world(
         running.append(retried)
         running.append(replace(retried, statement=log.exchange().statement))
         acts(url)
+        publish(url, folder)
         running.sign()
     engine = create_engine(url)
     world = World(log, engine)
@@ -152,6 +159,7 @@ def acts(url: str) -> None:
                     tables.keep_bundle(epoch.bundle_hash, bundle)
                     tables.keep_crl(1, crl)
                     tables.begin(epoch)
+                    tables.proposals.keep_publication(Publication(1, epoch.bundle_hash, 1, now, "li", "leak"))
                 else:
                     tables.move(epoch)
                     tables.suspend(suspension) if act == "suspend" else tables.lift(2, 3)
@@ -160,6 +168,45 @@ def acts(url: str) -> None:
                 said = epoch_act(act, epoch, crl_digest=digest, actor="li", reason="leak", suspension=about)
                 stopped = {"provider": "tax", "dataset": "tax.income"} if about else {}
                 append_alone(transaction, store, Entry(EntryKind.EPOCH, said, now, **stopped))
+
+
+def publish(url: str, folder: Path) -> None:
+    """One officer proposes a bundle, another approves it, and it is published; a second proposal waits."""
+    authority = Authority.create(folder / "pki", "xinghe")
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    def officer(name: str) -> tuple[Any, x509.Certificate]:
+        issued = authority.issue("tax", Role.OFFICER, name)
+        key = serialization.load_pem_private_key(issued.key_pem, None)
+        return key, x509.load_pem_x509_certificate(issued.cert_pem)
+
+    with closing(open_store(url)) as store, store.append_transaction() as transaction:
+        tables = transaction.epochs
+        before = tables.epoch()
+        assert before is not None
+        packed = [
+            pack({"city.yaml": text, "manifest.json": Manifest(2, before.bundle_hash).content()})
+            for text in (b"one", b"two")
+        ]
+        hashes = [sha256(content).hexdigest() for content in packed]
+        for number, (hash_, content) in enumerate(zip(hashes, packed, strict=True), 1):
+            key, certificate = officer("li")
+            signed = sign_proposal(Proposing(hash_, now, "why"), key, certificate)
+            uri = "spiffe://xinghe/department/tax/officer/li"
+            tables.keep_bundle(hash_, content)
+            tables.proposals.keep_proposal(
+                Proposal(number, hash_, 2, before.bundle_hash, uri, "why", now, signed)
+            )
+        until = now + timedelta(days=30)
+        approving = Approving(hashes[0], now, until, {"city.yaml": Covered(sha256(b"one").digest())})
+        tables.proposals.keep_approval(hashes[0], until, sign_approval(approving, *officer("zhou")))
+        epoch = replace(before, sequence=before.sequence + 1, bundle_hash=hashes[0], since=now)
+        tables.move(epoch)
+        tables.proposals.keep_publication(Publication(2, hashes[0], epoch.sequence, now, "li", "go", 1))
+        crl = sha256(tables.crl(1) or b"").digest()
+        told = {"sequence": 2, "previous": before.bundle_hash, "proposal": 1}
+        said = epoch_act("policy", epoch, crl_digest=crl, actor="li", reason="go", publication=told)
+        append_alone(transaction, store, Entry(EntryKind.EPOCH, said, now))
 
 
 def test_a_sound_log_is_clean(world: World) -> None:
@@ -185,11 +232,14 @@ WHERE = {
     "request": f"leaf_index = {PERMIT}",
     "quota": "used > 0",
     "epoch": "id = 1",
-    "bundle": "content IS NOT NULL",
+    "bundle": "hash = (SELECT bundle_hash FROM publication WHERE sequence = 1)",
     "crl": "pem IS NOT NULL",
     "suspension": "number = 2",
     "lease": f"opening = {STREAM + 4}",
     "need": "dataset = 'tax.vehicle'",
+    "proposal": "number = 1",
+    "approval": "digest IS NOT NULL",
+    "publication": "sequence = 2",
 }
 CANNOT_BE_CHECKED = {
     ("head", "id"),  # the database allows no other value
@@ -199,6 +249,7 @@ CANNOT_BE_CHECKED = {
     ("quota", "used"),
     ("lease", "renewals"),
     ("lease", "unfinished"),
+    ("proposal", "checks"),
 }
 COLUMNS = [(table.name, column.name) for table in SQLModel.metadata.sorted_tables for column in table.columns]
 
@@ -311,14 +362,16 @@ def test_damage_in_two_places_is_named_in_both(world: World) -> None:
 
 def test_a_history_rewritten_with_all_its_hashes_contradicts_what_was_signed(world: World) -> None:
     """Whoever changes statement, leaf and tiles alike is left with the signature over the old root."""
-    where = f"leaf_index = {LEAVES - 1}"
+    where = f"leaf_index = {LIFTED}"
     forged = world.row("statement", where)["content"].replace(b'"li"', b'"wu"')
     entry = b"\x01" + sha256(forged).digest()
     tile = world.row("tile", "level = 0 AND tile_index = 1")["hashes"]
     with (
         world.changed("statement", where, "content", forged),
         world.changed("leaf", where, "log_entry", entry),
-        world.changed("tile", "level = 0 AND tile_index = 1", "hashes", tile[:-32] + leaf_hash(entry)),
+        world.changed(
+            "tile", "level = 0 AND tile_index = 1", "hashes", tile[:-64] + leaf_hash(entry) + tile[-32:]
+        ),
     ):
         assert world.found() == {("", "", "")}
 
