@@ -78,7 +78,22 @@ _MASKING = """\
 # 哪种脱敏更强，从弱到强；floors：该级数据项最弱也须用的脱敏。由主管部门排定。
 # Which masks are stricter, weakest first; floors: the weakest mask of a level. The authority decides.
 format: share-masking/v1
-order: [year, region, partial, pseudonym, predicate, redact]
+order:
+  - clip
+  - round
+  - month
+  - year
+  - bucket
+  - age_band
+  - truncate
+  - region
+  - partial
+  - encrypt
+  - token
+  - pseudonym
+  - predicate
+  - constant
+  - redact
 floors: {L4: predicate}
 """
 

@@ -165,6 +165,15 @@ def channel(embedded, open_channel):
 
 
 @pytest.fixture(scope="session")
+def officer_channel(embedded, open_channel):
+    """The same as an officer of civil affairs."""
+    pki = embedded.folder / "pki"
+    issued = Authority.open(pki).issue("civil_affairs", Role.OFFICER, "li")
+    officer = Credentials(issued.cert_pem, issued.key_pem, (pki / "ca.pem").read_bytes())
+    return open_channel(officer.channel_credentials())
+
+
+@pytest.fixture(scope="session")
 def cast(embedded):
     """The actors of the sample city, by their place in city.json."""
     return json.loads((embedded.folder / "data" / "city.json").read_text("utf-8"))
