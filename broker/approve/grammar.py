@@ -238,7 +238,7 @@ def _rule(*, stated: bool, more: tuple[Key, ...]) -> Keys:
     return Keys(
         (
             Key("id", SLUG, "规则编号，本文件内不重复", "the rule's id, unique in the file"),
-            Key("effect", OneWord(Effect), "许可、审核、禁止或下放", "permit, review, deny or delegate"),
+            Key("effect", OneWord(Effect), "许可、审核、禁止或授权下级", "permit, review, deny or delegate"),
             Key("who", WHO, "谁", "who"),
             Key("what", WHAT, "看什么", "what"),
             Key("why", _why(stated=stated), "为什么", "why", optional=not stated),

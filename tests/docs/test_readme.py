@@ -71,6 +71,23 @@ def test_both_languages_link_to_the_same_pages():
     assert [link for link in first if not (ROOT / link).exists()] == []
 
 
+def test_every_page_is_linked():
+    """Whoever reads the README finds every page of the documentation."""
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
+    assert pages - set(LINK.findall(text("README.md"))) == set()
+
+
+def test_policy_commands_find_the_sample_sound():
+    """The commands shown to officers run on the shipped policies, and find nothing wrong with them."""
+    commands = re.findall(r"^\$ \.venv/bin/sharebroker (policy .+)$", text("README.md"), re.M)
+    assert [command.split()[1] for command in commands] == ["lint", "test", "show", "explain"]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", "broker.cli", *command.split()], cwd=ROOT, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b""), command
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_each_language_links_to_the_other(page):
     """Whoever opened the wrong one finds the right one."""
