@@ -1,13 +1,16 @@
 """Quotas by day and by month of the city: exact over their bounds, over workers, and over either database."""
 
+import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from broker.errors import Unavailable
 from broker.reasons import Reason
 from tests.epoch.test_streaming import always
 
@@ -96,3 +99,19 @@ def test_a_monthly_quota_is_exact_over_workers_and_days(any_world, limited):
     with ThreadPoolExecutor(6) as pool:
         told = list(pool.map(lambda n: workers[n % 2].at(instants[n]), range(len(instants))))
     assert Counter(told) == {"": 7 + 3, f"calls/{RULE}/{MONTH}": 5}
+
+
+def test_what_cannot_be_counted_is_not_released(world):
+    """While the counters cannot be read, a call under a quota has neither an answer nor a receipt; it goes
+    through once they can, and the failed one has cost nothing."""
+    files = world.edit(MARRIAGE, LIMITS, LIMITS.replace("}", ", calls_per_day: 1}"))
+    world.publisher.policy(files, world.order)
+    asking, recorded = Asking(world, world.worker()), len(world.statements())
+    with closing(sqlite3.connect(world.folder / "log.db")) as database:
+        database.execute("ALTER TABLE quota RENAME TO elsewhere")
+    with pytest.raises(Unavailable):
+        asking.at(FIRST)
+    assert len(world.statements()) == recorded
+    with closing(sqlite3.connect(world.folder / "log.db")) as database:
+        database.execute("ALTER TABLE elsewhere RENAME TO quota")
+    assert [asking.at(FIRST) for _ in range(2)] == ["", f"calls/{RULE}/{MONTH}-01"]
