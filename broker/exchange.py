@@ -261,8 +261,7 @@ def _marks(decided: Decided) -> dict[str, str]:
 def _reserved(decision: Decision) -> tuple[Charge, ...]:
     """A stream's charges. Its rows are not known when it begins, so the most it may release is charged."""
     return tuple(
-        c if c.amount is not None else replace(c, amount=min(decision.rows_per_call or c.limit, c.limit))
-        for c in decision.charges
+        c if c.amount is not None else replace(c, amount=decision.most_rows) for c in decision.charges
     )
 
 

@@ -426,6 +426,13 @@ class Decision:
     reviews: tuple[ReviewBy, ...] = ()
     """For ``review``: what each reviewing rule asks for."""
 
+    @property
+    def most_rows(self) -> int | None:
+        """The most rows that one release may have: the least of the bound per call and all quotas of rows."""
+        quotas = [charge.limit for charge in self.charges if charge.amount is None]
+        bounds = quotas if self.rows_per_call is None else [self.rows_per_call, *quotas]
+        return min(bounds, default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Approved:

@@ -90,8 +90,9 @@ class Reader:
         )
 
     def stream(self, approved: Approved, now: datetime, batch_rows: int) -> Reading:
-        """The sound rows batch by batch, before masking, in the memory of a few batches."""
-        return self._reading(approved, now, approved.decision.rows_per_call, batch_rows)
+        """The sound rows batch by batch, before masking, in the memory of a few batches; never more than are
+        charged when a stream begins."""
+        return self._reading(approved, now, approved.decision.most_rows, batch_rows)
 
     def _reading(self, approved: Approved, now: datetime, most: int | None, batch_rows: int) -> Reading:
         source = self._sources[approved.dataset.id]

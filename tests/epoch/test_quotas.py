@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from broker.errors import Unavailable
+from broker.errors import TooLarge, Unavailable
 from broker.reasons import Reason
 from tests.epoch.test_streaming import always
 
 MARRIAGE = "sharing/civil-affairs-marriage.yaml"
+HOUSEHOLD = "sharing/public-security-household.yaml"
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"
 RULE = "civil-affairs-marriage-001/housing-fund-withdrawal/housing_fund"
 MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
@@ -115,3 +116,24 @@ def test_what_cannot_be_counted_is_not_released(world):
     with closing(sqlite3.connect(world.folder / "log.db")) as database:
         database.execute("ALTER TABLE elsewhere RENAME TO quota")
     assert [asking.at(FIRST) for _ in range(2)] == ["", f"calls/{RULE}/{MONTH}-01"]
+
+
+@pytest.mark.parametrize(
+    "limits", ["rows_per_day: 60", "rows_per_call: 70, rows_per_day: 60, rows_per_month: 80"]
+)
+def test_a_stream_releases_no_more_rows_than_the_least_quota(any_world, limits):
+    """It is charged the most that it may release, when it begins: so no more goes out."""
+    rule = "public-security-household-001/grid-service/medical_insurance"
+    duties = "    obligations:\n      mask_levels"
+    files = any_world.edit(HOUSEHOLD, duties, f"    limits: {{{limits}}}\n{duties}")
+    any_world.publisher.policy(files, any_world.order)
+    worker = replace(any_world.worker(), clock=lambda: FIRST)
+    consumer = replace(any_world.issue("medical_insurance"), not_after=FIRST)
+    parts = worker.stream(any_world.package(), consumer, always)
+    with pytest.raises(TooLarge) as caught:
+        list(parts)
+    assert caught.value.reason is Reason.TOO_MANY_ROWS
+    assert any_world.statements()[-1]["outcome"]["rows"]["released"] <= 60
+    with any_world.store.append_transaction() as transaction:
+        counters = [f"rows/{rule}/{MONTH}-01", f"rows/{rule}/{MONTH}"]
+        assert set(transaction.used(counters).values()) == {60}
