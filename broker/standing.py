@@ -1,12 +1,13 @@
-"""What was decided under which epoch, and whether a stream may go on when that has moved."""
+"""What was decided under which epoch, and whether a stream may go on when that moved or a rule has ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from broker.apply.identity import check_standing
+from broker.approve.conditions import unchanging
 from broker.approve.evaluate import evaluate
 from broker.epoch import Epochs, InForce
 from broker.errors import Changed
@@ -35,6 +36,13 @@ class Decided:
         return self.epoch.bundle.catalog.datasets[self.application.dataset]
 
     @property
+    def holds_until(self) -> datetime:
+        """When the caller's certificate expires, or the first rule about the caller begins or ends."""
+        consumer = self.application.consumer
+        rules = self.epoch.bundle.about[self.application.dataset].about(consumer.department)
+        return min(consumer.not_after, unchanging(rules, self.now)[1])
+
+    @property
     def provider(self) -> str:
         """Id of the department that provides the dataset; empty for one that the catalog does not have."""
         dataset = self.epoch.bundle.catalog.datasets.get(self.application.dataset)
@@ -53,11 +61,15 @@ class Decided:
 
 @dataclass(slots=True)
 class Standing:
-    """A stream's permit while epochs go by. ``decided`` is the last decision by which it held."""
+    """A stream's permit while epochs and days go by. ``decided`` is the last decision by which it held."""
 
     epochs: Epochs
     decided: Decided
     clock: Callable[[], datetime]
+    _holds_until: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._holds_until = self.decided.holds_until
 
     def check(self, reached: int = 0) -> None:
         """That the stream may go on under what is in force, or under the epoch ``reached`` if that is newer.
@@ -71,8 +83,9 @@ class Standing:
         if reached > self.decided.epoch.sequence:
             self.epochs.reach(reached)
         epoch = self.epochs.current()
-        if epoch.sequence != self.decided.epoch.sequence:
+        if epoch.sequence != self.decided.epoch.sequence or self.clock() >= self._holds_until:
             self.decided = self._decided_again(epoch)
+            self._holds_until = self.decided.holds_until
 
     def _decided_again(self, epoch: InForce) -> Decided:
         application, now = self.decided.application, self.clock()

@@ -1,5 +1,8 @@
 """A stream under way: every chunk, and the outcome itself, stand under what is in force."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from broker.errors import Changed, NotAuthenticated
@@ -80,6 +83,26 @@ def test_a_stream_that_may_not_go_on_is_stopped_within_a_look(any_world, under_w
     assert said["outcome"]["interrupted"]
     assert said["outcome"]["reasons"] == [{"code": why.reason, "about": why.about}]
     assert (said["decision"]["epoch"], said["decision"]["bundle"]) == (1, opening.decision.bundle_hash)
+
+
+ENDS = {
+    "the permit": (timedelta(days=20 * 365), Changed, Why(Reason.NO_LONGER_PERMITTED, "OUTSIDE_VALIDITY")),
+    "the certificate": (timedelta(0), NotAuthenticated, Why(Reason.CERTIFICATE_EXPIRED)),
+}
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_a_stream_does_not_outlive_its_permit_nor_its_certificate(world, what):
+    """However slowly it is taken: what has ended meanwhile ends it, without anybody doing anything."""
+    lasts, error, why = ENDS[what]
+    consumer = world.issue("medical_insurance", "streams")
+    consumer = replace(consumer, not_after=consumer.not_after + lasts)
+    parts = world.worker().stream(world.package(), consumer, always)
+    next(parts), next(parts)
+    world.ahead = timedelta(days=10 * 365)
+    with pytest.raises(error) as stopped:
+        next(parts)
+    assert (stopped.value.reason, stopped.value.about) == (why.reason, why.about)
 
 
 @pytest.mark.parametrize("how", ENDINGS)
