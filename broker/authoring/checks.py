@@ -13,6 +13,7 @@ from broker.authoring.cases import passed_line, run_cases
 from broker.authoring.diff import diff
 from broker.authoring.difference_text import summary, text
 from broker.authoring.exercised import exercised, share_line
+from broker.authoring.finding import Severity
 from broker.authoring.lint import lint_bundle
 from broker.authoring.listing import count_line
 
@@ -29,9 +30,10 @@ class Report:
 
 
 def lint_report(bundle: Bundle, files: Files, now: datetime) -> Report:
-    """Every finding of a bundle that loads; errors are none, for it would not."""
+    """Every finding of a bundle that loads; passed when none is an error."""
     findings = lint_bundle(bundle, now, files)
-    return Report("\n".join([*map(str, findings), count_line(findings)]))
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    return Report(_cut("\n".join([*map(str, findings), count_line(findings)]), "lint"), not errors)
 
 
 def cases_report(cases: Mapping[str, bytes], bundle: Bundle) -> Report:
@@ -39,17 +41,18 @@ def cases_report(cases: Mapping[str, bytes], bundle: Bundle) -> Report:
     results = run_cases(read_cases(cases, bundle))
     failed = [f"✗ {result.case.name}" for result in results if not result.passed]
     lines = [passed_line(results), *failed, share_line(exercised(results, bundle))]
-    return Report("\n".join(lines), not failed)
+    return Report(_cut("\n".join(lines), "test"), not failed)
 
 
 def access_report(before: Bundle, after: Bundle) -> Report:
     """Who may newly see what, and who no longer."""
     difference = diff(before, after)
     said = summary(difference)
-    return Report(_cut(f"{said.zh} / {said.en}\n{text(difference)}"), not difference.widened)
+    return Report(_cut(f"{said.zh} / {said.en}\n{text(difference)}", "diff"), not difference.widened)
 
 
-def _cut(said: str) -> str:
+def _cut(said: str, command: str) -> str:
     if len(said) <= MAX_TEXT:
         return said
-    return said[:MAX_TEXT] + "\n…（过长，已截断，请用 policy diff 查看全部 / cut short: see `policy diff`）"
+    cut = f"…（过长，已截断，请用 policy {command} 查看全部 / cut short: see `policy {command}`）"
+    return f"{said[:MAX_TEXT]}\n{cut}"

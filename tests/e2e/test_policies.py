@@ -248,6 +248,13 @@ def test_whole_way_at_a_terminal(approved):
     approved.edit("at a terminal")
     path = approved.policies / MARRIAGE
     path.write_text(path.read_text("utf-8").replace(LIMITS, "limits: {rows_per_call: 11}"), "utf-8")
+    catalog = approved.policies / "catalog/public_security.yaml"
+    sound = catalog.read_text("utf-8")
+    catalog.write_text(sound.replace("sharing_modes: [api, batch]", "sharing_modes: [api]"), "utf-8")
+    refused = approved.run(drafter, "propose", approved.policies, code=1)
+    assert "WIDER_THAN_MODES" in refused
+    assert "未提出草案" in refused
+    catalog.write_text(sound, "utf-8")
     refused = approved.run(drafter, "propose", approved.policies, code=1)
     assert "✗ cases/housing-fund.yaml#marriage-permitted" in refused
     (approved.policies / "cases/housing-fund.yaml").unlink()
@@ -261,6 +268,8 @@ def test_whole_way_at_a_terminal(approved):
     assert "未签署" in approved.run(owner, "approve", number, answer="n\n", code=1)
     assert f"✗ {MARRIAGE}" in approved.run(owner, "proposals", number)
     said = approved.run(owner, "approve", number, answer="y\n")
+    assert "QUOTA_MISSING" in said  # found again by who approves
+    assert "规则与条件覆盖" in said
     assert "+    limits: {rows_per_call: 11}" in said
     assert f"sharebroker policy publish {number}" in said
     assert "已发布并生效" in approved.run(owner, "publish", number)

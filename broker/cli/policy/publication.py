@@ -20,6 +20,7 @@ from broker.errors import SetUpError
 if TYPE_CHECKING:
     from broker.approve.bundle import Bundle
     from broker.approve.files import Files
+    from broker.authoring.checks import Report
     from broker.client import OfficerClient, ProposedBundle
     from broker.v1 import policy_pb2
 
@@ -32,6 +33,7 @@ OptionalFolder = Annotated[
     typer.Option("--identity", envvar="SHAREBROKER_CREDENTIALS", help="证书目录 / folder of the identity"),
 ]
 CASES = "cases"
+NO_CASES = "没有运行用例。 / No cases were run."
 CHANGES = {
     1: "新增 added",
     2: "修改 changed",
@@ -200,23 +202,30 @@ def _checks(folder: Path, files: Files, before: Files, config: Path) -> Mapping[
 
     Raises:
         SetUpError: it does not load.
-        Exit: a case fails.
+        Exit: lint finds an error, or a case fails.
     """
     from broker.authoring.casefile import read_case_files
     from broker.authoring.checks import access_report, cases_report, lint_report
 
     bundle = _compiled(files, config)
-    said = {"lint": lint_report(bundle, files, datetime.now(UTC)).said}
+    lint = lint_report(bundle, files, datetime.now(UTC))
+    _require(lint, "检查有错误", "Lint finds errors", "lint")
+    tested = NO_CASES
     if (folder / CASES).is_dir():
         cases = cases_report(read_case_files(folder), bundle)
-        if not cases.passed:
-            typer.echo(cases.said)
-            typer.echo("有用例不符，未提出草案：请运行 sharebroker policy test 查看。")
-            typer.echo("Cases fail, so nothing was proposed; run `sharebroker policy test`.")
-            raise typer.Exit(1)
-        said["test"] = cases.said
-    said["diff"] = access_report(_compiled(before, config), bundle).said
-    return said
+        _require(cases, "有用例不符", "Cases fail", "test")
+        tested = cases.said
+    difference = access_report(_compiled(before, config), bundle)
+    return {"lint": lint.said, "test": tested, "diff": difference.said}
+
+
+def _require(report: Report, zh: str, en: str, command: str) -> None:
+    if report.passed:
+        return
+    typer.echo(report.said)
+    typer.echo(f"{zh}，未提出草案：请运行 sharebroker policy {command} 查看。")
+    typer.echo(f"{en}, so nothing was proposed; run `sharebroker policy {command}`.")
+    raise typer.Exit(1)
 
 
 def _compiled(files: Files, config: Path) -> Bundle:
@@ -239,16 +248,16 @@ def _lines_to_sign(
     config: Path,
     ends: datetime,
 ) -> Iterator[str]:
-    """Everything that who signs should have seen; compared here, from files whose hashes hold."""
-    from broker.authoring.checks import access_report
+    """Everything that who signs should have seen; checked and compared here, from files whose hashes hold."""
+    from broker.authoring.checks import access_report, lint_report
 
     proposal = proposed.proposal
     yield f"草案 proposal  {proposal.name.removeprefix('proposals/')}  {proposal.reason}"
     yield f"提出 proposer  {proposal.proposer}  {proposal.propose_time.ToJsonString()}"
-    for tool in ("lint", "test"):
-        if tool in proposal.checks:
-            yield f"── {tool}（提出者所报 as the proposer reports）"
-            yield proposal.checks[tool]
+    yield "── lint"
+    yield lint_report(bundle, proposed.files, datetime.now(UTC)).said
+    yield "── test（提出者所报 as the proposer reports）"
+    yield proposal.checks.get("test", NO_CASES)
     yield "── 谁能看什么，有何变化 · who may see what, and what changes"
     yield access_report(_compiled(proposed.before, config), bundle).said
     yield "── 文字改动 · changes of the text"
