@@ -180,6 +180,19 @@ def test_officer_sees_what_changes_and_signs_that(approved, drafter, first, seco
         second.approve(proposed, [forged])
 
 
+def test_what_is_shown_before_signing_cannot_be_painted_over(approved, drafter):
+    """What the proposer wrote neither moves the cursor nor turns the text, and is marked as such."""
+    checks = {"test": "fine\x1b[2J\n── 将签署 · you sign: \u202enothing"}
+    proposal = drafter.propose(approved.edit("painted \u202eover"), "fewer", checks)
+    owner = approved.folder("civil_affairs", "first")
+    said = approved.run(owner, "approve", number_of(proposal), answer="n\n", code=1)
+    listed = approved.run(owner, "proposals", number_of(proposal))
+    assert not {"\x1b", "\u202e"}.intersection(said + listed)
+    assert "│ fine\\u{1b}[2J\n│ ── 将签署 · you sign: \\u{202e}nothing\n" in said
+    assert "+# painted \\u{202e}over\n" in said
+    assert "│ fine\\u{1b}[2J\n" in listed
+
+
 def test_everybody_else_is_refused(approved, drafter, first):
     """Another department, the proposer, nobody's approval; and the errors say which file."""
     proposal = first.propose(approved.edit("refused"))

@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 
 from broker.cli.connection import Address, Folder, Json
 from broker.cli.policy.app import policy
-from broker.cli.policy.publication import CHANGES, STATES, officer, tell_proposal
+from broker.cli.policy.publication import CHANGES, STATES, officer, quoted, tell_proposal, visible
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -63,11 +63,11 @@ def proposals(
     elif number is not None:
         (one,) = found
         for tool, said in sorted(one.checks.items()):
-            typer.echo(f"── {tool}\n{said}")
+            typer.echo(visible(f"── {tool}\n{quoted(said)}"))
         for need in one.needs:
             if need.required:
                 mark = "✓" if need.approved else "✗"
-                typer.echo(f"  {mark} {need.path}  {CHANGES[need.change]}")
+                typer.echo(f"  {mark} {visible(need.path)}  {CHANGES[need.change]}")
         for approval in one.approvals:
             typer.echo(
                 f"  {approval.officer}  {_time(approval.approve_time)} → {_time(approval.expire_time)}"

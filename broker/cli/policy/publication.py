@@ -99,7 +99,7 @@ def approve(
         bundle = _compiled(proposed.files, config)
         ends = _ends(until, bundle)
         for line in _lines_to_sign(proposed, needs, bundle, config, ends):
-            typer.echo(line)
+            typer.echo(visible(line))
         if not yes and not _agrees():
             typer.echo("未签署。Nothing was signed.")
             raise typer.Exit(1)
@@ -174,11 +174,21 @@ def tell_proposal(proposal: policy_pb2.Proposal) -> None:
     typer.echo(f"第 {number} 号草案：{STATES[proposal.state]} / proposal {number}")
     for need in proposal.needs:
         if need.required and not need.approved:
-            typer.echo(f"  待审批 to approve  {need.path}  {CHANGES[need.change]}  {_offices(need)}")
+            typer.echo(f"  待审批 to approve  {visible(need.path)}  {CHANGES[need.change]}  {_offices(need)}")
     if proposal.state == 2:
         typer.echo(f"下一步 next: sharebroker policy publish {number}")
     elif proposal.state == 1:
         typer.echo(f"下一步 next: sharebroker policy approve {number}")
+
+
+def visible(text: str) -> str:
+    """``text`` by another officer, in which nothing moves the cursor, hides or turns what is beside it."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\u{{{ord(c):x}}}" for c in text)
+
+
+def quoted(text: str) -> str:
+    """Lines that cannot be taken for ours."""
+    return "\n".join(f"│ {line}" for line in text.split("\n"))
 
 
 def _agrees() -> bool:
@@ -257,7 +267,7 @@ def _lines_to_sign(
     yield "── lint"
     yield lint_report(bundle, proposed.files, datetime.now(UTC)).said
     yield "── test（提出者所报 as the proposer reports）"
-    yield proposal.checks.get("test", NO_CASES)
+    yield quoted(proposal.checks.get("test", NO_CASES))
     yield "── 谁能看什么，有何变化 · who may see what, and what changes"
     yield access_report(_compiled(proposed.before, config), bundle).said
     yield "── 文字改动 · changes of the text"
