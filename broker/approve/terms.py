@@ -27,8 +27,9 @@ from broker.model import (
     Obligations,
     ReviewBy,
 )
+from broker.reasons import Sentence
 
-CheckMask = Callable[[Field, Mask], str | None]
+CheckMask = Callable[[Field, Mask], Sentence | None]
 """Says why a mask cannot be applied to a field, or None when it can."""
 
 _INTEGER = re.compile("-?(0|[1-9][0-9]*)")
@@ -61,7 +62,7 @@ class TermReader:
         self._catalog = catalog
         self._check_mask = check_mask
         self._problems = problems
-        self._complaints: dict[tuple[object, ...], str | None] = {}
+        self._complaints: dict[tuple[object, ...], Sentence | None] = {}
 
     # ── rows ──
 
@@ -143,11 +144,12 @@ class TermReader:
                 continue
             masks[name] = written.mask
             if complaint := self._complaint(dataset, field, written.mask):
-                zh = f"数据项“{name}”不能这样脱敏：{complaint}"
-                self._problems.add(written.at, Code.BAD_MASK, zh, f"unusable mask of “{name}”: {complaint}")
+                zh = f"数据项“{name}”不能这样脱敏：{complaint.zh}"
+                en = f"“{name}” cannot be masked so: {complaint.en}"
+                self._problems.add(written.at, Code.BAD_MASK, zh, en)
         return MappingProxyType(masks)
 
-    def _complaint(self, dataset: Dataset, field: Field, mask: Mask) -> str | None:
+    def _complaint(self, dataset: Dataset, field: Field, mask: Mask) -> Sentence | None:
         """Asked once for each field and mask: a folder holds thousands of the same."""
         key = dataset.id, field.name, mask.operator, *mask.params.items()
         if key not in self._complaints:

@@ -20,7 +20,7 @@ from broker.arrow import Columns, arrow_type, plain, rebuilt
 from broker.desensitize.operand import operand, operand_type, released, released_type
 from broker.errors import BrokerError, Failed
 from broker.model import Approved, Field, FieldType, Mask
-from broker.reasons import Reason
+from broker.reasons import Reason, Sentence
 
 T = TypeVar("T")
 
@@ -164,21 +164,23 @@ def plan(approved: Approved, operators: Mapping[str, Operator], keys: KeyContext
     )
 
 
-def check_mask(operators: Mapping[str, Operator], field_type: FieldType, mask: Mask) -> str | None:
-    """What is wrong with masking a field of ``field_type`` so, in Chinese and English; None if nothing is.
+def check_mask(operators: Mapping[str, Operator], field_type: FieldType, mask: Mask) -> Sentence | None:
+    """What is wrong with masking a field of ``field_type`` so; None if nothing is.
 
     For the policy loader, so that a bad mask is found when a policy is loaded and not when it is used.
     """
     operator = operators.get(mask.operator)
     if operator is None:
-        known = "、".join(operators)
-        return f"没有脱敏算子 {mask.operator}，可用的有 {known} (no such masking operator)"
+        return Sentence(
+            f"没有脱敏算子 {mask.operator}，可用的有 {'、'.join(operators)}",
+            f"no masking operator {mask.operator}; there are {', '.join(operators)}",
+        )
     try:
         params = _params(operator, mask)
         operator.result_type(operand_type(field_type), params)
         operator.bind(params, _AnyKeys())
     except Exception as error:  # noqa: BLE001 - an operator may be anybody's; what it raises is a finding
-        return f"算子 {mask.operator} 不适用于此数据项或参数有误 (does not fit): {_said(error)}"
+        return _complaint(mask.operator, error)
     return None
 
 
@@ -199,13 +201,24 @@ def _params(operator: Operator, mask: Mask) -> Params:
     return operator.params.model_validate(dict(mask.params))
 
 
-def _said(error: Exception) -> str:
-    """An error's message without the input values that pydantic appends."""
+def _complaint(operator: str, error: Exception) -> Sentence:
+    """Which parameters are wrong and how, without the input values that pydantic appends.
+
+    Operators speak English; what they say stands in the English half alone.
+    """
     errors = getattr(error, "errors", None)
     if not callable(errors):
-        return str(error)
+        return Sentence(
+            f"算子 {operator} 不适用于此类数据项，或参数值不合要求",
+            f"operator {operator} does not fit the field, or its parameters are wrong: {error}",
+        )
     found = errors(include_url=False, include_input=False)
-    return "; ".join(": ".join((*map(str, one["loc"]), one["msg"])) for one in found)
+    names = [".".join(map(str, one["loc"])) for one in found]
+    said = "; ".join(": ".join((*map(str, one["loc"]), one["msg"])) for one in found)
+    return Sentence(
+        f"算子 {operator} 的参数缺少、多余或有误：{'、'.join(filter(None, names)) or '参数搭配'}",
+        f"parameters of operator {operator} are wrong: {said}",
+    )
 
 
 def _planned(

@@ -10,16 +10,17 @@ import pytest
 
 from broker.approve.bundle import Bundle, load_bundle
 from broker.model import Field, Mask
+from broker.reasons import Sentence
 
 BASE = Path(__file__).parent / "base"
 
 
-def check_mask(field: Field, mask: Mask) -> str | None:
+def check_mask(field: Field, mask: Mask) -> Sentence | None:
     """Knows three operators, of which ``year`` needs a date."""
     if mask.operator not in ("redact", "partial", "year"):
-        return "没有这种脱敏方式 (no such operator)"
+        return Sentence("没有这种脱敏方式", "no such operator")
     if mask.operator == "year" and field.type not in ("date", "timestamp"):
-        return "只用于日期 (dates only)"
+        return Sentence("只用于日期", "dates only")
     return None
 
 

@@ -409,7 +409,10 @@ def test_a_mask_that_cannot_be_bound_ends_the_exchange(operators, field, mask) -
     assert (caught.value.reason, caught.value.about) == (Reason.MASKING_FAILED, field)
     problem = check_mask(operators, FIELDS[field].type, mask)
     assert problem is not None
-    assert mask.operator in problem
+    assert mask.operator in problem.zh
+    assert mask.operator in problem.en
+    assert problem.en.isascii()
+    assert not problem.zh.isascii()
 
 
 @pytest.mark.parametrize("field", ["updated_at", "unasked"])
@@ -459,9 +462,9 @@ def test_the_check_says_what_is_wrong_without_the_value(operators) -> None:
     """The officer reads the parameter's name and what it should be."""
     problem = check_mask(operators, FieldType.TEXT, Mask("partial", {"keep_start": "-4711"}))
     assert problem is not None
-    assert "keep_start" in problem
-    assert "greater than or equal to 0" in problem
-    assert "4711" not in problem
+    assert "keep_start" in problem.zh
+    assert "keep_start: Input should be greater than or equal to 0" in problem.en
+    assert "4711" not in f"{problem.zh}{problem.en}"
 
 
 def test_plans_are_values(operators) -> None:

@@ -225,7 +225,7 @@ class Interview:
             return None
         mask = mask_from(words)
         if complaint := self._check_mask(field, mask):
-            raise SetUpError(f"脱敏方式不可用：{complaint}", f"Unusable mask: {complaint}")
+            raise SetUpError(f"脱敏方式不可用：{complaint.zh}", f"Unusable mask: {complaint.en}")
         return mask
 
     def _review(self) -> dict[str, object]:
