@@ -32,6 +32,8 @@ from broker.store.snapshot import open_snapshot
 from soak import asks
 from soak.processes import children_of, with_argument
 
+STREAM_RULE = "grid-service"
+"""The rule of the sample city by which streams are permitted."""
 WAIT_SECONDS = 600
 """Longest wait for what must happen; how long it takes is judged by nobody."""
 PAGE_LEAVES = 4096
@@ -205,12 +207,12 @@ class Plan:
     """Of an empty PostgreSQL database; else the log is in SQLite, in the folder."""
     settings: dict[str, str] = field(default_factory=dict)
     """``SECTION__SETTING`` → value, beside those of the folder."""
-    policies: Path = field(default_factory=shipped_policies)
 
 
 def build(plan: Plan) -> House:
     """A house with a city and an empty log; nothing runs in it."""
-    embedded = prepare(plan.folder, plan.residents, 7, plan.policies, asks.DEPARTMENTS)
+    policies = _metered(plan.folder.with_name("policies"))
+    embedded = prepare(plan.folder, plan.residents, 7, policies, asks.DEPARTMENTS)
     if plan.url:
         migrate(plan.url)
     given = {f"SHAREBROKER_{name}": value for name, value in plan.settings.items()}
@@ -218,6 +220,18 @@ def build(plan: Plan) -> House:
     return House(
         embedded, plan.url or load_settings(embedded.settings).store_url, {**os.environ, **given, **elsewhere}
     )
+
+
+def _metered(folder: Path) -> Path:
+    """The sample city's policies, with a quota on streams that is never used up: it counts them."""
+    shutil.copytree(shipped_policies(), folder)
+    file = folder / "sharing/public-security-household.yaml"
+    before, rule, after = file.read_text("utf-8").partition(f"- id: {STREAM_RULE}\n")
+    text, quota, rest = after.partition("calls_per_day: 2000}")
+    if not (rule and quota):
+        raise RuntimeError(f"the sample city has no rule {STREAM_RULE} with a quota")
+    file.write_text(f"{before}{rule}{text}calls_per_day: 1000000}}{rest}", "utf-8")
+    return folder
 
 
 def free_ports(count: int) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -20,7 +19,6 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.report import show
-from broker.demo.setup import shipped_policies
 from broker.model import Receipt
 from soak import asks, house
 from soak.clients import AGAIN, Job, begin, finish, until_answered
@@ -40,8 +38,6 @@ LEASE_SECONDS = 5
 """Of streams: short, so that many run out."""
 CLOSING_SECONDS = 120
 """How long streams that were cut off may remain without an outcome after the last kill."""
-STREAM_RULE = "grid-service"
-"""The rule of the sample city by which streams are permitted."""
 RESTART_SECONDS = 120
 """After which a broker that does not come back is a fault, and what is left of the one before is killed."""
 PROOFS = 200
@@ -139,20 +135,7 @@ def _build(plan: Plan, postgres: Postgres | None) -> House:
         "SERVER__STREAM_LEASE_SECONDS": str(LEASE_SECONDS),
     }
     url = postgres.new_url() if postgres else ""
-    policies = _metered(plan.folder / "policies")
-    return house.build(house.Plan(plan.folder / "broker", plan.residents, url, settings, policies))
-
-
-def _metered(folder: Path) -> Path:
-    """The sample city's policies, with a quota on streams that is never used up: it counts them."""
-    shutil.copytree(shipped_policies(), folder)
-    (file,) = folder.glob("sharing/public-security-household.yaml")
-    before, rule, after = file.read_text("utf-8").partition(f"- id: {STREAM_RULE}\n")
-    if not rule:
-        raise RuntimeError(f"the sample city has no rule {STREAM_RULE}")
-    limit = "    limits: {calls_per_day: 1000000}\n"
-    file.write_text(before + rule + limit + after, "utf-8")
-    return folder
+    return house.build(house.Plan(plan.folder / "broker", plan.residents, url, settings))
 
 
 class Siege:
@@ -288,7 +271,7 @@ def _faults(broker: House, address: str, ledgers: Path, kills: list[Kill]) -> li
     for file in sorted(ledgers.glob("*/*.jsonl")):
         faults += _ledger(file, judge, told)
     faults += [*judge.deliveries(), *judge.streams.closed()]
-    if (charged := broker.charged(STREAM_RULE)) != judge.streams.decisions:
+    if (charged := broker.charged(house.STREAM_RULE)) != judge.streams.decisions:
         faults.append(Fault(Wrong.REPEATED, f"{judge.streams.decisions} streams, {charged} charged"))
     faults += [Fault(Wrong.DAMAGED, found) for found in broker.fsck()]
     _show(kills, told, judge, faults)

@@ -97,7 +97,7 @@ def _within(new: RowLimit, old: RowLimit) -> bool:
 
 
 def rows_text(rows: tuple[RowLimit, ...]) -> str:
-    """E.g. ``district=caller; status=married,widowed``."""
+    """Canonical, for machines: e.g. ``district=caller; status=married,widowed``."""
     return "; ".join(f"{row.field}={','.join(row.values)}" for row in rows)
 
 
@@ -126,7 +126,7 @@ def _asks_as_much(new: ReviewBy, old: ReviewBy) -> bool:
 
 
 def reviews_text(reviews: frozenset[ReviewBy]) -> str:
-    """E.g. ``2 of civil_affairs within 3 working days``."""
+    """Canonical, for machines: e.g. ``2 of civil_affairs within 3 working days``."""
     return "; ".join(sorted(_review_text(review) for review in reviews))
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from broker.approve.rule import Limits
-from broker.authoring.compare import reviews_text, rows_text
 from broker.authoring.conditions import ANY, Conditions, Names
 from broker.authoring.moments import Clock, Day, Period
-from broker.authoring.release import DUTIES, Release
+from broker.authoring.release import CALLER, DUTIES, Release, RowLimit
 from broker.authoring.sentences import mask_words
+from broker.model import ReviewBy
 from broker.reasons import Sentence
 
+Called = Callable[[str], Sentence]
+"""What the department, or the field of the dataset in question, of that id is called."""
 ABOUT = {
     "mask": Sentence("脱敏", "mask"),
     "rows": Sentence("行的范围", "rows"),
@@ -56,26 +58,27 @@ def when_words(when: Conditions, zone: ZoneInfo) -> list[Sentence]:
     return [*_names(when), *_times(when, zone), *_subjects(when), *_expressions(when)]
 
 
-def release_words(release: Release) -> list[Sentence]:
-    """How one field is released: mask first, then rows, limits, duties and review; never empty."""
-    return [_mask(release), *demand_words(release)]
+def release_words(release: Release, called: Called) -> list[Sentence]:
+    """How one field is released: mask first, then review, rows, limits and duties; never empty."""
+    return [mask_of(release), *demand_words(release, called)]
 
 
-def _mask(release: Release) -> Sentence:
+def mask_of(release: Release) -> Sentence:
     return mask_words(release.mask.mask) if release.mask else Sentence("原样", "as it is")
 
 
-def demand_words(release: Release) -> Iterator[Sentence]:
+def demand_words(release: Release, called: Called) -> Iterator[Sentence]:
     """All but the mask."""
     if release.review:
-        who = reviews_text(release.reviews)
+        who = reviews_words(release.reviews, called)
         yield (
-            Sentence(f"须人工审核（{who}）", f"reviewed by a person ({who})")
-            if who
+            Sentence(f"须人工审核（{who.zh}）", f"reviewed by a person ({who.en})")
+            if release.reviews
             else Sentence("须人工审核", "reviewed by a person")
         )
     if release.rows:
-        yield Sentence(f"只给 {rows_text(release.rows)} 的行", f"only rows with {rows_text(release.rows)}")
+        rows = rows_words(release.rows, called)
+        yield Sentence(f"只给{rows.zh}的行", f"only rows {rows.en}")
     for part in fields(Limits):
         if (bound := getattr(release.limits, part.name)) is not None:
             yield _said(part.name, str(bound))
@@ -85,6 +88,45 @@ def demand_words(release: Release) -> Iterator[Sentence]:
     for duty in DUTIES:
         if duty in release.duties:
             yield ABOUT[duty]
+
+
+def rows_words(rows: tuple[RowLimit, ...], called: Called) -> Sentence:
+    """Which rows: of the caller's own region, of its own grids, or with listed values."""
+    said = [_row_words(row, called) for row in rows]
+    return Sentence("、且".join(one.zh for one in said), " and ".join(one.en for one in said))
+
+
+def _row_words(row: RowLimit, called: Called) -> Sentence:
+    if row.values == (CALLER,):
+        return _OWN[row.kind]
+    title = called(row.field)
+    if row.kind == "region":
+        return Sentence(f"{title.zh}属于 {row.values[0]}", f"whose {title.en} lies in {row.values[0]}")
+    return Sentence(f"{title.zh}为 {'、'.join(row.values)}", f"whose {title.en} is {' or '.join(row.values)}")
+
+
+_OWN = {
+    "region": Sentence("需求部门本辖区", "of the caller's own region"),
+    "list": Sentence("需求部门本网格", "of the caller's own grids"),
+}
+
+
+def reviews_words(reviews: frozenset[ReviewBy], called: Called) -> Sentence:
+    """Whose officers, how many and how soon; the same order whenever it is told."""
+    ordered = sorted(reviews, key=lambda one: (sorted(one.departments), one.count, str(one)))
+    said = [_review_words(one, called) for one in ordered]
+    return Sentence("，并".join(one.zh for one in said), " and ".join(one.en for one in said))
+
+
+def _review_words(review: ReviewBy, called: Called) -> Sentence:
+    names = [called(name) for name in sorted(review.departments)]
+    who = Sentence("、".join(name.zh for name in names), ", ".join(name.en for name in names))
+    zh, en = f"由{who.zh}的 {review.count} 人", f"{review.count} of {who.en}"
+    if (days := review.within_working_days) is not None:
+        zh, en = f"{zh}，{days} 个工作日内", f"{en} within {days} working day{'s' if days > 1 else ''}"
+    if not review.never_own:
+        zh, en = f"{zh}，可以是需求部门自己的人", f"{en}, the asking department's own too"
+    return Sentence(zh, en)
 
 
 def _said(about: str, value: str) -> Sentence:
@@ -169,5 +211,7 @@ def _expressions(when: Conditions) -> Iterator[Sentence]:
     for source, truths in when.expressions:
         if truths == {True}:
             yield Sentence(f"满足 {source}", f"if {source}")
+        elif truths == {None}:
+            yield Sentence(f"无法判定是否满足 {source}", f"if it cannot be told whether {source}")
         elif True not in truths:
             yield Sentence(f"不满足 {source}", f"unless {source}")

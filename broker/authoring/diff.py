@@ -238,6 +238,10 @@ def _titles(old: Catalog, new: Catalog, entries: Sequence[Entry]) -> dict[str, S
     """What is named is called in the catalogs; the newer title wins."""
     titles: dict[str, Sentence] = {}
     named = {name for entry in entries for name in (entry.dataset, *entry.departments, *entry.purposes)}
+    releases = [(entry.dataset, each) for entry in entries for each in (entry.before, entry.after) if each]
+    named |= {name for _, each in releases for review in each.reviews for name in review.departments}
+    fields_named = {(entry.dataset, name) for entry in entries for name in entry.fields}
+    fields_named |= {(dataset, row.field) for dataset, each in releases for row in each.rows}
     for catalog in (old, new):
         for name in named:
             if department := catalog.departments.get(name):
@@ -246,8 +250,8 @@ def _titles(old: Catalog, new: Catalog, entries: Sequence[Entry]) -> dict[str, S
                 titles[name] = Sentence(title, name)
             elif dataset := catalog.datasets.get(name):
                 titles[name] = Sentence(dataset.title, name)
-        for entry in entries:
-            fields = catalog.datasets[entry.dataset].fields if entry.dataset in catalog.datasets else {}
-            for name in fields.keys() & entry.fields:
-                titles[f"{entry.dataset}.{name}"] = Sentence(fields[name].title, name)
+        for id_, name in fields_named:
+            described = catalog.datasets.get(id_)
+            if described and (field := described.fields.get(name)):
+                titles[f"{id_}.{name}"] = Sentence(field.title, name)
     return dict(sorted(titles.items()))

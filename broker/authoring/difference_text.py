@@ -8,7 +8,16 @@ from dataclasses import asdict, replace
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from broker.authoring.condition_words import ABOUT, demand_words, joined, release_words, when_words
+from broker.authoring.condition_words import (
+    ABOUT,
+    Called,
+    demand_words,
+    joined,
+    mask_of,
+    reviews_words,
+    rows_words,
+    when_words,
+)
 from broker.authoring.conditions import Conditions
 from broker.authoring.difference import CatalogChange, Change, Difference, Direction, Entry
 from broker.authoring.release import Release
@@ -129,9 +138,10 @@ class _Said:
         what = [self._fields(each) for each in alike]
         fields = Sentence("、".join(w.zh for w in what), ", ".join(w.en for w in what))
         said = [_VERBS[entry.direction](who, why, fields)]
+        called = self._called(entry.dataset)
         if entry.direction is Direction.GRANTED and entry.after:
-            said += demand_words(entry.after)
-        said += [change_words(change, entry.before, entry.after) for change in entry.changes]
+            said += demand_words(entry.after, called)
+        said += [change_words(change, entry.before, entry.after, called) for change in entry.changes]
         if when := when_words(entry.when, self._zone):
             words = joined(when)
             said.append(Sentence(f"当：{words.zh}", f"when: {words.en}"))
@@ -143,8 +153,11 @@ class _Said:
         names = self._listed(f"{entry.dataset}.{name}" for name in entry.fields)
         if entry.direction is not Direction.GRANTED or entry.after is None:
             return names
-        mask = release_words(entry.after)[0]
+        mask = mask_of(entry.after)
         return Sentence(f"{names.zh}（{mask.zh}）", f"{names.en} ({mask.en})")
+
+    def _called(self, dataset: str) -> Called:
+        return lambda name: self._titles.get(f"{dataset}.{name}", self.name(name))
 
     def _listed(self, ids: Iterable[str]) -> Sentence:
         names = [self.name(id_) for id_ in ids]
@@ -176,13 +189,19 @@ _VERBS = {
 }
 
 
-def change_words(change: Change, before: Release | None, after: Release | None) -> Sentence:
+def change_words(change: Change, before: Release | None, after: Release | None, called: Called) -> Sentence:
     """E.g. ``每次行数 10 → 20``."""
     about = ABOUT[change.about]
     if change.about == "mask" and before and after:
         masks = [mask_words(each.mask.mask) if each.mask else None for each in (before, after)]
         zh, en = (f"{m.zh if m else '原样'}" for m in masks), (f"{m.en if m else 'as it is'}" for m in masks)
         return Sentence(f"{about.zh}：{' → '.join(zh)}", f"{about.en}: {' → '.join(en)}")
+    if change.about in ("rows", "reviewers") and before and after:
+        sides = [_side_words(change.about, each, called) for each in (before, after)]
+        return Sentence(
+            f"{about.zh}：{' → '.join(side.zh for side in sides)}",
+            f"{about.en}: {' → '.join(side.en for side in sides)}",
+        )
     if change.before in ("", "yes") and change.after in ("", "yes"):
         on = bool(change.after)
         return Sentence(
@@ -190,6 +209,12 @@ def change_words(change: Change, before: Release | None, after: Release | None) 
         )
     values = f"{change.before or '—'} → {change.after or '—'}"
     return Sentence(f"{about.zh} {values}", f"{about.en} {values}")
+
+
+def _side_words(about: str, release: Release, called: Called) -> Sentence:
+    if about == "rows":
+        return rows_words(release.rows, called) if release.rows else Sentence("不限", "any")
+    return reviews_words(release.reviews, called) if release.reviews else Sentence("—", "—")
 
 
 _KINDS = {

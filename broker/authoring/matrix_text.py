@@ -1,4 +1,7 @@
-"""The matrix for people and programs: text, CSV for spreadsheets, JSON, and one page of HTML."""
+"""The matrix for people and programs: text, CSV for spreadsheets, JSON, and one page of HTML.
+
+People read who may see; which rules may yet take that away is told at the end of the line. Programs get both.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,13 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from broker.authoring.condition_words import joined, release_words, when_words
+from broker.authoring.condition_words import Called, demand_words, joined, mask_of, release_words, when_words
 from broker.authoring.difference_text import conditions_json, release_json
 from broker.authoring.matrix import Line, Rectangle
-from broker.authoring.sentences import consumers, mask_words, purposes
+from broker.authoring.sentences import consumers, purposes
 from broker.model import Catalog
 from broker.reasons import Sentence
 
-_NOTHING = Sentence("不给", "nothing")
 _COLUMNS = (
     "数据资源编号 dataset",
     "数据资源",
@@ -46,8 +48,8 @@ def text(found: Iterable[Rectangle], catalog: Catalog) -> Iterator[str]:
             who, why = consumers(each.departments, catalog), purposes(each.purposes, catalog)
             yield f"  {who.zh}，为{why.zh}：{'、'.join(_titles(each, catalog))}"
             yield f"  {who.en}, for {why.en}: {', '.join(each.fields)}"
-            for line in each.lines:
-                said = _words(line, zone)
+            for line in _releasing(each):
+                said = _words(line, each, catalog, zone)
                 yield f"    {said.zh}"
                 yield f"    {said.en}"
                 yield f"    规则 rules: {', '.join(line.rules)}"
@@ -64,7 +66,7 @@ def rows(found: Iterable[Rectangle], catalog: Catalog) -> Iterator[str]:
         for department in each.departments:
             for purpose in each.purposes:
                 for name in each.fields:
-                    for line in each.lines:
+                    for line in _releasing(each):
                         yield _csv(
                             (
                                 dataset.id,
@@ -75,7 +77,7 @@ def rows(found: Iterable[Rectangle], catalog: Catalog) -> Iterator[str]:
                                 catalog.purposes[purpose],
                                 name,
                                 dataset.fields[name].title,
-                                *_cells(line, zone),
+                                *_cells(line, each, catalog, zone),
                             )
                         )
 
@@ -128,16 +130,17 @@ _HEADINGS = ("需求部门", "使用场景", "数据项", "结论", "脱敏", "�
 
 
 def _html_rows(each: Rectangle, catalog: Catalog, zone: ZoneInfo) -> Iterator[str]:
-    span = len(each.lines)
+    lines = _releasing(each)
+    span = len(lines)
     first = [
         "、".join(catalog.departments[name].title for name in each.departments),
         "、".join(catalog.purposes[name] for name in each.purposes),
         "、".join(_titles(each, catalog)),
     ]
-    for number, line in enumerate(each.lines):
-        verdict, *rest = _cells(line, zone)
+    for number, line in enumerate(lines):
+        verdict, *rest = _cells(line, each, catalog, zone)
         heads = [f'<td rowspan="{span}">{html.escape(cell)}</td>' for cell in first] if not number else []
-        kind = "nothing" if line.release is None else "review" if line.release.review else "permit"
+        kind = "review" if line.release and line.release.review else "permit"
         cells = [f'<td class="{kind}">{html.escape(verdict)}</td>']
         cells += [f"<td>{html.escape(cell)}</td>" for cell in rest]
         yield f"<tr>{''.join([*heads, *cells])}</tr>"
@@ -152,7 +155,7 @@ h2 small {{ color: #666; font-weight: normal; margin-left: 1em; }}
 table {{ border-collapse: collapse; width: 100%; margin-bottom: 2em; }}
 th, td {{ border: 1px solid #ccc; padding: .3em .6em; text-align: left; vertical-align: top; }}
 th {{ background: #f2f2f2; position: sticky; top: 0; }}
-.permit {{ color: #176117; }} .review {{ color: #8a5a00; }} .nothing {{ color: #a11; }}
+.permit {{ color: #176117; }} .review {{ color: #8a5a00; }}
 @media print {{ body {{ margin: 0; font-size: 11px; }} th {{ position: static; }} }}
 </style></head><body>
 <h1>{title}</h1>
@@ -165,23 +168,48 @@ def _titles(each: Rectangle, catalog: Catalog) -> list[str]:
     return [field.title for name, field in fields.items() if name in each.fields]
 
 
-def _words(line: Line, zone: ZoneInfo) -> Sentence:
-    said = release_words(line.release) if line.release else [_NOTHING]
+def _releasing(each: Rectangle) -> list[Line]:
+    return [line for line in each.lines if line.release]
+
+
+def _called(each: Rectangle, catalog: Catalog) -> Called:
+    fields = catalog.datasets[each.dataset].fields
+
+    def called(name: str) -> Sentence:
+        if name in fields:
+            return Sentence(fields[name].title, name)
+        department = catalog.departments[name]
+        return Sentence(department.title, department.title_en)
+
+    return called
+
+
+def _taking_away(line: Line, each: Rectangle) -> Iterator[Sentence]:
+    """The rules that release nothing of the field when they speak beside those of ``line``."""
+    stricter = [one for one in each.lines if one.release is None and set(line.rules) <= set(one.rules)]
+    rules = sorted({rule for one in stricter for rule in one.rules if rule not in line.rules})
+    if rules:
+        yield Sentence(
+            f"但规则 {'、'.join(rules)} 适用时不给", f"but nothing where {', '.join(rules)} applies"
+        )
+
+
+def _words(line: Line, each: Rectangle, catalog: Catalog, zone: ZoneInfo) -> Sentence:
+    said = release_words(line.release, _called(each, catalog)) if line.release else []
     if when := when_words(line.when, zone):
         words = joined(when)
         said.append(Sentence(f"当：{words.zh}", f"when: {words.en}"))
-    return joined(said)
+    return joined([*said, *_taking_away(line, each)])
 
 
-def _cells(line: Line, zone: ZoneInfo) -> tuple[str, ...]:
-    """Verdict, mask, conditions, demands, rules; in Chinese."""
-    when, rules = joined(when_words(line.when, zone)).zh, "、".join(line.rules)
-    release = line.release
-    if release is None:
-        return _NOTHING.zh, "", when, "", rules
-    mask = mask_words(release.mask.mask).zh if release.mask else "原样"
+def _cells(line: Line, each: Rectangle, catalog: Catalog, zone: ZoneInfo) -> tuple[str, ...]:
+    """Verdict, mask, conditions, demands, rules of a line that releases; in Chinese."""
+    if (release := line.release) is None:
+        raise ValueError("a line that releases nothing is not told")
+    when = joined([*when_words(line.when, zone), *_taking_away(line, each)]).zh
+    demands = joined([*demand_words(release, _called(each, catalog))]).zh
     verdict = "人工审核" if release.review else "许可"
-    return verdict, mask, when, joined(release_words(release)[1:]).zh, rules
+    return verdict, mask_of(release).zh, when, demands, "、".join(line.rules)
 
 
 def _csv(cells: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ MARRIAGE = "sharing/civil-affairs-marriage.yaml"
 HOUSEHOLD = "sharing/public-security-household.yaml"
 OWN_REGION = "    rows: {district: caller} # 只给需求部门本辖区的登记\n"
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"
-WHOLE = "rows: {district: caller, subjects: all}\n"
+QUOTA = "limits: {calls_per_day: 2000}\n"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_single_message_about_too_few_is_a_refusal_with_a_receipt(world, publi
 def test_a_stream_about_too_few_hands_nothing_over_and_tells_nothing(world, publish):
     """After its opening it ends; the outcome has neither rows nor whom there is."""
     worker, consumer = world.worker(), world.issue("medical_insurance")
-    publish(HOUSEHOLD, WHOLE, f"{WHOLE}    limits: {{minimum_group_size: 1000000}}\n")
+    publish(HOUSEHOLD, QUOTA, "limits: {minimum_group_size: 1000000}\n")
     streaming = Streaming(worker, world.package(), consumer)
     with pytest.raises(TooSmall) as raised:
         streaming.finish()
@@ -60,7 +60,7 @@ def test_a_stream_about_enough_is_whole(world, publish):
     """What was held back is handed over once the size is reached: as much as without a smallest group."""
     worker, consumer = world.worker(), world.issue("medical_insurance")
     without = Streaming(worker, world.package(), consumer).finish().outcome
-    publish(HOUSEHOLD, WHOLE, f"{WHOLE}    limits: {{minimum_group_size: 500}}\n")
+    publish(HOUSEHOLD, QUOTA, "limits: {minimum_group_size: 500}\n")
     assert Streaming(worker, world.package(), consumer).finish().outcome.counts == without.counts
 
 

@@ -56,8 +56,7 @@ def end(how, world, consumer):
     edits = {
         "no permit any more": (HOUSEHOLD, "purposes: [grid_service]", "purposes: [housing_fund_audit]"),
         "stricter mask": (HOUSEHOLD, MOBILE, "mobile: {redact: {}}"),
-        "fewer rows": (HOUSEHOLD, "rows: {district: caller, subjects: all}",
-                       "rows: {district: caller, subjects: all}\n    limits: {rows_per_call: 100000}"),
+        "fewer rows": (HOUSEHOLD, "calls_per_day: 2000", "calls_per_day: 2000, rows_per_call: 100000"),
         "other source": ("catalog/public_security.yaml", "table: czrk", "table: czrk_2026"),
     }  # fmt: skip
     if how == "suspended":

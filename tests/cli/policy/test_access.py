@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,13 +25,24 @@ def test_the_matrix_tells_who_sees_what_under_which_mask(run: Run, folder: Path)
     assert "tax-income-001/low-income-check" in told
 
 
+@pytest.mark.parametrize("kind", ["text", "csv", "html"])
+def test_people_read_who_may_see_in_words(run: Run, folder: Path, kind: str) -> None:
+    """Every line releases something, names the rule that may take it away, and holds no internal code."""
+    told = run("matrix", folder, "--format", kind)
+    assert "本辖区" in told
+    assert "由民政局的 2 人，3 个工作日内" in told
+    assert "但规则 data-authority-001/no-whole-register-of-assets 适用时不给" in told
+    for code in ("caller；", "district=", "2 of civil_affairs", "whole_dataset"):
+        assert code not in told
+
+
 def test_filters_take_ids_or_titles_and_offer_the_nearest(run: Run, folder: Path) -> None:
     """A slip is answered with what was meant."""
     by_id, by_title = (
         run("matrix", folder, "--department", name) for name in ("housing_fund", "住房公积金管理中心")
     )
     assert by_id == by_title
-    assert "Civil Affairs Bureau" not in by_id
+    assert "Civil Affairs Bureau, for" not in by_id
     with pytest.raises(SetUpError) as told:
         run("matrix", folder, "--department", "housing_fond")
     assert "housing_fund" in told.value.en
@@ -96,3 +108,18 @@ def test_what_is_not_there_is_said(run: Run, folder: Path) -> None:
     """Neither a folder nor the hash of anything published."""
     with pytest.raises(SetUpError, match="nowhere"):
         run("diff", folder, "nowhere")
+
+
+def test_a_change_of_rows_or_reviewers_is_told_in_words(run: Run, folder: Path, tmp_path: Path) -> None:
+    """Neither side of the arrow is an id."""
+    changed = tmp_path / "changed"
+    shutil.copytree(folder, changed)
+    file = changed / "sharing/civil-affairs-marriage.yaml"
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    kept = [line.replace("count: 2", "count: 1") for line in lines if "district: caller" not in line]
+    assert len(kept) == len(lines) - 1
+    file.write_text("".join(kept), "utf-8")
+    told = run("diff", folder, changed, code=1)
+    assert "行的范围：需求部门本辖区 → 不限" in told
+    assert "rows: of the caller's own region → any" in told
+    assert "由民政局的 2 人，3 个工作日内 → 由民政局的 1 人，3 个工作日内" in told
