@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from broker.approve.bundle import Bundle, bundle_of, uncollected
 from broker.approve.catalog import CATALOG_FOLDER
-from broker.approve.files import Files, is_policy, read_folder
+from broker.approve.files import BASE_FILES, Files, is_policy, read_folder
 from broker.approve.policy import CheckMask
 from broker.approve.problem import PolicyProblems, Position, Problems
 from broker.approve.rule import Effect, Rule
@@ -46,7 +46,8 @@ def lint_folder(
     try:
         problems.refuse()
     except PolicyProblems as unread:
-        return in_order({*of_problems(unread), *lint_files(files, check_mask, now)})
+        whole = files.keys() >= set(BASE_FILES)
+        return in_order({*of_problems(unread), *(lint_files(files, check_mask, now) if whole else ())})
     return lint_files(files, check_mask, now)
 
 

@@ -116,3 +116,10 @@ def test_sarif_is_what_code_scanning_reads(tmp_path: Path, monkeypatch: pytest.M
         assert min(place["region"].values()) >= 1
         assert " / " in result["message"]["text"]
     assert {result["level"] for result in run["results"]} == {"error", "warning", "note"}
+
+
+def test_an_empty_folder_lacks_files(tmp_path: Path) -> None:
+    """What is missing is said, and nothing is read that is not there."""
+    found = lint_folder(tmp_path, check_mask, NOW)
+    assert {finding.code for finding in found} == {"FILE_MISSING"}
+    assert {finding.file for finding in found} >= {"city.yaml", "departments.yaml", "service-items.yaml"}

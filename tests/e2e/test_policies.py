@@ -281,7 +281,7 @@ def test_whole_way_at_a_terminal(approved):
     assert "未签署" in approved.run(owner, "approve", number, answer="n\n", code=1)
     assert f"✗ {MARRIAGE}" in approved.run(owner, "proposals", number)
     said = approved.run(owner, "approve", number, answer="y\n")
-    assert "QUOTA_MISSING" in said  # found again by who approves
+    assert "NEVER_RELEASED" in said  # found again by who approves
     assert "规则与条件覆盖" in said
     assert "+    limits: {rows_per_call: 11}" in said
     assert f"sharebroker policy publish {number}" in said
