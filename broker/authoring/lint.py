@@ -24,6 +24,7 @@ from broker.approve.rule import Effect, Rule
 from broker.authoring.finding import Finding, Lint
 from broker.authoring.lint_rule import RuleChecks
 from broker.authoring.lint_rules import between
+from broker.authoring.repair import repaired_files
 from broker.model import CORE, Dataset, SharingAttribute
 
 _KEY = re.compile(r"( +)[\"']?([a-z][a-z0-9_]*)[\"']? *:")
@@ -58,8 +59,31 @@ def lint_files(files: Files, check_mask: CheckMask, now: datetime) -> tuple[Find
         try:
             bundle = bundle_of(files, check_mask)
         except PolicyProblems as refused:
-            return in_order([*of_problems(refused), *_of_the_rest(refused, files, check_mask, now)])
+            hidden = _behind_slips(refused, files, check_mask)
+            rest = _of_the_rest(refused, files, check_mask, now)
+            return in_order({*of_problems(refused), *hidden, *rest})
         return lint_bundle(bundle, now, files)
+
+
+def _behind_slips(refused: PolicyProblems, files: Files, check_mask: CheckMask) -> Iterator[Finding]:
+    """What slips of the keyboard keep the reader from seeing: its problems with the files as they would be
+    put right, where that moves nothing."""
+    broken = {problem.file for problem in refused.problems} & files.keys()
+    mended = {
+        file: text
+        for file, text in repaired_files({file: files[file] for file in broken}).items()
+        if text != files[file] and _widths(text) == _widths(files[file])
+    }
+    if not mended:
+        return
+    try:
+        bundle_of({**files, **mended}, check_mask)
+    except PolicyProblems as still:
+        yield from (finding for finding in of_problems(still) if finding.file in mended)
+
+
+def _widths(text: bytes) -> list[int]:
+    return [len(line) for line in text.decode("utf-8", "replace").splitlines()]
 
 
 def _of_the_rest(

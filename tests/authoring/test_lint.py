@@ -52,6 +52,18 @@ def test_every_code_is_shown_and_documented() -> None:
     assert set(titles) == set(Code)
 
 
+def test_slip_of_the_keyboard_hides_no_other_mistake(tmp_path: Path) -> None:
+    """A full-width colon, which ends the reading of its file, does not keep the rest from being told."""
+    folder = tmp_path / "policies"
+    shutil.copytree(BASE, folder)
+    rules = folder / "sharing/marriage.yaml"
+    text = rules.read_text("utf-8").replace("who: {departments: [fund]}", "who： {departments: [fond]}")
+    assert "who：" in text
+    rules.write_text(text, "utf-8")
+    codes = [finding.code for finding in lint_folder(folder, check_mask, NOW)]
+    assert codes == ["FULL_WIDTH", "UNKNOWN_DEPARTMENT"]
+
+
 def test_broken_file_hides_no_finding_in_others(tmp_path: Path) -> None:
     """What is certain of sound files is told beside the problems of a broken one, and only that."""
     folder = put("expired", tmp_path)
