@@ -232,6 +232,7 @@ def test_of_two_proposals_the_second_is_stale(approved, drafter, first):
 
 def test_second_officer_of_the_owner_rolls_back_alone(approved, drafter, first, second, withdrawal):
     """Approvals that stand carry over: no new one is needed."""
+    first.publish(number_of(approve(first, drafter.propose(approved.edit("to come back to")))))
     before = drafter.in_force()
     first.publish(number_of(approve(first, drafter.propose(approved.edit("to be undone")))))
     back = second.rollback(before.name, "undo")
