@@ -124,8 +124,7 @@ def test_what_cannot_be_counted_is_not_released(world):
 def test_a_stream_releases_no_more_rows_than_the_least_quota(any_world, limits):
     """It is charged the most that it may release, when it begins: so no more goes out."""
     rule = "public-security-household-001/grid-service/medical_insurance"
-    duties = "    obligations:\n      mask_levels"
-    files = any_world.edit(HOUSEHOLD, duties, f"    limits: {{{limits}}}\n{duties}")
+    files = any_world.edit(HOUSEHOLD, "limits: {calls_per_day: 2000}", f"limits: {{{limits}}}")
     any_world.publisher.policy(files, any_world.order)
     worker = replace(any_world.worker(), clock=lambda: FIRST)
     consumer = replace(any_world.issue("medical_insurance"), not_after=FIRST)
