@@ -91,13 +91,28 @@ def fixed_width_texts(characters: Bytes, valid: Bools) -> pa.Array:
     Raises:
         ValueError: more bytes than a ``string`` array can hold (2 GiB).
     """
-    offsets = np.concatenate(([0], np.cumsum(valid))) * characters.shape[1]
+    offsets = offsets_of(valid * np.int64(characters.shape[1]))
+    return texts_of(offsets, np.ascontiguousarray(characters), valid)
+
+
+def offsets_of(lengths: Positions) -> Positions:
+    """Where each of texts of such ``lengths`` begins, and after them where the last ends; shape (n + 1,).
+
+    Raises:
+        ValueError: more bytes than a ``string`` array can hold (2 GiB).
+    """
+    offsets: Positions = np.concatenate(([0], np.cumsum(lengths)))
     if offsets[-1] > np.iinfo(np.int32).max:
         raise ValueError("too many rows for one array")
+    return offsets
+
+
+def texts_of(offsets: Positions, data: Bytes, valid: Bools) -> pa.Array:
+    """A ``string`` array of its buffers: UTF-8 ``data``, cut at ``offsets`` of :func:`offsets_of`."""
     return pa.StringArray.from_buffers(
         len(valid),
         pa.py_buffer(offsets.astype(np.int32)),
-        pa.py_buffer(np.ascontiguousarray(characters)),
+        pa.py_buffer(data),
         pa.py_buffer(np.packbits(valid, bitorder="little")),
     )
 

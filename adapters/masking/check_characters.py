@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
 from adapters.masking.arrays import Bytes
+
+Numerals: TypeAlias = Bytes | npt.NDArray[np.int64]
 
 RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 RESIDENT_CHECKS = "10X98765432"
@@ -16,7 +20,7 @@ DIGITS = "0123456789"
 _USCC_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
 
-def resident_check(numerals: Bytes) -> Bytes:
+def resident_check(numerals: Numerals) -> Bytes:
     """Place in :data:`RESIDENT_CHECKS` of the check character; ``numerals`` of shape (n, 17)."""
     return _summed(numerals, RESIDENT_WEIGHTS, 11)
 
@@ -35,6 +39,6 @@ def luhn_check(numerals: Bytes) -> Bytes:
     return check
 
 
-def _summed(numerals: Bytes, weights: tuple[int, ...], modulus: int) -> Bytes:
+def _summed(numerals: Numerals, weights: tuple[int, ...], modulus: int) -> Bytes:
     totals: npt.NDArray[np.int64] = numerals.astype(np.int64) @ np.array(weights)
     return (totals % modulus).astype(np.uint8)

@@ -8,13 +8,11 @@ from datetime import date
 import numpy as np
 
 from adapters.masking.arrays import Bools, Bytes
+from adapters.masking.check_characters import RESIDENT_CHECKS, RESIDENT_WEIGHTS, resident_check
 
 LENGTH = 18
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECKS = "10X98765432"
-"""Check character by the weighted sum modulo 11 (ISO 7064, MOD 11-2)."""
 _FORM = re.compile(r"[1-9][0-9]{16}[0-9X]")
-_CHECK_BYTES = np.frombuffer(_CHECKS.encode(), np.uint8)
+_CHECK_BYTES = np.frombuffer(RESIDENT_CHECKS.encode(), np.uint8)
 _MONTH_DAYS = np.array((0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31))
 
 
@@ -26,8 +24,8 @@ def is_resident_id(text: str) -> bool:
         date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
     except ValueError:
         return False
-    total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, text[:17], strict=True))
-    return _CHECKS[total % 11] == text[17]
+    total = sum(weight * int(digit) for weight, digit in zip(RESIDENT_WEIGHTS, text[:17], strict=True))
+    return RESIDENT_CHECKS[total % 11] == text[17]
 
 
 def are_resident_ids(characters: Bytes) -> Bools:
@@ -35,7 +33,7 @@ def are_resident_ids(characters: Bytes) -> Bools:
     digits = characters[:, :17].astype(np.int64) - ord("0")
     formed = (digits >= 0).all(axis=1) & (digits <= 9).all(axis=1) & (digits[:, 0] > 0)
     digits[~formed] = 0
-    checked = _CHECK_BYTES[digits @ np.array(_WEIGHTS) % 11] == characters[:, 17]
+    checked = _CHECK_BYTES[resident_check(digits)] == characters[:, 17]
     valid: Bools = formed & checked & _dates_exist(digits[:, 6:14])
     return valid
 

@@ -15,7 +15,17 @@ from typing import ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
-from adapters.masking.arrays import Bools, Bytes, Positions, TextBytes, is_valid, require, text_mask
+from adapters.masking.arrays import (
+    Bools,
+    Bytes,
+    Positions,
+    TextBytes,
+    is_valid,
+    offsets_of,
+    require,
+    text_mask,
+    texts_of,
+)
 from adapters.masking.check_characters import (
     DIGITS,
     RESIDENT_CHECKS,
@@ -270,15 +280,8 @@ def _texts(rows: int, groups: list[tuple[Positions, Bytes]]) -> pa.Array:
     for places, characters in groups:
         lengths[places] = characters.shape[1]
         valid[places] = True
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    if offsets[-1] > np.iinfo(np.int32).max:
-        raise ValueError("too many rows for one array")
+    offsets = offsets_of(lengths)
     data = np.empty(offsets[-1], np.uint8)
     for places, characters in groups:
         data[offsets[places, None] + np.arange(characters.shape[1])] = characters
-    return pa.StringArray.from_buffers(
-        rows,
-        pa.py_buffer(offsets.astype(np.int32)),
-        pa.py_buffer(data),
-        pa.py_buffer(np.packbits(valid, bitorder="little")),
-    )
+    return texts_of(offsets, data, valid)

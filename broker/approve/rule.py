@@ -144,22 +144,6 @@ class Rule:
     at: Position = field(default=Position(""), compare=False)
     """Where it is written."""
 
-    def applies(self, application: Application, now: datetime) -> bool:
-        """Whether the rule speaks about ``application``, given that dataset, department and purpose fit.
-
-        Raises:
-            Exception: it cannot be told, which counts against release.
-        """
-        return (
-            not self.fields.isdisjoint(application.fields)
-            and (self.systems is None or application.consumer.name in self.systems)
-            and self.accepts_basis(application.legal_basis)
-            and self.in_force(now)
-            and self.reaches(application.subjects)
-            and (self.working_hours is None or self.working_hours.hold(now))
-            and (self.expression is None or self.expression.holds(application, now))
-        )
-
     def accepts_basis(self, legal_basis: str) -> bool:
         """A basis not given yet can still fit a permit (it is asked for then), but is no cause to deny."""
         if self.legal_basis is None:

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from adapters.masking import conformance
 from adapters.masking.contract import BoundMask, Operator
 from adapters.masking.registry import load_operators
 
@@ -50,11 +51,4 @@ def bind(operators: Mapping[str, Operator]) -> Bind:
 def ipc_bytes() -> Callable[[pa.Array], bytes]:
     """The Arrow IPC stream in which an array would travel."""
 
-    def serialized(values: pa.Array) -> bytes:
-        batch = pa.RecordBatch.from_arrays([values], ["value"])
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        return sink.getvalue().to_pybytes()
-
-    return serialized
+    return conformance.ipc_bytes
