@@ -58,6 +58,20 @@ class Becomes(StrEnum):
     """An answer about its absence, yes or no."""
 
 
+class Beside(StrEnum):
+    """What an operator must know of a row beside the value itself."""
+
+    NOTHING = "nothing"
+    SUBJECT = "subject"
+    """The identifier of whom the row is about, as text."""
+    CLAIM = "claim"
+    """What the consumer says that the value is, of the value's type; null where it says nothing."""
+
+
+VALUE, BESIDE = "value", "beside"
+"""The two fields of the struct array that an operator with :attr:`Properties.beside` is given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Properties:
     """What an officer needs to know before choosing an operator."""
@@ -69,6 +83,9 @@ class Properties:
     linkable: bool = False
     """Equal values give equal results (within one key context), so records can be joined."""
     needs_key: bool = False
+    beside: Beside = Beside.NOTHING
+    """Other than nothing: the bound mask takes a struct array of :data:`VALUE` and :data:`BESIDE`, no row of
+    it null as a whole. What the operator accepts, and what it makes of it, is still said of the value."""
     null: Becomes = Becomes.NULL
     """A null."""
     short: Becomes = Becomes.NULL

@@ -7,17 +7,16 @@ other field, row or value. Whatever goes wrong ends the exchange: there is no un
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-import orjson
 import pyarrow as pa
 
-from adapters.masking.contract import BoundMask, KeyContext, Operator, Params
-from broker.arrow import Columns, arrow_type, plain, rebuilt
-from broker.desensitize.operand import operand, operand_type, released, released_type
+from adapters.masking.contract import KeyContext, Operator
+from broker.arrow import Columns
+from broker.desensitize.column import PlannedColumn, masked_column, params_of
+from broker.desensitize.operand import operand_type
 from broker.errors import BrokerError, Failed
 from broker.model import Approved, Field, FieldType, Mask
 from broker.reasons import Reason, Sentence
@@ -31,76 +30,6 @@ class KeyContexts(Protocol):
     def for_field(self, provider: str, consumer: str, purpose: str, domain: str) -> KeyContext:
         """Keys for one field domain of one provider, consumer (department ids) and purpose."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedMask:
-    """An operator bound to one field, and what the statement says of it."""
-
-    operator: str
-    version: str
-    params_sha256: str
-    """Of the parameters, defaults included, as JSON with sorted keys."""
-    key_version: int | None
-    """Version of the master key; None for an operator without key."""
-    result: pa.DataType
-    mask: BoundMask
-
-    @property
-    def title(self) -> str:
-        """``operator@version``."""
-        return f"{self.operator}@{self.version}"
-
-    @property
-    def said(self) -> Mapping[str, object]:
-        """What the statement says of it."""
-        return {
-            "operator": self.operator,
-            "version": self.version,
-            "params_sha256": self.params_sha256,
-            "key_version": self.key_version,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedColumn:
-    """One column of the answer."""
-
-    name: str
-    type: FieldType
-    masked: PlannedMask | None
-
-    @property
-    def released(self) -> pa.DataType:
-        """The column's type in the answer."""
-        return released_type(self.masked.result) if self.masked else arrow_type(self.type)
-
-    def release(self, values: pa.Array) -> pa.Array:
-        """The column as it may be released.
-
-        Raises:
-            Exception: whatever the operator raises; TypeError or ValueError when ``values`` are not of the
-                field's type or the operator breaks its contract.
-        """
-        clear = plain(values, arrow_type(self.type))
-        return rebuilt(clear if self.masked is None else released(self._result(clear, self.masked)))
-
-    def release_values(self, values: Sequence[object]) -> Sequence[object]:
-        """The same for Python values; they hide nothing, so what is not masked stays as it is."""
-        if self.masked is None:
-            return values
-        clear = pa.array(values, arrow_type(self.type))
-        result: list[object] = released(self._result(clear, self.masked)).to_pylist()
-        return result
-
-    def _result(self, clear: pa.Array, masked: PlannedMask) -> pa.Array:
-        result = masked.mask(operand(clear, self.type))
-        if not isinstance(result, pa.Array) or result.type != masked.result:
-            raise TypeError("the operator gave another type than it promised")
-        if len(result) != len(clear):
-            raise ValueError("the operator gave another number of values than it was given")
-        result.validate()
-        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +70,12 @@ class MaskPlan:
             Failed: a column is missing or of another type, or an operator failed; nothing of its message is
                 passed on, for it may quote a value.
         """
-        arrays = [_guarded(column, lambda c: c.release(batch.column(c.name))) for column in self.columns]
+        arrays = [_guarded(column, lambda c: c.release(batch)) for column in self.columns]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def apply_to_values(self, columns: Columns) -> Columns:
         """The same for rows as Python values; raises as :meth:`apply` does."""
-        return {
-            column.name: _guarded(column, lambda c: c.release_values(columns[c.name]))
-            for column in self.columns
-        }
+        return {column.name: _guarded(column, lambda c: c.release_values(columns)) for column in self.columns}
 
 
 def plan(approved: Approved, operators: Mapping[str, Operator], keys: KeyContexts) -> MaskPlan:
@@ -176,7 +102,7 @@ def check_mask(operators: Mapping[str, Operator], field_type: FieldType, mask: M
             f"no masking operator {mask.operator}; there are {', '.join(operators)}",
         )
     try:
-        params = _params(operator, mask)
+        params = params_of(operator, mask)
         operator.result_type(operand_type(field_type), params)
         operator.bind(params, _AnyKeys())
     except Exception as error:  # noqa: BLE001 - an operator may be anybody's; what it raises is a finding
@@ -195,10 +121,6 @@ class _AnyKeys:
 
     def derive(self, label: str, length: int) -> bytes:
         return bytes(length)
-
-
-def _params(operator: Operator, mask: Mask) -> Params:
-    return operator.params.model_validate(dict(mask.params))
 
 
 def _complaint(operator: str, error: Exception) -> Sentence:
@@ -231,7 +153,7 @@ def _planned(
     if mask is None:
         return PlannedColumn(name, field.type, None)
     try:
-        return PlannedColumn(name, field.type, _bound(field, mask, approved, operators, keys))
+        return _masked(field, mask, approved, operators, keys)
     except BrokerError:
         raise
     except Exception as error:  # noqa: BLE001 - an operator may be anybody's; any failure ends the exchange
@@ -239,21 +161,17 @@ def _planned(
     raise _failed(name, problem)
 
 
-def _bound(
+def _masked(
     field: Field, mask: Mask, approved: Approved, operators: Mapping[str, Operator], keys: KeyContexts
-) -> PlannedMask:
-    operator = operators[mask.operator]
-    params = _params(operator, mask)
-    context = _key_context(field, approved, keys) if operator.properties.needs_key else None
-    return PlannedMask(
-        operator=operator.name,
-        version=operator.version,
-        params_sha256=hashlib.sha256(
-            orjson.dumps(params.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-        ).hexdigest(),
-        key_version=None if context is None else context.version,
-        result=operator.result_type(operand_type(field.type), params),
-        mask=operator.bind(params, context),
+) -> PlannedColumn:
+    subjects = approved.dataset.subject_fields
+    return masked_column(
+        field.name,
+        field.type,
+        mask,
+        operators[mask.operator],
+        lambda: _key_context(field, approved, keys),
+        subjects[0] if len(subjects) == 1 else "",
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import orjson
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from adapters.masking.keys import FieldKeys, unambiguous
 from broker.errors import SetUpError
 from broker.keys.files import read_private_file, write_private_file
 
@@ -24,19 +24,6 @@ FORMAT = "share-keyring/v1"
 _MASTER_BYTES = 32
 _TAG_BYTES = 16
 _CACHED_KEYS = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class FieldKeys:
-    """Keys to mask one field domain for one (provider, consumer, purpose); see ``KeyContext``."""
-
-    version: int
-    _keyring: Keyring
-    _context: tuple[str, ...]
-
-    def derive(self, label: str, length: int) -> bytes:
-        """``length`` key bytes for ``label``; the same arguments always give the same bytes."""
-        return self._keyring.derive(("mask", *self._context, label), length)
 
 
 class Keyring:
@@ -100,7 +87,8 @@ class Keyring:
 
     def for_field(self, provider: str, consumer: str, purpose: str, domain: str) -> FieldKeys:
         """Keys for one field domain: other providers, consumers, purposes or domains get unrelated ones."""
-        return FieldKeys(self.version, self, (provider, consumer, purpose, domain))
+        key = self.derive(("mask", provider, consumer, purpose, domain), _MASTER_BYTES)
+        return FieldKeys(self.version, key)
 
     def request_mac(self, data: bytes) -> bytes:
         """32 bytes (HMAC-SHA256) that bind a request: an outsider cannot test guesses of its content."""
@@ -108,7 +96,7 @@ class Keyring:
 
     def nonce(self, consumer_uri: str, request_id: str) -> bytes:
         """32 bytes that salt an answer's digest; the same for a retry, unknown to all but the consumer."""
-        return _prf(self.derive(("nonce",), 32), _unambiguous((consumer_uri, request_id)))
+        return _prf(self.derive(("nonce",), 32), unambiguous((consumer_uri, request_id)))
 
     def subject_tag(self, subject: str, request_id: str) -> bytes:
         """16 bytes by which the holder of the vault key finds a person's receipts; nobody else can."""
@@ -120,19 +108,13 @@ class Keyring:
         return self._derived(context, length)
 
     def _derive(self, context: tuple[str, ...], length: int) -> bytes:
-        info = _unambiguous(("sharebroker/v1", *context, str(length)))
+        info = unambiguous(("sharebroker/v1", *context, str(length)))
         master = self._masters[self.version]
         return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(master)
 
     def _write(self) -> None:
         keys = {str(version): key.hex() for version, key in self._masters.items()}
         write_private_file(self._path, orjson.dumps({"format": FORMAT, "keys": keys}))
-
-
-def _unambiguous(parts: tuple[str, ...]) -> bytes:
-    """Each part after its length in bytes (4, big-endian): no two lists of parts encode alike."""
-    encoded = [part.encode() for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
 
 
 def _prf(key: bytes, data: bytes) -> bytes:
