@@ -1,0 +1,1 @@
+"""The commands of ``sharebroker mask``, one module each."""
