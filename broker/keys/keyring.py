@@ -85,10 +85,24 @@ class Keyring:
         keyring._write()
         return keyring
 
-    def for_field(self, provider: str, consumer: str, purpose: str, domain: str) -> FieldKeys:
-        """Keys for one field domain: other providers, consumers, purposes or domains get unrelated ones."""
-        key = self.derive(("mask", provider, consumer, purpose, domain), _MASTER_BYTES)
-        return FieldKeys(self.version, key)
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """All there are, ascending; those before the one in use are kept to turn back what they made."""
+        return tuple(sorted(self._masters))
+
+    def for_field(
+        self, provider: str, consumer: str, purpose: str, domain: str, version: int | None = None
+    ) -> FieldKeys:
+        """Keys for one field domain: other providers, consumers, purposes or domains get unrelated ones.
+
+        ``version`` is the one in use, or that which a receipt names.
+
+        Raises:
+            SetUpError: the keyring has no such version.
+        """
+        version = self.version if version is None else version
+        key = self.derive(("mask", provider, consumer, purpose, domain), _MASTER_BYTES, version)
+        return FieldKeys(version, key)
 
     def request_mac(self, data: bytes) -> bytes:
         """32 bytes (HMAC-SHA256) that bind a request: an outsider cannot test guesses of its content."""
@@ -103,14 +117,27 @@ class Keyring:
         own_key = _prf(self.derive(("subject-vault",), 32), subject.encode())
         return _prf(own_key, request_id.encode())[:_TAG_BYTES]
 
-    def derive(self, context: tuple[str, ...], length: int) -> bytes:
-        """``length`` bytes for ``context``, from the master key in use. Cached."""
-        return self._derived(context, length)
+    def derive(self, context: tuple[str, ...], length: int, version: int | None = None) -> bytes:
+        """``length`` bytes for ``context``, from the master key in use or that of ``version``. Cached.
 
-    def _derive(self, context: tuple[str, ...], length: int) -> bytes:
+        Raises:
+            SetUpError: the keyring has no such version.
+        """
+        return self._derived(context, length, self.version if version is None else version)
+
+    def _derive(self, context: tuple[str, ...], length: int, version: int) -> bytes:
         info = unambiguous(("sharebroker/v1", *context, str(length)))
-        master = self._masters[self.version]
+        master = self._masters.get(version)
+        if master is None:
+            raise self._no_version(version)
         return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(master)
+
+    def _no_version(self, version: int) -> SetUpError:
+        there = "、".join(map(str, self.versions)), ", ".join(map(str, self.versions))
+        return SetUpError(
+            f"密钥文件 {self._path} 没有第 {version} 版密钥，只有第 {there[0]} 版，请从备份恢复。",
+            f"Key file {self._path} has no key of version {version}, only {there[1]}; restore a backup.",
+        )
 
     def _write(self) -> None:
         keys = {str(version): key.hex() for version, key in self._masters.items()}

@@ -19,6 +19,7 @@ from broker.approve.problem import Problems
 from broker.desensitize.plan import check_mask
 from broker.epoch import Compile
 from broker.errors import SetUpError, VerificationFailed
+from broker.keys.keyring import Keyring
 from broker.keys.revocation import read_revocations
 from broker.publication.manifest import without_manifest
 from broker.publication.scrutiny import Scrutiny
@@ -88,6 +89,15 @@ def ca_of(settings: Settings) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError):
         raise SetUpError(f"无法读取根证书 {path}。", f"The root certificate {path} cannot be read.") from None
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """The keys for masking, tagging and binding.
+
+    Raises:
+        SetUpError: they cannot be read.
+    """
+    return Keyring.open(settings.path(settings.keys.keyring))
 
 
 def publisher_of(settings: Settings, store: Store, clock: Callable[[], datetime]) -> Publisher:

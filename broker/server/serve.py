@@ -24,7 +24,6 @@ from broker.apply.identity import identify
 from broker.epoch import Epochs
 from broker.errors import NotAuthenticated
 from broker.exchange import Exchange
-from broker.keys.keyring import Keyring
 from broker.leases import Keeper
 from broker.model import Identity
 from broker.proposals import Proposals
@@ -40,6 +39,7 @@ from broker.server.parts import (
     ca_of,
     compiler,
     demanded_scrutiny,
+    keyring_of,
     operators_of,
     publisher_of,
     scrutiny_of,
@@ -117,7 +117,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
     """
     with ExitStack() as closing:
         operators, ca = operators_of(settings), ca_of(settings)
-        keyring = Keyring.open(settings.path(settings.keys.keyring))
+        keyring = keyring_of(settings)
         store = open_store(settings.store_url)
         closing.callback(store.close)
         receipts = _receipt_log(settings, store, clock, closing)

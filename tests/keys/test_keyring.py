@@ -116,6 +116,18 @@ def test_rotation_uses_the_new_key_and_keeps_the_old(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_an_older_version_stays_at_hand(path: Path) -> None:
+    """What was made before a rotation turns back with the version that its receipt names."""
+    old = Keyring.create(path)
+    new = old.rotate()
+    field = ("a", "b", "c", "d")
+    assert (old.versions, new.versions) == ((1,), (1, 2))
+    assert new.for_field(*field, version=1) == old.for_field(*field)
+    assert new.for_field(*field, version=2) == new.for_field(*field)
+    with pytest.raises(SetUpError, match="only 1, 2"):
+        new.for_field(*field, version=3)
+
+
 def test_latest_version_is_the_highest_number(path: Path) -> None:
     """Version 10 is later than 9, whatever the order or spelling in the file."""
     keyring = keyring_of(path, {"10": MASTER.hex(), "9": bytes(32).hex()})
