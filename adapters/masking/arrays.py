@@ -16,10 +16,12 @@ import pyarrow as pa
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
+Offsets = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 FEW = 32
 """Up to so many rows a Python loop beats the fixed cost of vectorised calls (2 to 7 µs each)."""
 
+_MOST_BYTES = np.iinfo(np.int32).max
 _TEXTS = (pa.string(), pa.large_string(), pa.string_view())
 
 
@@ -49,6 +51,8 @@ def require(operator: str, given: pa.DataType, accepted: Mapping[str, Callable[[
 
 def is_valid(values: pa.Array) -> Bools:
     """True where there is a value; shape (n,)."""
+    if not values.null_count:
+        return np.ones(len(values), np.bool_)
     valid: Bools = values.is_valid().to_numpy(zero_copy_only=False)
     return valid
 
@@ -85,13 +89,33 @@ class TextBytes:
         return window
 
 
+def one_width(texts: pa.Array) -> Bytes | None:
+    """The bytes of a ``string`` array whose valid texts are all of one length, shape (valid, width); read-only.
+
+    None where they are not. Most columns of numbers and codes are so, and need no look at each row's place.
+    """
+    present = texts.drop_null() if texts.null_count else texts
+    if len(present) == 0:
+        return None
+    _, offsets, data = present.buffers()
+    ends = np.frombuffer(offsets, np.int32, len(present) + 1, present.offset * 4)
+    width, remainder = divmod(int(ends[-1]) - int(ends[0]), len(present))
+    if width == 0 or remainder or (np.diff(ends) != width).any():
+        return None
+    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].reshape(-1, width)
+
+
 def fixed_width_texts(characters: Bytes, valid: Bools) -> pa.Array:
     """Texts of one width; row i of ``characters`` (ASCII, shape (sum(valid), width)) is the i-th valid one.
 
     Raises:
         ValueError: more bytes than a ``string`` array can hold (2 GiB).
     """
-    offsets = offsets_of(valid * np.int64(characters.shape[1]))
+    rows, width = characters.shape
+    if rows < len(valid) or characters.size > _MOST_BYTES:
+        offsets = offsets_of(valid * np.int64(width))
+    else:
+        offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
     return texts_of(offsets, np.ascontiguousarray(characters), valid)
 
 
@@ -101,17 +125,18 @@ def offsets_of(lengths: Positions) -> Positions:
     Raises:
         ValueError: more bytes than a ``string`` array can hold (2 GiB).
     """
-    offsets: Positions = np.concatenate(([0], np.cumsum(lengths)))
-    if offsets[-1] > np.iinfo(np.int32).max:
+    offsets: Positions = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    if offsets[-1] > _MOST_BYTES:
         raise ValueError("too many rows for one array")
     return offsets
 
 
-def texts_of(offsets: Positions, data: Bytes, valid: Bools) -> pa.Array:
+def texts_of(offsets: Offsets, data: Bytes, valid: Bools) -> pa.Array:
     """A ``string`` array of its buffers: UTF-8 ``data``, cut at ``offsets`` of :func:`offsets_of`."""
     return pa.StringArray.from_buffers(
         len(valid),
-        pa.py_buffer(offsets.astype(np.int32)),
+        pa.py_buffer(offsets.astype(np.int32, copy=False)),
         pa.py_buffer(data),
         pa.py_buffer(np.packbits(valid, bitorder="little")),
     )

@@ -57,6 +57,39 @@ def cmac_many(key: bytes, texts: TextBytes, rows: Positions) -> Bytes:
     return tags
 
 
+def cmac_of_one_width(key: bytes, head: bytes, messages: Bytes) -> Bytes:
+    """The tags of ``head`` (at most 15 bytes) followed by each of ``messages``; shapes (n, width) and (n, 16).
+
+    In messages of one length padding and subkey stand in the same place, so no row is looked at by itself.
+    """
+    aes = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - CMAC is built of single blocks
+    subkeys = _subkeys(aes.update(bytes(BLOCK)))
+    width = messages.shape[1]
+    length = len(head) + width
+    frame = np.zeros(max(1, -(-length // BLOCK)) * BLOCK, np.uint8)
+    frame[: len(head)] = np.frombuffer(head, np.uint8)
+    frame[length : length + 1] = 0x80
+    rows = min(len(messages), _ROWS_AT_ONCE)
+    blocks = [np.tile(part, (rows, 1)) for part in frame.reshape(-1, BLOCK)]
+    subkey = np.tile(subkeys[int(length < len(frame))], rows)
+    work, state = np.empty(rows * BLOCK, np.uint8), np.empty((rows + 1) * BLOCK, np.uint8)
+    tags = np.empty((len(messages), BLOCK), np.uint8)
+    for first in range(0, len(messages), rows):
+        chunk = messages[first : first + rows]
+        state[:] = 0
+        for index, block in enumerate(blocks):
+            begin = max(index * BLOCK - len(head), 0)
+            part = chunk[:, begin : (index + 1) * BLOCK - len(head)]
+            at = begin + len(head) - index * BLOCK
+            block[: len(chunk), at : at + part.shape[1]] = part
+            np.bitwise_xor(block.reshape(-1), state[:-BLOCK], out=work)
+            if index == len(blocks) - 1:
+                work ^= subkey
+            aes.update_into(work.data, state.data)  # takes room for one block more than it writes
+        tags[first : first + rows] = state[: len(chunk) * BLOCK].reshape(-1, BLOCK)
+    return tags
+
+
 def _chain(key: bytes, windows: Bytes, starts: Positions, lengths: Positions) -> Bytes:
     """The CBC chain of RFC 4493 §2.4 for all messages at once; each drops out after its last block.
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from adapters.masking.arrays import require, text_mask
+from adapters.masking.arrays import Bytes, fixed_width_texts, is_valid, one_width, require, text_mask
 from adapters.masking.contract import (
     Becomes,
     BoundMask,
@@ -27,6 +28,8 @@ from adapters.masking.contract import (
 
 _EMPTY = pa.scalar("", pa.string())
 _NO_CHARACTERS = pa.scalar(0, pa.int32())
+_NOT_ASCII = 0x80
+_ROWS_AT_ONCE = 4096
 
 
 class PartialParams(Params):
@@ -101,6 +104,32 @@ class Partial:
 
 
 def _many(texts: pa.Array, start: int, end: int, fill: str) -> pa.Array:
+    characters = one_width(texts) if fill.isascii() else None
+    if characters is not None and characters.max() < _NOT_ASCII:
+        return fixed_width_texts(_filled(characters, start, end, fill), is_valid(texts))
+    return _any_width(texts, start, end, fill)
+
+
+def _filled(characters: Bytes, start: int, end: int, fill: str) -> Bytes:
+    """Each row of ASCII ``characters``, shape (n, width), filled between the ends that stay."""
+    rows, width = characters.shape
+    kept = np.zeros(width, np.uint8)
+    if width > start + end:
+        kept[:start] = kept[width - end :] = 0xFF
+    # The same pattern over many rows at once: a row is too short to be worth a loop of its own.
+    some = min(rows, _ROWS_AT_ONCE)
+    shown, filler = np.tile(kept, some), np.tile(~kept & np.uint8(ord(fill)), some)
+    given = characters.reshape(-1)
+    result = np.empty_like(given)
+    for first in range(0, len(given), len(shown)):
+        part = slice(first, first + len(shown))
+        size = len(given[part])
+        np.bitwise_and(given[part], shown[:size], out=result[part])
+        np.bitwise_or(result[part], filler[:size], out=result[part])
+    return result.reshape(rows, width)
+
+
+def _any_width(texts: pa.Array, start: int, end: int, fill: str) -> pa.Array:
     lengths = pc.utf8_length(texts)
     hidden = pc.subtract(lengths, pa.scalar(start + end, lengths.type))
     short = pc.less_equal(hidden, _NO_CHARACTERS)
