@@ -9,9 +9,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from broker.errors import SetUpError
+from broker.reasons import Sentence
 
 MAX_LISTED = 12
 """Up to so many known names are listed for one that does not exist."""
+POLICY_FILES = Sentence("策略文件", "policy files")
 
 
 class Code(StrEnum):
@@ -151,11 +153,11 @@ class Problem:
 class PolicyProblems(SetUpError):
     """The policy files are refused; ``problems`` holds every reason, ordered by place."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], what: Sentence = POLICY_FILES) -> None:
         self.problems = problems
         self._heading = (
-            f"策略文件有 {len(problems)} 处问题，未予加载：",
-            f"{len(problems)} problem(s) in the policy files, nothing was loaded:",
+            f"{what.zh}有 {len(problems)} 处问题，未予加载：",
+            f"{len(problems)} problem(s) in the {what.en}, nothing was loaded:",
         )
         super().__init__(
             "\n".join([self._heading[0], *(f"{p.place} {p.code} {p.zh}" for p in problems)]),
@@ -167,10 +169,14 @@ class PolicyProblems(SetUpError):
 
 
 class Problems:
-    """Collects problems while files are read, so that an officer sees all of them at once."""
+    """Collects problems while files are read, so that an officer sees all of them at once.
 
-    def __init__(self) -> None:
+    ``what`` says of which files, in the heading.
+    """
+
+    def __init__(self, what: Sentence = POLICY_FILES) -> None:
         self._found: set[Problem] = set()
+        self._what = what
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -196,4 +202,4 @@ class Problems:
             PolicyProblems: there is at least one problem.
         """
         if self._found:
-            raise PolicyProblems(tuple(sorted(self._found)))
+            raise PolicyProblems(tuple(sorted(self._found)), self._what)

@@ -157,16 +157,11 @@ class TermReader:
         return self._complaints[key]
 
     def _mask(self, key_at: Position, node: Node) -> _Written | None:
-        if not isinstance(node, MappingNode) or len(node.entries) != 1:
-            zh, en = "须写一个脱敏方式，如 {year: {}}", "write one operator, such as {year: {}}"
-            self._problems.add(node.at, Code.BAD_MASK, zh, en)
+        mask = read_mask(node, self._problems)
+        if mask is None or not isinstance(node, MappingNode):
             return None
-        ((name, params),) = node.entries.values()
-        written = {
-            key.value: _parameter(value, self._problems)
-            for key, value in mapping_items(params, self._problems)
-        }
-        return _Written(name.at, Mask(formed(name, NAME, self._problems), MappingProxyType(written)), key_at)
+        ((name, _),) = node.entries.values()
+        return _Written(name.at, mask, key_at)
 
     # ── people ──
 
@@ -194,6 +189,17 @@ class TermReader:
             )
             for dataset, _ in reach
         )
+
+
+def read_mask(node: Node, problems: Problems) -> Mask | None:
+    """A mask written as ``{operator: {parameter: value}}``; None after a report."""
+    if not isinstance(node, MappingNode) or len(node.entries) != 1:
+        zh, en = "须写一个脱敏方式，如 {year: {}}", "write one operator, such as {year: {}}"
+        problems.add(node.at, Code.BAD_MASK, zh, en)
+        return None
+    ((name, params),) = node.entries.values()
+    written = {key.value: _parameter(value, problems) for key, value in mapping_items(params, problems)}
+    return Mask(formed(name, NAME, problems), MappingProxyType(written))
 
 
 def read_limits(table: Table) -> Limits:
