@@ -165,6 +165,9 @@ class Masking(Section):
             "pseudonym",
             "token",
             "encrypt",
+            "category",
+            "date_shift",
+            "match",
         ),
         description="Names of operators that policies may use.",
     )

@@ -49,6 +49,12 @@ def require(operator: str, given: pa.DataType, accepted: Mapping[str, Callable[[
         raise TypeError(f"{operator} takes {', '.join(accepted)}; not {given}")
 
 
+def apart(pairs: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """What an operator with something beside was given: the values and that, each :func:`plain`."""
+    values, beside = pairs.flatten()  # as field() does not, it makes null what is null as a whole
+    return plain(values), plain(beside)
+
+
 def is_valid(values: pa.Array) -> Bools:
     """True where there is a value; shape (n,)."""
     if not values.null_count:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import cast
 
 import numpy as np
@@ -22,6 +23,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from adapters.masking.contract import (
+    BESIDE,
+    VALUE,
+    Beside,
     BoundMask,
     KeyContext,
     KnownAnswer,
@@ -35,6 +39,9 @@ MANY = 1_000
 
 CANARIES = tuple(f"canary-{number:03d}-金丝雀-{number:03d}-yranac" for number in range(90))
 """Texts that no operator knows, and none of which may be found in what it gives."""
+
+CANARIES_BESIDE = tuple(text.replace("canary", "beside") for text in CANARIES)
+"""The same for what stands beside a value."""
 
 _SAMPLES = (
     pa.string(), pa.int64(), pa.bool_(), pa.date32(), pa.timestamp("us", "UTC"), pa.decimal256(76, 20),
@@ -67,6 +74,7 @@ def check_operator(operator: Operator, rows: int = MANY) -> None:
     for known in operator.known_answers:
         trial = _Trial(operator, known)
         trial.check_answers(rows)
+        trial.check_beside()
         trial.check_encodings()
         trial.check_hidden()
         trial.check_keys()
@@ -81,9 +89,33 @@ class _Trial:
     def __init__(self, operator: Operator, known: KnownAnswer) -> None:
         self.operator, self.known = operator, known
         self.params: Params = operator.params.model_validate(dict(known.params))
-        self.values = pa.array(known.values, known.given)
+        self.values = self.operands(pa.array(known.values, known.given), self.beside_of(known))
         self.answers = list(known.answers)
         self.result = operator.result_type(known.given, self.params)
+
+    def beside_of(self, known: KnownAnswer) -> pa.Array | None:
+        match self.operator.properties.beside:
+            case Beside.NOTHING:
+                return None
+            case Beside.SUBJECT:
+                kind = pa.string()
+            case Beside.CLAIM:
+                kind = known.given
+        self.holds(
+            len(known.beside) == len(known.values), "a known answer says what stands beside each value"
+        )
+        return pa.array(known.beside, kind)
+
+    def operands(self, values: pa.Array, beside: pa.Array | None) -> pa.Array:
+        return values if beside is None else pa.StructArray.from_arrays([values, beside], [VALUE, BESIDE])
+
+    def nothing(self, rows: int) -> pa.Array:
+        """So many nulls, none of them null as a whole."""
+        if not pa.types.is_struct(self.values.type):
+            return pa.nulls(rows, self.values.type)
+        return pa.StructArray.from_arrays(
+            [pa.nulls(rows, field.type) for field in self.values.type], [VALUE, BESIDE]
+        )
 
     def bound(self, context: str = "known") -> BoundMask:
         return self.operator.bind(self.params, self.keys(context))
@@ -107,7 +139,7 @@ class _Trial:
         mask = self.bound()
         self.gives(mask, self.values, self.answers, "a known answer")
         self.gives(mask, self.values.slice(0, 0), [], "nothing of nothing")
-        self.gives(mask, pa.nulls(3, self.values.type), [self.of_null()] * 3, "nulls alone")
+        self.gives(mask, self.nothing(3), [self.of_null()] * 3, "nulls alone")
         times = -(-rows // len(self.values))
         many = pa.concat_arrays([self.values] * times)
         self.gives(mask, many, self.answers * times, f"a row of {len(many)} is masked as it is alone")
@@ -119,25 +151,58 @@ class _Trial:
             self.holds(self.bound()(many).equals(mask(many)), "deterministic: the same when bound again")
 
     def of_null(self) -> object:
-        return self.bound()(pa.nulls(1, self.values.type))[0].as_py()
+        return self.bound()(self.nothing(1))[0].as_py()
+
+    def check_beside(self) -> None:
+        """Either may be null where the other is not."""
+        if not pa.types.is_struct(self.values.type):
+            return
+        for operands in (self.values, pa.concat_arrays([self.values] * 40)):
+            value, beside = operands.flatten()
+            without = self.operands(value, pa.nulls(len(value), beside.type))
+            self.gives(self.bound(), without, [None] * len(value), "without what stands beside it, null")
+            answers = [self.of_null()] * len(value)
+            absent = self.operands(pa.nulls(len(value), value.type), beside)
+            self.gives(self.bound(), absent, answers, "a null is masked alike whatever stands beside it")
 
     def check_encodings(self) -> None:
-        if self.values.type != pa.string():
-            return
         for repeated in (self.values, pa.concat_arrays([self.values] * 40)):
             answers = self.bound()(repeated).to_pylist()
-            for values in encodings(repeated):
+            for values in self.held(repeated, encodings):
                 self.gives(self.bound(), values, answers, f"{values.type} is masked as plain text")
 
     def check_hidden(self) -> None:
         """What a slice, a null or a dictionary hides stays in Arrow's buffers, and would travel with them."""
-        if self.values.type != pa.string():
-            return
         for rows in (5, len(CANARIES)):
-            for values in hidden(pa.array(CANARIES[:rows])):
+            for values in self.held(self.canaries(rows), hidden):
                 message = ipc_bytes(self.bound()(values))
-                found = any(text.encode() in message for text in CANARIES)
+                found = any(text.encode() in message for text in (*CANARIES, *CANARIES_BESIDE))
                 self.holds(not found, f"no plaintext in the serialized bytes of {values.type}")
+
+    def canaries(self, rows: int) -> pa.Array:
+        """So many operands; whatever of them is text is a canary."""
+        repeated = pa.concat_arrays([self.values] * -(-rows // len(self.values))).slice(0, rows)
+        if not pa.types.is_struct(repeated.type):
+            return pa.array(CANARIES[:rows]) if repeated.type == pa.string() else repeated
+        children = [
+            pa.array(texts[:rows]) if child.type == pa.string() else child
+            for child, texts in zip(repeated.flatten(), (CANARIES, CANARIES_BESIDE), strict=True)
+        ]
+        return self.operands(*children)
+
+    def held(self, operands: pa.Array, ways: Ways) -> Iterator[pa.Array]:
+        """``operands`` in all ``ways`` to hold texts; of a pair both are, and the pair as a slice too."""
+        if operands.type == pa.string():
+            yield from ways(operands)
+        if not pa.types.is_struct(operands.type):
+            return
+        yield pa.concat_arrays([operands, operands]).slice(len(operands))
+        value, beside = operands.flatten()
+        if pa.string() not in (value.type, beside.type):
+            return
+        for pair in zip(_ways(value, ways), _ways(beside, ways), strict=False):
+            rows = min(len(child) for child in pair)
+            yield self.operands(*[child.slice(0, rows) for child in pair])
 
     def check_keys(self) -> None:
         if not self.operator.properties.needs_key:
@@ -190,6 +255,14 @@ def _check_types(operator: Operator) -> None:
 
 
 # ── how Arrow may hold a column ──────────────────────────────────────────────────────────────────
+
+
+Ways = Callable[[pa.Array], Iterator[pa.Array]]
+
+
+def _ways(child: pa.Array, ways: Ways) -> Iterator[pa.Array]:
+    """What is no text is held as it is beside every way to hold one."""
+    return ways(child) if child.type == pa.string() else repeat(child)
 
 
 def encodings(texts: pa.Array) -> Iterator[pa.Array]:

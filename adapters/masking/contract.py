@@ -63,7 +63,8 @@ class Beside(StrEnum):
 
     NOTHING = "nothing"
     SUBJECT = "subject"
-    """The identifier of whom the row is about, as text."""
+    """The identifier of whom the row is about, as text. The operator's parameters have a ``subject``: the
+    field that says it, where the dataset has several."""
     CLAIM = "claim"
     """What the consumer says that the value is, of the value's type; null where it says nothing."""
 
@@ -85,7 +86,8 @@ class Properties:
     needs_key: bool = False
     beside: Beside = Beside.NOTHING
     """Other than nothing: the bound mask takes a struct array of :data:`VALUE` and :data:`BESIDE`, no row of
-    it null as a whole. What the operator accepts, and what it makes of it, is still said of the value."""
+    it null as a whole; where the latter is null, so is the result. What the operator accepts, and what it
+    makes of it, is still said of the value."""
     null: Becomes = Becomes.NULL
     """A null."""
     short: Becomes = Becomes.NULL
@@ -105,6 +107,8 @@ class KnownAnswer:
     answers: tuple[object, ...]
     params: Mapping[str, object] = field(default_factory=dict)
     given: pa.DataType = field(default_factory=pa.string)
+    beside: tuple[object, ...] = ()
+    """What stands beside each of ``values``, for an operator with :attr:`Properties.beside`."""
 
 
 TypeTest = Callable[[pa.DataType], bool]

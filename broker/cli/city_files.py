@@ -81,9 +81,11 @@ format: share-masking/v1
 order:
   - clip
   - round
+  - date_shift
   - month
   - year
   - bucket
+  - category
   - age_band
   - truncate
   - region
@@ -92,6 +94,7 @@ order:
   - token
   - pseudonym
   - predicate
+  - match
   - constant
   - redact
 floors: {L4: predicate}

@@ -13,22 +13,28 @@ import pytest
 from pydantic import ConfigDict
 
 from adapters.masking.arrays import plain
+from adapters.masking.category import Category
 from adapters.masking.conformance import check_operator
 from adapters.masking.constant import Constant
 from adapters.masking.contract import KnownAnswer, Operator, Params, Properties
 from adapters.masking.generalise import Region, Year
+from adapters.masking.match import Match
 from adapters.masking.number import Bucket, Clip, Round
 from adapters.masking.partial import Partial
 from adapters.masking.predicate import Predicate
 from adapters.masking.pseudonym import Pseudonym
 from adapters.masking.redact import Redact
+from adapters.masking.shift import DateShift
 from adapters.masking.token import Token
 from adapters.masking.truncate import Truncate
 
 OPERATORS = (
     Bucket,
+    Category,
     Clip,
     Constant,
+    DateShift,
+    Match,
     Partial,
     Predicate,
     Pseudonym,
