@@ -96,9 +96,9 @@ class TextBytes:
 
 
 def one_width(texts: pa.Array) -> Bytes | None:
-    """The bytes of a ``string`` array whose valid texts are all of one length, shape (valid, width); read-only.
+    """The bytes of the valid texts of a ``string`` array, shape (valid, width); None unless all have one length.
 
-    None where they are not. Most columns of numbers and codes are so, and need no look at each row's place.
+    Most columns of numbers and codes do, and need no look at each row's place.
     """
     present = texts.drop_null() if texts.null_count else texts
     if len(present) == 0:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 
 from adapters.masking.arrays import Bytes
-
-Numerals: TypeAlias = Bytes | npt.NDArray[np.int64]
 
 RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 RESIDENT_CHECKS = "10X98765432"
@@ -20,7 +16,7 @@ DIGITS = "0123456789"
 _USCC_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
 
-def resident_check(numerals: Numerals) -> Bytes:
+def resident_check(numerals: Bytes) -> Bytes:
     """Place in :data:`RESIDENT_CHECKS` of the check character; ``numerals`` of shape (n, 17)."""
     return _summed(numerals, RESIDENT_WEIGHTS, 11)
 
@@ -39,6 +35,9 @@ def luhn_check(numerals: Bytes) -> Bytes:
     return check
 
 
-def _summed(numerals: Numerals, weights: tuple[int, ...], modulus: int) -> Bytes:
-    totals: npt.NDArray[np.int64] = numerals.astype(np.int64) @ np.array(weights)
-    return (totals % modulus).astype(np.uint8)
+def _summed(numerals: Bytes, weights: tuple[int, ...], modulus: int) -> Bytes:
+    """Sums of 17 products of at most 30 * 30 fit 16 bits."""
+    totals = np.zeros(len(numerals), np.uint16)
+    for column, weight in zip(numerals.T, weights, strict=True):
+        totals += column * np.uint16(weight)
+    return (totals % np.uint16(modulus)).astype(np.uint8)

@@ -58,7 +58,7 @@ def cmac_many(key: bytes, texts: TextBytes, rows: Positions) -> Bytes:
 
 
 def cmac_of_one_width(key: bytes, head: bytes, messages: Bytes) -> Bytes:
-    """The tags of ``head`` (at most 15 bytes) followed by each of ``messages``; shapes (n, width) and (n, 16).
+    """The tags of ``head`` (at most 15 bytes) and then each of ``messages``; shapes (n, width) and (n, 16).
 
     In messages of one length padding and subkey stand in the same place, so no row is looked at by itself.
     """

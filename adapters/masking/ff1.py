@@ -203,7 +203,7 @@ def _chained(encrypt: Encrypt, state: int, message: bytes) -> int:
 
 def _added(one: Numbers, other: Numbers, modulus: np.uint64) -> Numbers:
     total = one + other
-    return np.where(total >= modulus, total - modulus, total)
+    return np.minimum(total, total - modulus)  # below the modulus the difference wraps, and is the greater
 
 
 def _remainder(numbers: Numbers, modulus: np.uint64) -> Numbers:

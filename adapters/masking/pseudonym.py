@@ -25,7 +25,7 @@ from adapters.masking.arrays import (
     plain,
     require,
 )
-from adapters.masking.cmac import BLOCK, cmac_many, cmac_of_one_width, cmac_with
+from adapters.masking.cmac import cmac_many, cmac_of_one_width, cmac_with
 from adapters.masking.contract import (
     Becomes,
     BoundMask,

@@ -30,19 +30,21 @@ def is_resident_id(text: str) -> bool:
 
 def are_resident_ids(characters: Bytes) -> Bools:
     """:func:`is_resident_id` of each row of ``characters``, ASCII, shape (n, 18)."""
-    digits = characters[:, :17].astype(np.int64) - ord("0")
-    formed = (digits >= 0).all(axis=1) & (digits <= 9).all(axis=1) & (digits[:, 0] > 0)
+    digits = characters[:, :17] - np.uint8(ord("0"))
+    formed = (digits <= 9).all(axis=1)
     digits[~formed] = 0
     checked = _CHECK_BYTES[resident_check(digits)] == characters[:, 17]
-    valid: Bools = formed & checked & _dates_exist(digits[:, 6:14])
+    valid: Bools = formed & checked & have_birth_dates(characters)
     return valid
 
 
-def _dates_exist(digits: np.typing.NDArray[np.int64]) -> Bools:
-    """Whether each row of eight digits is a date of the Gregorian calendar from year 1 on."""
-    year = digits[:, :4] @ np.array((1000, 100, 10, 1))
-    month, day = digits[:, 4] * 10 + digits[:, 5], digits[:, 6] * 10 + digits[:, 7]
+def have_birth_dates(characters: Bytes) -> Bools:
+    """Whether each row, 17 digits and a check character, begins as a region does and names a day of the
+    Gregorian calendar from year 1 on."""
+    digits = (characters[:, 6:14] - np.uint8(ord("0"))).T.astype(np.int32)
+    year = digits[0] * 1000 + digits[1] * 100 + digits[2] * 10 + digits[3]
+    month, day = digits[4] * 10 + digits[5], digits[6] * 10 + digits[7]
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     last = _MONTH_DAYS[np.where(month <= 12, month, 0)] - ((month == 2) & ~leap)
-    exists: Bools = (year >= 1) & (day >= 1) & (day <= last)
-    return exists
+    there: Bools = (characters[:, 0] > ord("0")) & (year >= 1) & (day >= 1) & (day <= last)
+    return there

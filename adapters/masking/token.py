@@ -20,8 +20,10 @@ from adapters.masking.arrays import (
     Bytes,
     Positions,
     TextBytes,
+    fixed_width_texts,
     is_valid,
     offsets_of,
+    one_width,
     require,
     text_mask,
     texts_of,
@@ -36,11 +38,12 @@ from adapters.masking.check_characters import (
 )
 from adapters.masking.contract import BoundMask, KeyContext, KnownAnswer, Params, Properties, TypeTest
 from adapters.masking.ff1 import FF1
-from adapters.masking.resident_id import are_resident_ids, is_resident_id
+from adapters.masking.resident_id import have_birth_dates, is_resident_id
 
 KEY_LABEL = "token/ff1-aes-256"
 _KEY_BYTES = 32
 _NOT_IN_ALPHABET = 255
+_ROWS_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Profile:
     fits: Callable[[str], bool] = lambda _: True
     """Whether a text of such head, body and check is such a number."""
     all_fit: Callable[[Bytes], Bools] | None = None
-    """The same of each row of characters, shape (n, length); None: all do."""
+    """The same of each row of characters, shape (n, length), whatever they are; None: all do."""
 
 
 def _are_mobiles(characters: Bytes) -> Bools:
@@ -79,7 +82,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             checks=RESIDENT_CHECKS,
             check=resident_check,
             fits=is_resident_id,
-            all_fit=are_resident_ids,
+            all_fit=have_birth_dates,
         ),
         "mobile": Profile(
             "手机号码",
@@ -213,46 +216,47 @@ class _Coder:
     def coded(self, texts: pa.Array, code: Callable[[Bytes], tuple[Bools, Bytes]]) -> pa.Array:
         """``code`` applied to the characters of all texts of one length, for each length of the profile."""
         layout, valid = TextBytes.of(texts), is_valid(texts)
+        characters = one_width(texts)
+        if characters is not None and characters.shape[1] in self._profile.lengths:
+            valid[valid], coded = _in_parts(code, characters)
+            return fixed_width_texts(coded, valid)
         groups: list[tuple[Positions, Bytes]] = []
         for length in self._profile.lengths:
             rows = np.flatnonzero(valid & (layout.lengths == length))
             if len(rows):
-                known, characters = code(layout.window(rows, length))
+                known, characters = _in_parts(code, layout.window(rows, length))
                 groups.append((rows[known], characters))
         return _texts(len(texts), groups)
 
     def tokens(self, numbers: Bytes) -> tuple[Bools, Bytes]:
         """Which rows are numbers of the profile, and the tokens of those."""
-        profile = self._profile
-        head, body, checks = self._parts(numbers)
-        known = (head == np.frombuffer(profile.head, np.uint8)).all(axis=1) & self._are_numerals(body)
-        if profile.all_fit is not None:
-            known &= profile.all_fit(numbers)
-        known[known] &= self._check(body[known], 0, checks[known])
-        return known, self._written(profile.token_head, self._code(body[known], decrypt=False), 1)
+        known, body = self._read(numbers, self._profile.head, 0)
+        if self._profile.all_fit is not None:
+            fits = self._profile.all_fit(numbers)
+            body, known = _only(fits[known], body), known & fits
+        return known, self._written(self._profile.token_head, self._ff1(body.shape[1]).encrypt(body), 1)
 
     def numbers(self, tokens: Bytes) -> tuple[Bools, Bytes]:
         """Which rows are tokens, and what they stand for."""
-        profile = self._profile
-        head, body, checks = self._parts(tokens)
-        known = (head == np.frombuffer(profile.token_head, np.uint8)).all(axis=1) & self._are_numerals(body)
-        known[known] &= self._check(body[known], 1, checks[known])
-        return known, self._written(profile.head, self._code(body[known], decrypt=True), 0)
+        known, body = self._read(tokens, self._profile.token_head, 1)
+        return known, self._written(self._profile.head, self._ff1(body.shape[1]).decrypt(body), 0)
 
-    def _parts(self, characters: Bytes) -> tuple[Bytes, Bytes, Bytes]:
-        """Head, numerals of the body, and check character of each row."""
-        begin = len(self._profile.head)
-        end = characters.shape[1] - (1 if self._profile.checks else 0)
-        return characters[:, :begin], self._numeral[characters[:, begin:end]], characters[:, end:]
+    def _read(self, characters: Bytes, head: bytes, off: int) -> tuple[Bools, Bytes]:
+        """Which rows have that head and a check character ``off`` the right one, and their numerals."""
+        begin, end = len(head), characters.shape[1] - (1 if self._profile.checks else 0)
+        known = (characters[:, :begin] == np.frombuffer(head, np.uint8)).all(axis=1)
+        body = self._read_numerals(characters[:, begin:end])
+        foreign = body >= len(self._alphabet)
+        if foreign.any():
+            known &= ~foreign.any(axis=1)
+            body[foreign] = 0
+        known &= (self._check_characters(body, off) == characters[:, end:]).all(axis=1)
+        return known, _only(known, body)
 
-    def _are_numerals(self, body: Bytes) -> Bools:
-        known: Bools = (body != _NOT_IN_ALPHABET).all(axis=1)
-        return known
-
-    def _check(self, body: Bytes, off: int, checks: Bytes) -> Bools:
-        """Whether the check character is the one ``off`` places after the right one."""
-        right: Bools = (self._check_characters(body, off) == checks).all(axis=1)
-        return right
+    def _read_numerals(self, characters: Bytes) -> Bytes:
+        if self._profile.alphabet == DIGITS:  # one subtraction for many characters at once
+            return characters - np.uint8(ord("0"))
+        return self._numeral[characters]
 
     def _check_characters(self, body: Bytes, off: int) -> Bytes:
         """Shape (n, 1), or (n, 0) where the profile has none."""
@@ -260,13 +264,23 @@ class _Coder:
             return np.empty((len(body), 0), np.uint8)
         return self._checks[(self._profile.check(body) + off) % len(self._checks)][:, None]
 
-    def _code(self, body: Bytes, *, decrypt: bool) -> Bytes:
-        ff1 = self._ff1(body.shape[1])
-        return ff1.decrypt(body) if decrypt else ff1.encrypt(body)
-
     def _written(self, head: bytes, body: Bytes, off: int) -> Bytes:
         heads = np.broadcast_to(np.frombuffer(head, np.uint8), (len(body), len(head)))
-        return np.hstack((heads, self._alphabet[body], self._check_characters(body, off)))
+        written = body + np.uint8(ord("0")) if self._profile.alphabet == DIGITS else self._alphabet[body]
+        return np.hstack((heads, written, self._check_characters(body, off)))
+
+
+def _only(chosen: Bools, rows: Bytes) -> Bytes:
+    """The chosen rows; nothing is copied where that is all of them."""
+    return rows if chosen.all() else rows[chosen]
+
+
+def _in_parts(code: Callable[[Bytes], tuple[Bools, Bytes]], characters: Bytes) -> tuple[Bools, Bytes]:
+    """``code`` of ``characters``, so many rows at once as stay in the processor's cache."""
+    parts = [
+        code(characters[first : first + _ROWS_AT_ONCE]) for first in range(0, len(characters), _ROWS_AT_ONCE)
+    ]
+    return np.concatenate([known for known, _ in parts]), np.concatenate([coded for _, coded in parts])
 
 
 def _texts(rows: int, groups: list[tuple[Positions, Bytes]]) -> pa.Array:
