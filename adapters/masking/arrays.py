@@ -96,7 +96,7 @@ class TextBytes:
 
 
 def one_width(texts: pa.Array) -> Bytes | None:
-    """The bytes of the valid texts of a ``string`` array, shape (valid, width); None unless all have one length.
+    """The bytes of a ``string`` array's valid texts, shape (valid, width); None unless all have one length.
 
     Most columns of numbers and codes do, and need no look at each row's place.
     """
