@@ -71,9 +71,10 @@ class Month:
         def mask(values: pa.Array) -> pa.Array:
             months = plain(values).cast(pa.date32()).to_numpy(zero_copy_only=False).astype("datetime64[M]")
             # A column has few months, so that each is written once.
-            distinct, places = np.unique(months, return_inverse=True)
+            encoded = pa.array(months.astype(np.int64), mask=~is_valid(values)).dictionary_encode()
+            distinct = encoded.dictionary.to_numpy().astype("datetime64[M]")
             names = pa.array(np.datetime_as_string(distinct).tolist(), pa.string())
-            return names.take(pa.array(places, mask=~is_valid(values)))
+            return names.take(encoded.indices)
 
         return mask
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from adapters.masking.arrays import Bools, plain, plain_type, rebuilt, require
+from adapters.masking.arrays import Bools, is_valid, plain, plain_type, rebuilt, require
 from adapters.masking.contract import (
     BoundMask,
     KeyContext,
@@ -30,6 +30,8 @@ _NUMBERS: Mapping[str, TypeTest] = {"integer": pa.types.is_integer, "decimal": p
 _MOST = 10**15
 """Numbers further from zero become null: none that an office counts is, and sums of two stay in 64 bits."""
 
+_LEAST = np.iinfo(np.int64).min
+"""Has no absolute value of its type."""
 _EXACT = pa.decimal256(76, 20)
 Whole = npt.NDArray[np.int64]
 
@@ -85,9 +87,9 @@ class Bucket:
             numbers, known = _whole(values)
             lows = (numbers - bounds.origin) // bounds.width * bounds.width + bounds.origin
             # There are few buckets, so that each is written once.
-            distinct, places = np.unique(lows, return_inverse=True)
-            names = pa.array([f"[{low},{low + bounds.width})" for low in distinct.tolist()], pa.string())
-            return names.take(pa.array(places, mask=~known))
+            encoded = pa.array(lows, mask=~known).dictionary_encode()
+            names = [f"[{low},{low + bounds.width})" for low in encoded.dictionary.to_pylist()]
+            return pa.array(names, pa.string()).take(encoded.indices)
 
         return mask
 
@@ -135,11 +137,15 @@ class Round:
         Raises:
             ValueError: ``to`` is less than 2.
         """
-        to = pa.scalar(Decimal(RoundParams.model_validate(params).to)).cast(_EXACT)
+        to = RoundParams.model_validate(params).to
+        exact = pa.scalar(Decimal(to)).cast(_EXACT)
 
         def mask(values: pa.Array) -> pa.Array:
-            rounded = pc.round_to_multiple(_exact(values), to, round_mode="half_towards_infinity")
-            numbers, known = _whole(rounded)
+            if pa.types.is_integer(values.type):
+                numbers, known = _whole(values)
+                numbers = np.sign(numbers) * ((np.abs(numbers) + to // 2) // to * to)
+            else:
+                numbers, known = _whole(pc.round_to_multiple(_exact(values), exact, "half_towards_infinity"))
             return pa.array(numbers, pa.int64(), mask=~known)
 
         return mask
@@ -218,8 +224,12 @@ def _exact(values: pa.Array) -> pa.Array:
 
 def _whole(values: pa.Array) -> tuple[Whole, Bools]:
     """The largest whole number not above each value, and which rows have one near enough; 0 elsewhere."""
+    if pa.types.is_integer(values.type) and values.type != pa.uint64():
+        integers: Whole = values.cast(pa.int64()).fill_null(0).to_numpy()
+        known = is_valid(values) & (np.abs(integers) <= _MOST) & (integers != _LEAST)
+        return np.where(known, integers, 0), known
     floors = pc.floor(_exact(values))
     inside = pc.less_equal(pc.abs(floors), pa.scalar(Decimal(_MOST)).cast(_EXACT))
-    known: Bools = pc.fill_null(inside, False).to_numpy(zero_copy_only=False)
+    known = pc.fill_null(inside, False).to_numpy(zero_copy_only=False)
     whole = pc.if_else(pa.array(known), floors, pa.scalar(Decimal(0)).cast(_EXACT)).cast(pa.int64())
     return whole.to_numpy(zero_copy_only=False), known
