@@ -50,6 +50,8 @@ class Format:
     matches: Callable[[str], bool]
     matches_all: Callable[[pa.Array], pa.Array]
     """Takes text of any string type, length n; gives n booleans, null where the text is null."""
+    types: tuple[str, ...] = ("text",)
+    """Types of the fields that may have it; of other types the text is what a cast to text gives."""
 
     def holds_for(self, texts: pa.Array) -> bool:
         """Whether every text that is there matches: the quick question before ``matches_all``."""
@@ -178,14 +180,14 @@ def _right_aligned(texts: pa.Array, width: int) -> Bytes:
     return result
 
 
-def by_pattern(name: str, title: str, pattern: str) -> Format:
+def by_pattern(name: str, title: str, pattern: str, types: tuple[str, ...] = ("text",)) -> Format:
     """The format of whatever ``pattern`` matches as a whole; keep to what ``re`` and RE2 both mean alike."""
     compiled = re.compile(pattern)
 
     def matches_all(texts: pa.Array) -> pa.Array:
         return pc.match_substring_regex(texts.cast(pa.string()), f"^(?:{pattern})$")
 
-    return Format(name, title, lambda text: compiled.fullmatch(text) is not None, matches_all)
+    return Format(name, title, lambda text: compiled.fullmatch(text) is not None, matches_all, types)
 
 
 def _with_proof(shape: Format, width: int, one: Proof, many: Callable[[Bytes], Truths]) -> Format:
@@ -210,6 +212,9 @@ _USCC = f"[{USCC_ALPHABET}]{{2}}[0-9]{{6}}[{USCC_ALPHABET}]{{10}}"
 # Province, city, district by two digits each; below a 00 there is nothing but 00.
 REGION_PATTERN = "[1-9][0-9](?:0000|(?:0[1-9]|[1-9][0-9])[0-9]{2})"
 """GB/T 2260-2007."""
+# No control characters; the first is no space either, not the ideographic one.
+_PRINTED = "[^\\x00-\\x1f\\x7f]"
+_VISIBLE = "[^\\x00-\\x20\\x7f\u00a0\u3000]"
 
 _ALL = (
     # GB 11643-1999
@@ -236,6 +241,11 @@ _ALL = (
     by_pattern("postal_code", "邮政编码", "[0-9]{6}"),
     # GB/T 2261.1-2003: unknown, male, female, not stated
     by_pattern("gender", "性别代码", "[0129]"),
+    # Whatever is written as one: it tells a mask what the text is, and refuses what is no text of an office
+    by_pattern("name", "姓名或名称", f"{_VISIBLE}{_PRINTED}{{0,99}}"),
+    by_pattern("address", "地址", f"{_VISIBLE}{_PRINTED}{{0,299}}"),
+    # Yuan, jiao and fen; prices and interest have up to four places
+    by_pattern("amount", "金额", r"-?[0-9]{1,15}(?:\.[0-9]{1,4})?", ("integer", "decimal")),
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})

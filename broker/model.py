@@ -259,6 +259,16 @@ class MaskOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskProfile:
+    """How fields of one kind are masked (``masking-profiles.yaml``), as declared by the authority."""
+
+    treatments: Mapping[str, Mask] = field(default_factory=dict)
+    """Word that a policy may write → what it stands for."""
+    levels: Mapping[str, str] = field(default_factory=dict)
+    """Level → the word of the least treatment that its fields need."""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Departments, datasets, service items, purposes and levels, as published by one bundle."""
 
@@ -280,6 +290,8 @@ class Catalog:
     """Category id → title."""
     calendar: Calendar = Calendar()
     mask_order: MaskOrder = field(default_factory=MaskOrder)
+    mask_profiles: Mapping[str, MaskProfile] = field(default_factory=dict)
+    """Format or type of fields → how they are masked."""
 
 
 # ── apply ────────────────────────────────────────────────────────────────────────────────────────

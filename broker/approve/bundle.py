@@ -14,8 +14,9 @@ from broker.approve.catalog import load_catalog
 from broker.approve.document import Node, parse
 from broker.approve.files import BASE_FILES, MANIFEST, Files, bundle_hash, is_policy, read_folder
 from broker.approve.index import DatasetRules, Stamp, index_rules
+from broker.approve.masks import CheckMask
 from broker.approve.plan import Plans
-from broker.approve.policy import CheckMask, PolicyReader
+from broker.approve.policy import PolicyReader
 from broker.approve.problem import PolicyProblems, Problems
 from broker.approve.quick import QuickParser
 from broker.approve.rule import Rule
@@ -89,7 +90,7 @@ def _read(files: Files, check_mask: CheckMask, problems: Problems, parse: Parse)
         for file in policies:
             parse(read[file], file, problems)
         problems.refuse()  # rules checked against half a catalog would seem full of unknown names
-    catalog = load_catalog(documents, problems)
+    catalog = load_catalog(documents, check_mask, problems)
     reader = PolicyReader(catalog, check_mask, problems)
     rules: list[Rule] = []
     for file in policies:  # one after the other, so that one file's nodes are in memory and not all

@@ -25,9 +25,12 @@ from broker.approve.grammar import (
     CITY_FILE,
     DEPARTMENTS_FILE,
     MASKING_FILE,
+    PROFILES_FILE,
     SERVICE_ITEMS_FILE,
 )
+from broker.approve.masks import CheckMask
 from broker.approve.problem import DEPARTMENT, PURPOSE, Code, Position, Problems
+from broker.approve.profiles import ProfileReader
 from broker.approve.table import Table, headed, known, text, texts
 from broker.model import (
     CORE,
@@ -45,14 +48,17 @@ CATALOG_FOLDER = CATALOG_FILES.path.rstrip("/")
 RESERVED_LEVELS = (IMPORTANT, CORE, "重要", "核心")
 
 
-def load_catalog(documents: Mapping[str, Node], problems: Problems) -> Catalog:
+def load_catalog(documents: Mapping[str, Node], check_mask: CheckMask, problems: Problems) -> Catalog:
     """The catalog in the files, by path in the folder; to be used only if no problem was found."""
     city = headed(documents[CITY_FILE.path], problems, CITY)
     levels = _levels(city)
     categories = {name: text(title, problems) for name, title in city.named_items("categories")}
     departments, groups = _departments(documents[DEPARTMENTS_FILE.path], problems)
     purposes, service_items = _service_items(documents[SERVICE_ITEMS_FILE.path], departments, problems)
-    reader = DatasetReader((*levels, IMPORTANT, CORE), categories, problems)
+    every_level = *levels, IMPORTANT, CORE
+    reader = DatasetReader(every_level, categories, problems)
+    mask_order = read_masking(documents.get(MASKING_FILE.path), every_level, problems)
+    profiles = ProfileReader(every_level, mask_order, check_mask, problems)
     return Catalog(
         city=city.text("city"),
         title=city.text("title"),
@@ -65,7 +71,8 @@ def load_catalog(documents: Mapping[str, Node], problems: Problems) -> Catalog:
         groups=MappingProxyType(groups),
         categories=MappingProxyType(categories),
         calendar=read_calendar(documents.get(CALENDAR_FILE.path), problems),
-        mask_order=read_masking(documents.get(MASKING_FILE.path), (*levels, IMPORTANT, CORE), problems),
+        mask_order=mask_order,
+        mask_profiles=profiles.read(documents.get(PROFILES_FILE.path)),
     )
 
 

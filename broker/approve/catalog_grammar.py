@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from broker.approve.problem import CATEGORY, DEPARTMENT, FIELD, FORMAT, LEVEL, OPERATOR, PURPOSE
+from broker.approve.problem import (
+    CATEGORY,
+    DEPARTMENT,
+    FIELD,
+    FORMAT,
+    FORMAT_OR_TYPE,
+    LEVEL,
+    OPERATOR,
+    PURPOSE,
+)
 from broker.approve.shapes import (
     DAYS,
     DURATION,
@@ -23,6 +32,7 @@ from broker.approve.shapes import (
     ListOf,
     MapOf,
     Name,
+    OneMask,
     OneWord,
     option,
 )
@@ -41,7 +51,7 @@ CATALOG_FIELD = Keys(
     (
         Key("title", TEXT, "名称", "title"),
         Key("type", OneWord(FieldType), "类型", "type"),
-        option("format", Name(FORMAT), "格式，逐行检查，仅限 text", "format checked on every row, text only"),
+        option("format", Name(FORMAT), "格式，逐行检查", "format, checked on every row"),
         Key("level", Name(LEVEL), "分级", "classification level"),
         option("column", TEXT, "源表列名，默认同名", "the source's column"),
         option("required", FLAG, "缺失即为坏数据", "a null makes the row bad"),
@@ -161,6 +171,28 @@ MASKING = Keys(
         Key("order", ListOf(NAME), "脱敏方式，从弱到强", "operators, weakest first"),
         option(
             "floors", MapOf(Name(LEVEL), Name(OPERATOR)), "分级 → 最弱可用的脱敏方式", "level → weakest mask"
+        ),
+    )
+)
+MASKING_PROFILE = Keys(
+    (
+        Key("treatments", MapOf(NAME, OneMask()), "做法 → 脱敏方式", "word → mask"),
+        option(
+            "levels",
+            MapOf(Name(LEVEL), NAME),
+            "分级 → 至少须用的做法",
+            "level → the least treatment of its fields",
+        ),
+    )
+)
+MASKING_PROFILES = Keys(
+    (
+        Key("format", Constant("share-masking-profiles/v1"), "文件格式", "the file's format"),
+        Key(
+            "profiles",
+            MapOf(Name(FORMAT_OR_TYPE), MASKING_PROFILE),
+            "格式或类型 → 此类数据项的方案",
+            "format or type → how such fields are masked",
         ),
     )
 )

@@ -63,8 +63,9 @@ class DatasetReader:
         table = Table(node, self._problems, CATALOG_FIELD)
         type_ = table.word("type", FieldType, FieldType.TEXT)
         format_ = table.name("format", FORMATS, FORMAT)
-        if format_ and type_ is not FieldType.TEXT:
-            zh, en = "只有 type: text 的数据项可写 format", "only a field of type text has a format"
+        if format_ in FORMATS and type_ not in (types := FORMATS[format_].types):
+            zh = f"只有 type: {'、'.join(types)} 的数据项可写 format: {format_}"
+            en = f"only a field of type {' or '.join(types)} has the format {format_}"
             table.add("format", Code.WRONG_FIELD_TYPE, zh, en)
         if item := table.text("item"):
             self._check_single_source(self._items, item, department, table.place("item"))

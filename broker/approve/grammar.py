@@ -17,6 +17,7 @@ from broker.approve.catalog_grammar import (
     CITY,
     DEPARTMENTS,
     MASKING,
+    MASKING_PROFILES,
     SERVICE_ITEMS,
 )
 from broker.approve.problem import CATEGORY, DATASET, DEPARTMENT, FIELD, GROUP, LEVEL, PURPOSE
@@ -93,7 +94,7 @@ class Weekday(StrEnum):
 
 # ── policy files ─────────────────────────────────────────────────────────────────────────────────
 
-_MASK = OneMask()
+_MASK = OneMask(or_word=True)
 VALUES = ListOf(TEXT)
 """Values that a field may have."""
 
@@ -321,6 +322,9 @@ SERVICE_ITEMS_FILE = FileForm(
 )
 CALENDAR_FILE = FileForm("calendar.yaml", CALENDAR, "工作日历", "working days", optional=True)
 MASKING_FILE = FileForm("masking.yaml", MASKING, "脱敏强弱", "which masks are stricter", optional=True)
+PROFILES_FILE = FileForm(
+    "masking-profiles.yaml", MASKING_PROFILES, "脱敏方案", "what the words for masks mean", optional=True
+)
 CATALOG_FILES = FileForm("catalog/", CATALOG, "数据目录", "a department's catalog", optional=True)
 POLICY_FILES = FileForm("sharing/", POLICY, "共享规则", "sharing rules", optional=True)
 FILES = (
@@ -329,6 +333,7 @@ FILES = (
     SERVICE_ITEMS_FILE,
     CALENDAR_FILE,
     MASKING_FILE,
+    PROFILES_FILE,
     CATALOG_FILES,
     POLICY_FILES,
 )

@@ -12,12 +12,13 @@ from broker.approve.catalog import zone
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
 from broker.approve.expression import VARIABLES, Complaint, compile_expression
 from broker.approve.grammar import POLICY, RULE, WORKING, Weekday
+from broker.approve.masks import CheckMask
 from broker.approve.problem import DEPARTMENT, PURPOSE, VARIABLE, Code, Position, Problems
 from broker.approve.reach import RELEASING, Author, Reach, What, departments_of
 from broker.approve.rule import Effect, Expression, Rule, WorkingHours
 from broker.approve.shapes import HOURS
 from broker.approve.table import Table, headed
-from broker.approve.terms import CheckMask, TermReader, read_consent, read_limits
+from broker.approve.terms import TermReader, read_consent, read_limits
 from broker.model import Catalog, ReviewBy, Scope, SharingAttribute
 
 __all__ = ["CheckMask", "PolicyReader"]

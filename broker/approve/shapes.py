@@ -78,6 +78,9 @@ class MapOf:
 class OneMask:
     """A mapping with one key, an operator; its value maps the operator's parameters."""
 
+    or_word: bool = False
+    """The word of a treatment may stand in its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -224,4 +227,4 @@ REGION = Scalar(
 ZONE = Scalar("zone", " IANA 时区名称，如 Asia/Shanghai", "an IANA zone such as Asia/Shanghai", Code.BAD_ZONE)
 EXPRESSION = Scalar("expression", " CEL 表达式", "an expression in CEL", Code.BAD_EXPRESSION)
 PARAMETER = Scalar("parameter", "参数", "a parameter")
-"""Of a mask: a text, a whole number, true or false, or a list of them."""
+"""Of a mask: a text, a whole number, true or false, or a list or mapping of them."""

@@ -3,47 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
 from broker.approve.grammar import VALUES, Reviewer, Subjects, Whose
-from broker.approve.problem import DEPARTMENT, FIELD, LEVEL, Code, Position, Problems
+from broker.approve.masks import CheckMask, MaskReader, Written, read_mask
+from broker.approve.problem import DEPARTMENT, FIELD, LEVEL, Code, Problems
 from broker.approve.reach import Reach
 from broker.approve.rule import Consent, Limits, Rows
-from broker.approve.shapes import NAME
-from broker.approve.table import Table, formed, mapping_items, text, texts
+from broker.approve.table import Table, text, texts
 from broker.model import (
     CORE,
     IMPORTANT,
     Catalog,
     Dataset,
     DepartmentKind,
-    Field,
     FieldType,
     Mask,
     Obligations,
     ReviewBy,
 )
-from broker.reasons import Sentence
 
-CheckMask = Callable[[Field, Mask], Sentence | None]
-"""Says why a mask cannot be applied to a field, or None when it can."""
-
-_INTEGER = re.compile("-?(0|[1-9][0-9]*)")
 _ANY_NAMED = Rows()
 _LIMITS = tuple(one.name for one in dataclasses.fields(Limits))
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A mask and the places of its operator and of what it is for."""
-
-    at: Position
-    mask: Mask
-    key_at: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +34,8 @@ class Demanded:
     """The obligations as written, whatever the rule is about."""
 
     duties: Obligations
-    by_field: Mapping[str, _Written]
-    by_level: Mapping[str, _Written]
+    by_field: Mapping[str, Written]
+    by_level: Mapping[str, Written]
 
 
 class TermReader:
@@ -60,9 +43,8 @@ class TermReader:
 
     def __init__(self, catalog: Catalog, check_mask: CheckMask, problems: Problems) -> None:
         self._catalog = catalog
-        self._check_mask = check_mask
+        self._masked = MaskReader(catalog.mask_profiles, check_mask)
         self._problems = problems
-        self._complaints: dict[tuple[object, ...], Sentence | None] = {}
 
     # ── rows ──
 
@@ -122,11 +104,14 @@ class TermReader:
         masks = [self._masks_of(dataset, names, demanded) for dataset, names in reach]
         return tuple(replace(demanded.duties, masks=found) if found else demanded.duties for found in masks)
 
-    def _masks(self, table: Table, key: str) -> dict[str, _Written]:
-        masks = {text(name, self._problems): self._mask(name.at, node) for name, node in table.items(key)}
+    def _masks(self, table: Table, key: str) -> dict[str, Written]:
+        masks = {
+            text(name, self._problems): read_mask(name.at, node, self._problems)
+            for name, node in table.items(key)
+        }
         return {name: mask for name, mask in masks.items() if mask is not None}
 
-    def _check_fields(self, masks: Mapping[str, _Written], reach: Reach) -> None:
+    def _check_fields(self, masks: Mapping[str, Written], reach: Reach) -> None:
         for name, written in masks.items() if reach else ():
             if not any(name in dataset.fields for dataset, _ in reach):
                 fields = [field for dataset, _ in reach for field in dataset.fields]
@@ -142,26 +127,16 @@ class TermReader:
             written = demanded.by_field.get(name) or demanded.by_level.get(field.level)
             if name not in names or written is None:
                 continue
-            masks[name] = written.mask
-            if complaint := self._complaint(dataset, field, written.mask):
-                zh = f"数据项“{name}”不能这样脱敏：{complaint.zh}"
-                en = f"“{name}” cannot be masked so: {complaint.en}"
+            found = self._masked.of(dataset, field, written.mask)
+            if isinstance(found, Mask):
+                masks[name] = found
+            else:
+                zh, en = (
+                    f"数据项“{name}”不能这样脱敏：{found.zh}",
+                    f"“{name}” cannot be masked so: {found.en}",
+                )
                 self._problems.add(written.at, Code.BAD_MASK, zh, en)
         return MappingProxyType(masks)
-
-    def _complaint(self, dataset: Dataset, field: Field, mask: Mask) -> Sentence | None:
-        """Asked once for each field and mask: a folder holds thousands of the same."""
-        key = dataset.id, field.name, mask.operator, *mask.params.items()
-        if key not in self._complaints:
-            self._complaints[key] = self._check_mask(field, mask)
-        return self._complaints[key]
-
-    def _mask(self, key_at: Position, node: Node) -> _Written | None:
-        mask = read_mask(node, self._problems)
-        if mask is None or not isinstance(node, MappingNode):
-            return None
-        ((name, _),) = node.entries.values()
-        return _Written(name.at, mask, key_at)
 
     # ── people ──
 
@@ -189,17 +164,6 @@ class TermReader:
             )
             for dataset, _ in reach
         )
-
-
-def read_mask(node: Node, problems: Problems) -> Mask | None:
-    """A mask written as ``{operator: {parameter: value}}``; None after a report."""
-    if not isinstance(node, MappingNode) or len(node.entries) != 1:
-        zh, en = "须写一个脱敏方式，如 {year: {}}", "write one operator, such as {year: {}}"
-        problems.add(node.at, Code.BAD_MASK, zh, en)
-        return None
-    ((name, params),) = node.entries.values()
-    written = {key.value: _parameter(value, problems) for key, value in mapping_items(params, problems)}
-    return Mask(formed(name, NAME, problems), MappingProxyType(written))
 
 
 def read_limits(table: Table) -> Limits:
@@ -230,15 +194,3 @@ def _reviewers(name: str, dataset: Dataset, authorities: frozenset[str]) -> froz
     if name == Reviewer.AUTHORITY:
         return authorities
     return frozenset({dataset.department if name == Reviewer.PROVIDER else name})
-
-
-def _parameter(node: Node, problems: Problems) -> object:
-    """A parameter as written: unquoted whole numbers and true/false are typed, everything else stays text,
-    decimals too, so that no digit is lost. The operator's own model checks the rest."""
-    if isinstance(node, SequenceNode):
-        return tuple(_parameter(item, problems) for item in node.items)
-    if not isinstance(node, ScalarNode):
-        return text(node, problems)
-    if node.plain and node.value in ("true", "false"):
-        return node.value == "true"
-    return int(node.value) if node.plain and _INTEGER.fullmatch(node.value) else node.value

@@ -27,12 +27,14 @@ from broker.approve.problem import (
     DEPARTMENT,
     FIELD,
     FORMAT,
+    FORMAT_OR_TYPE,
     GROUP,
     LEVEL,
     OPERATOR,
     PURPOSE,
     Kind,
 )
+from broker.approve.profiles import KINDS
 from broker.approve.rule import Effect
 from broker.approve.shapes import (
     DAY,
@@ -52,12 +54,20 @@ from broker.approve.shapes import (
 from broker.authoring.grammar import EXPECT, NONE
 from broker.formats import FORMATS
 from broker.model import CORE, IMPORTANT, Catalog, Dataset, FieldType, Scope, SharingAttribute
+from broker.treatments import BY_LEVEL
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: Schema = {"type": ["string", "number", "boolean"], "pattern": r"^\S([\s\S]*\S)?\n*$"}
-_PARAMETER: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+_PARAMETER: Schema = {"$ref": "#/$defs/parameter"}
+_PARAMETERS: Schema = {
+    "anyOf": [
+        _TEXT,
+        {"type": "array", "items": _PARAMETER},
+        {"type": "object", "additionalProperties": _PARAMETER},
+    ]
+}
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
 _NUMBERS: Mapping[str, Schema] = {
     "count": _COUNT,
@@ -100,7 +110,7 @@ class SchemaMaker:
             "title": form.format,
             "description": f"{form.zh}（{form.path}）\n\n{form.en}",
             **body,
-            "$defs": self._definitions,
+            "$defs": {**self._definitions, "parameter": _PARAMETERS},
         }
 
     @singledispatchmethod
@@ -157,7 +167,19 @@ class SchemaMaker:
     def _(self, shape: OneMask) -> Schema:
         if "mask" not in self._definitions:
             self._definitions["mask"] = _mask(self._operators)
-        return {"$ref": "#/$defs/mask"}
+        mask: Schema = {"$ref": "#/$defs/mask"}
+        if not shape.or_word:
+            return mask
+        self._definitions["treatment"] = _titled(self._words())
+        return {"anyOf": [{"$ref": "#/$defs/treatment"}, mask]}
+
+    def _words(self) -> dict[str, str]:
+        """What may stand in place of a mask; whether it means one for the field at hand the reader tells."""
+        profiles = self._catalog.mask_profiles.values()
+        bare = {name: one.title for name, one in self._operators.items() if not _parameters(one)["required"]}
+        treatments = dict.fromkeys([word for one in profiles for word in one.treatments], "")
+        by_level = {BY_LEVEL: "方案所写该级的做法"} if any(one.levels for one in profiles) else {}
+        return {**treatments, **bare, **by_level}
 
     @_of.register
     def _(self, shape: Keys) -> Schema:
@@ -266,7 +288,11 @@ class SchemaMaker:
             CATEGORY: catalog.categories,
             PURPOSE: catalog.purposes,
             LEVEL: {**dict.fromkeys(catalog.levels, ""), IMPORTANT: "重要", CORE: "核心"},
-            FORMAT: dict.fromkeys(FORMATS, ""),
+            FORMAT: {name: one.title for name, one in FORMATS.items()},
+            FORMAT_OR_TYPE: {
+                **dict.fromkeys(KINDS, ""),
+                **{name: one.title for name, one in FORMATS.items()},
+            },
             OPERATOR: {name: one.title for name, one in self._operators.items()},
         }
         return found[kind]

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from broker.approve.bundle import Bundle, bundle_of, uncollected
 from broker.approve.catalog import CATALOG_FOLDER
 from broker.approve.files import BASE_FILES, Files, is_policy, read_folder
-from broker.approve.policy import CheckMask
+from broker.approve.masks import CheckMask
 from broker.approve.problem import PolicyProblems, Position, Problems
 from broker.approve.rule import Effect, Rule
 from broker.authoring.finding import Finding, Lint

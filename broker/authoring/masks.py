@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from broker.approve.policy import CheckMask
+from broker.approve.masks import CheckMask
 from broker.errors import SetUpError
 from broker.model import Field, FieldType, Mask, MaskOrder
 

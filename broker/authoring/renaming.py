@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from broker.approve.bundle import bundle_of
 from broker.approve.files import Files
-from broker.approve.policy import CheckMask
+from broker.approve.masks import CheckMask
 from broker.approve.problem import Kind, PolicyProblems, Position, Problems
 
 

@@ -54,7 +54,10 @@ FIELD_OF_PLAN = Keys(
         ),
         option("column", TEXT, "文件的列名，默认同名", "the file's column, by default of the same name"),
         Key(
-            "mask", OneMask(), "脱敏方式；as_is 原样，drop 只读不给", "mask; as_is, or drop: read, not given"
+            "mask",
+            OneMask(or_word=True),
+            "脱敏方式；as_is 原样，drop 只读不给",
+            "mask; as_is, or drop: read, not given",
         ),
     )
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,25 +18,25 @@ from adapters.masking.contract import Beside, Operator
 from broker.approve.catalog import load_catalog, zone
 from broker.approve.document import Node, ScalarNode, parse
 from broker.approve.files import is_policy, read_folder
+from broker.approve.masks import CheckMask, read_mask
 from broker.approve.problem import (
     DATASET,
     DEPARTMENT,
     FIELD,
     FORMAT,
-    OPERATOR,
     PURPOSE,
     Code,
     Kind,
     Problems,
 )
 from broker.approve.table import Table, headed
-from broker.approve.terms import read_mask
 from broker.bulk.grammar import AS_IS, DROP, FIELD_OF_PLAN, PLAN, BadValues, Below
 from broker.desensitize.plan import check_mask
 from broker.errors import SetUpError
 from broker.formats import FORMATS
 from broker.model import CORE, Catalog, Dataset, Field, FieldType, Mask
 from broker.reasons import Sentence
+from broker.treatments import resolve
 
 ZONE = "Asia/Shanghai"
 """Of times without offset, where neither plan nor catalog names another."""
@@ -110,7 +111,7 @@ def read_plan(path: Path, operators: Mapping[str, Operator]) -> BulkPlan:
         problems.refuse()
         raise AssertionError("a file that is not YAML is a problem")
     table = headed(node, problems, PLAN)
-    catalog = _catalog(path.parent, table)
+    catalog = _catalog(path.parent, table, lambda field, mask: check_mask(operators, field.type, mask))
     plan = _Reader(table, catalog, operators).plan(hashlib.sha256(content).hexdigest())
     problems.refuse()
     return plan
@@ -185,8 +186,9 @@ class _Reader:
             table.add("type", Code.MISSING_KEY, zh, en)
         kind = table.word("type", FieldType, FieldType.TEXT)
         form = table.name("format", FORMATS, FORMAT)
-        if form and kind is not FieldType.TEXT:
-            zh, en = "只有 type: text 的数据项可写 format", "only a field of type text has a format"
+        if form in FORMATS and kind not in (types := FORMATS[form].types):
+            zh = f"只有 type: {'、'.join(types)} 的数据项可写 format: {form}"
+            en = f"only a field of type {' or '.join(types)} has the format {form}"
             table.add("format", Code.WRONG_FIELD_TYPE, zh, en)
         domain = table.text("domain") or form or name
         return Field(name, name, kind, table.text("level"), form or None, domain=domain)
@@ -212,18 +214,34 @@ class _Reader:
         return found, dataset.source.columns.get(name, name)
 
     def _mask(self, table: Table, described: Field) -> Mask | None:
-        """The mask as written; None after a report."""
+        """The mask as written, or what its word means in the catalog's profiles; None after a report."""
         node = table.node("mask")
-        if isinstance(node, ScalarNode):
-            name = table.name("mask", self._operators, OPERATOR)
-            return Mask(name) if name in self._operators else None
-        return read_mask(node, self._problems) if node is not None else None
+        written = read_mask(table.at, node, self._problems) if node is not None else None
+        if written is None:
+            return None
+        if isinstance(written.mask, Mask):
+            return written.mask
+        found = resolve(
+            written.mask,
+            described.format,
+            described.type,
+            described.level,
+            self._catalog.mask_profiles if self._catalog else {},
+            partial(check_mask, self._operators, described.type),
+        )
+        if isinstance(found, Mask):
+            return found
+        self._refuse(table, described, found)
+        return None
 
     def _check(self, table: Table, described: Field, mask: Mask, subject: str) -> None:
         complaint = check_mask(self._operators, described.type, mask) or self._lacks(mask, subject)
         if complaint is not None:
-            zh = f"数据项“{described.name}”不能这样脱敏：{complaint.zh}"
-            table.add("mask", Code.BAD_MASK, zh, f"“{described.name}” cannot be masked so: {complaint.en}")
+            self._refuse(table, described, complaint)
+
+    def _refuse(self, table: Table, described: Field, complaint: Sentence) -> None:
+        zh = f"数据项“{described.name}”不能这样脱敏：{complaint.zh}"
+        table.add("mask", Code.BAD_MASK, zh, f"“{described.name}” cannot be masked so: {complaint.en}")
 
     def _lacks(self, mask: Mask, subject: str) -> Sentence | None:
         """What the operator must know of a row that a file does not tell."""
@@ -260,7 +278,7 @@ def _word(table: Table) -> str:
     return node.value if isinstance(node, ScalarNode) and not node.broken else ""
 
 
-def _catalog(base: Path, table: Table) -> Catalog | None:
+def _catalog(base: Path, table: Table, check: CheckMask) -> Catalog | None:
     """The catalog of the folder that the plan names.
 
     Raises:
@@ -273,7 +291,8 @@ def _catalog(base: Path, table: Table) -> Catalog | None:
     files = read_folder(base / folder, problems)
     parsed = {file: parse(content, file, problems) for file, content in files.items() if not is_policy(file)}
     problems.refuse()
-    catalog = load_catalog({file: node for file, node in parsed.items() if node is not None}, problems)
+    documents = {file: node for file, node in parsed.items() if node is not None}
+    catalog = load_catalog(documents, check, problems)
     problems.refuse()
     return catalog
 

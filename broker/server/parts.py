@@ -14,7 +14,7 @@ from adapters.masking.registry import load_operators
 from adapters.sources.registry import load_sources
 from broker.approve.bundle import Bundle, bundle_of, load_bundle
 from broker.approve.files import Files, bundle_hash, read_folder, unpack
-from broker.approve.policy import CheckMask
+from broker.approve.masks import CheckMask
 from broker.approve.problem import Problems
 from broker.desensitize.plan import check_mask
 from broker.epoch import Compile

@@ -93,7 +93,7 @@ def test_gate_and_subject_name_fields_of_the_plan(tmp_path: Path) -> None:
     ("written", "found"),
     [
         (FIELDS.replace("{year: {}}", "{yaer: {}}"), ["8 BAD_MASK"]),
-        (FIELDS.replace("mask: as_is", "mask: reduct"), ["9 UNKNOWN_OPERATOR"]),
+        (FIELDS.replace("mask: as_is", "mask: reduct"), ["9 BAD_MASK"]),
         (FIELDS.replace("type: date", "type: day"), ["8 UNKNOWN_WORD"]),
         (FIELDS.replace("type: date, ", ""), ["8 MISSING_KEY"]),
         (FIELDS.replace("keep_start: 1", "keep: 1"), ["7 BAD_MASK"]),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from broker.approve.bundle import Bundle
-from broker.approve.policy import CheckMask
+from broker.approve.masks import CheckMask
 from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, WORD, Code, Kind
 from broker.approve.rule import Effect
 from broker.authoring.masks import is_enough, mask_from, mask_text, ready_masks

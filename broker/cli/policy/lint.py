@@ -22,7 +22,7 @@ from broker.cli.policy.fmt import write
 from broker.errors import SetUpError
 
 if TYPE_CHECKING:
-    from broker.approve.policy import CheckMask
+    from broker.approve.masks import CheckMask
     from broker.authoring.finding import Finding
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="策略文件夹 / folder of policies")]
