@@ -118,6 +118,7 @@ def fixed_width_texts(characters: Bytes, valid: Bools) -> pa.Array:
         ValueError: more bytes than a ``string`` array can hold (2 GiB).
     """
     rows, width = characters.shape
+    offsets: Offsets
     if rows < len(valid) or characters.size > _MOST_BYTES:
         offsets = offsets_of(valid * np.int64(width))
     else:

@@ -203,7 +203,8 @@ def _chained(encrypt: Encrypt, state: int, message: bytes) -> int:
 
 def _added(one: Numbers, other: Numbers, modulus: np.uint64) -> Numbers:
     total = one + other
-    return np.minimum(total, total - modulus)  # below the modulus the difference wraps, and is the greater
+    less: Numbers = np.minimum(total, total - modulus)  # below the modulus the difference wraps around
+    return less
 
 
 def _remainder(numbers: Numbers, modulus: np.uint64) -> Numbers:
