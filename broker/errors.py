@@ -12,6 +12,7 @@
     ├── TooLarge, TooSmall       FAILED_PRECONDITION
     ├── Elsewhere                FAILED_PRECONDITION
     ├── NotApproved              FAILED_PRECONDITION
+    ├── NotReversible            FAILED_PRECONDITION
     ├── Exhausted                RESOURCE_EXHAUSTED, mostly with a time after which to ask again
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
@@ -99,7 +100,11 @@ class Elsewhere(BrokerError):
 
 
 class NotApproved(BrokerError):
-    """A proposal that lacks an approval; ``about`` is a file."""
+    """A proposal that lacks an approval, where ``about`` is a file, or a detokenization that does."""
+
+
+class NotReversible(BrokerError):
+    """Tokens that cannot be turned back here; ``about`` is a field."""
 
 
 class Exhausted(BrokerError):

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 import orjson
 from cryptography import x509
@@ -32,8 +31,8 @@ from broker.desensitize.plan import MaskPlan
 from broker.desensitize.planner import Planner
 from broker.entries import Entries
 from broker.epoch import Epochs, InForce
-from broker.errors import DeadlinePassed, TooLarge, Unavailable
-from broker.journal import EpochMoved, QuotaExceeded
+from broker.errors import DeadlinePassed, TooLarge
+from broker.journal import QuotaExceeded
 from broker.keys.keyring import Keyring
 from broker.leases import Keeper
 from broker.model import (
@@ -50,15 +49,13 @@ from broker.needs import charge, need_of, recorded
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.statement import Outcome
-from broker.standing import MOST_EPOCHS, Decided, Standing
+from broker.standing import Decided, Standing, in_one_epoch
 from broker.streaming import Closing, Handover, Opening, StillWanted
 from broker.transmit.chunks import IpcChunks
 from broker.transmit.digest import answer_digest, canonical_answer
 from broker.transmit.group import GroupTooSmall
 from broker.transmit.reading import Answer, OverRowLimit
 from broker.transmit.watermark import watermark
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ class Exchange:
         Raises:
             BrokerError: nothing was released.
         """
-        return self._in_one_epoch(lambda epoch: self._unary(epoch, request, consumer, still_wanted))
+        return in_one_epoch(self.epochs, lambda epoch: self._unary(epoch, request, consumer, still_wanted))
 
     def stream(
         self, request: Request, consumer: Identity, still_wanted: StillWanted
@@ -123,20 +120,11 @@ class Exchange:
         Raises:
             BrokerError: what was released so far stands in the outcome's receipt.
         """
-        opened = self._in_one_epoch(lambda epoch: self._open(epoch, request, consumer))
+        opened = in_one_epoch(self.epochs, lambda epoch: self._open(epoch, request, consumer))
         if isinstance(opened, Opening):
             yield opened
         else:
             yield from opened.parts(still_wanted)
-
-    def _in_one_epoch(self, attempt: Callable[[InForce], T]) -> T:
-        """What is decided under one epoch and recorded in it; when it moved in between, all is done anew."""
-        for _ in range(MOST_EPOCHS):
-            try:
-                return attempt(self.epochs.current())
-            except EpochMoved as moved:
-                self.epochs.reach(moved.sequence)
-        raise Unavailable(Reason.LOG_UNAVAILABLE)
 
     # ── the steps' joints ────────────────────────────────────────────────────────────────────────
 

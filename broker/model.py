@@ -7,7 +7,7 @@ Terms follow 《政务数据共享条例》 and ``docs/glossary.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -524,13 +524,17 @@ class Suspension:
 
     def covers(self, application: Application) -> bool:
         """Whether it stops ``application``."""
+        return self.stops({application.consumer.department}, application.dataset, application.purpose)
+
+    def stops(self, consumers: Collection[str], dataset: str, purpose: str) -> bool:
+        """Whether it stops what goes to any of these departments out of that dataset for that purpose."""
         match self.target:
             case Target.CONSUMER:
-                return application.consumer.department == self.name
+                return self.name in consumers
             case Target.DATASET:
-                return application.dataset == self.name
+                return dataset == self.name
             case Target.PURPOSE:
-                return application.purpose == self.name
+                return purpose == self.name
             case Target.EVERYTHING:
                 return True
 
@@ -598,6 +602,10 @@ class EntryKind(StrEnum):
     STREAM_DECISION = "stream_decision"
     STREAM_OUTCOME = "stream_outcome"
     REDELIVERED = "redelivered"
+    DETOKENIZATION = "detokenization"
+    """Tokens were turned back, or that was refused."""
+    TRACE = "trace"
+    """Somebody looked to whom the tokens in a leaked file were released."""
 
 
 @dataclass(frozen=True, slots=True)

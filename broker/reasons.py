@@ -80,6 +80,10 @@ class Reason(StrEnum):
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
     SAME_PERSON = "SAME_PERSON"
     NOT_RESPONSIBLE = "NOT_RESPONSIBLE"
+    # detokenize
+    APPROVAL_MISSING = "APPROVAL_MISSING"
+    APPROVAL_INVALID = "APPROVAL_INVALID"
+    NOT_REVERSIBLE = "NOT_REVERSIBLE"
     # transmit
     SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
     MASKING_FAILED = "MASKING_FAILED"
@@ -279,6 +283,20 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.NOT_RESPONSIBLE: Sentence(
         "文件 {about} 不由本部门负责，本部门的管理员不能审批。",
         "File {about} is not your department's, so its officers must approve it.",
+    ),
+    Reason.APPROVAL_MISSING: Sentence(
+        "还原令牌须先由提供部门的数据资源管理员签名审批。",
+        "Tokens are turned back only with the signed approval of an officer of the provider; get it first.",
+    ),
+    Reason.APPROVAL_INVALID: Sentence(
+        "还原审批不成立：签名、审批人、有效期或所批内容与本次请求不符，请按本次请求重新审批。",
+        "The approval does not hold: its signature, signer, time or content is not for this request; "
+        "have this request approved.",
+    ),
+    Reason.NOT_REVERSIBLE: Sentence(
+        "数据项 {about} 无法还原：该回执中未以可逆方式提供，或当时的密钥、算子已不在。",
+        "Field {about} cannot be turned back: that receipt did not release it reversibly, or key or operator of "
+        "then are gone.",
     ),
     Reason.SOURCE_UNAVAILABLE: Sentence(
         "提供部门的数据源暂不可用，请稍后重试。", "The provider's source cannot be read now; retry later."

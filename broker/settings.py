@@ -171,6 +171,11 @@ class Masking(Section):
         ),
         description="Names of operators that policies may use.",
     )
+    detokenize_per_day: Positive = Field(
+        1000,
+        description="Tokens of one dataset that one department may have turned back in a day of the city, "
+        "all of them approved by an officer.",
+    )
 
 
 class Keys(Section):

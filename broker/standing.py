@@ -5,17 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from broker.apply.identity import check_standing
 from broker.approve.conditions import unchanging
 from broker.approve.evaluate import evaluate
 from broker.epoch import Epochs, InForce
-from broker.errors import Changed
+from broker.errors import Changed, Unavailable
+from broker.journal import EpochMoved
 from broker.model import Application, Approved, Dataset, Decision, Verdict, Why
 from broker.reasons import Reason
 
 MOST_EPOCHS = 8
 """How often one call is decided anew because the epoch moved under it; then the caller shall retry."""
+
+T = TypeVar("T")
+
+
+def in_one_epoch(epochs: Epochs, attempt: Callable[[InForce], T]) -> T:
+    """What is decided under one epoch and recorded in it; when it moved in between, all is done anew.
+
+    Raises:
+        Unavailable: it moves all the time, or nobody can tell what is in force.
+    """
+    for _ in range(MOST_EPOCHS):
+        try:
+            return attempt(epochs.current())
+        except EpochMoved as moved:
+            epochs.reach(moved.sequence)
+    raise Unavailable(Reason.LOG_UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)

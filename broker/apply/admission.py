@@ -24,7 +24,7 @@ MAX_SUBJECTS = 1_000
 MAX_SIGNED_APPLICATION = 64 * 1024
 """Bytes; a signed application carries its certificate chain."""
 
-_CANONICAL_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CANONICAL_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """RFC 9562 §4."""
 
 _ID = re.compile("[a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)?")
@@ -86,7 +86,7 @@ def admit(request: Request, consumer: Identity, catalog: Catalog, verify: Verify
 
 
 def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> Iterator[Violation]:
-    if not _CANONICAL_UUID.fullmatch(request.request_id):
+    if not CANONICAL_UUID.fullmatch(request.request_id):
         yield Violation("request_id", "须为小写带连字符的 UUID", "must be a UUID in lower case with hyphens")
     if not request.dataset.startswith("datasets/") or (
         dataset is None and not _is_id(request.dataset.removeprefix("datasets/"))
@@ -97,19 +97,19 @@ def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> 
     if request.grant and not request.grant.startswith("grants/"):
         yield Violation("grant", "须形如 grants/名称", "must read grants/{grant}")
     else:
-        yield from _text_violations("grant", request.grant)
+        yield from text_violations("grant", request.grant)
     if request.purpose not in catalog.purposes:
         yield Violation(
             "application.purpose", "须为目录中的使用场景编号", "must be the id of a purpose in the catalog"
         )
     for name in ("service_item", "case_no", "legal_basis", "operator"):
-        yield from _text_violations(f"application.{name}", getattr(request, name))
+        yield from text_violations(f"application.{name}", getattr(request, name))
     if len(request.signed_application) > MAX_SIGNED_APPLICATION:
         yield Violation("signed_application", "不得超过 64 KiB", "must not exceed 64 KiB")
-    yield from _list_violations("application.fields", request.fields, MAX_FIELDS)
+    yield from list_violations("application.fields", request.fields, MAX_FIELDS)
     if not request.fields:
         yield Violation("application.fields", "至少写明一个数据项", "name at least one field")
-    yield from _list_violations("application.subjects", request.subjects, MAX_SUBJECTS)
+    yield from list_violations("application.subjects", request.subjects, MAX_SUBJECTS)
     if not request.subjects and not request.streamed:
         yield Violation("application.subjects", "至少写明一个查询对象", "name at least one subject")
     if dataset is not None:
@@ -118,10 +118,11 @@ def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> 
     else:
         yield from _unlikely_fields(request.fields)
         for index, subject in enumerate(request.subjects[:MAX_SUBJECTS]):
-            yield from _text_violations(f"application.subjects[{index}]", subject)
+            yield from text_violations(f"application.subjects[{index}]", subject)
 
 
-def _text_violations(path: str, text: str) -> Iterator[Violation]:
+def text_violations(path: str, text: str) -> Iterator[Violation]:
+    """What is wrong with a text that stands in a receipt."""
     if len(text) > MAX_TEXT:
         yield Violation(path, f"不得超过 {MAX_TEXT} 个字符", f"must not exceed {MAX_TEXT} characters")
     elif text != text.strip() or not (text.isprintable() or not any(map(_is_invisible, text))):
@@ -138,7 +139,8 @@ def _is_invisible(character: str) -> bool:
     return category[0] == "C" or category in ("Zl", "Zp")
 
 
-def _list_violations(path: str, values: tuple[str, ...], most: int) -> Iterator[Violation]:
+def list_violations(path: str, values: tuple[str, ...], most: int) -> Iterator[Violation]:
+    """What is wrong with a list whose items come once."""
     if len(values) > most:
         yield Violation(path, f"最多 {most} 个", f"at most {most}")
         return

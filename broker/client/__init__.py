@@ -19,6 +19,7 @@ from broker.client.aio import AsyncClient, AsyncStream
 from broker.client.answer import Exchanged
 from broker.client.client import Client
 from broker.client.credentials import Credentials
+from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.duties import Duties, Review
 from broker.client.officer import OfficerClient, ProposedBundle
 from broker.client.stream import Stream
@@ -32,12 +33,14 @@ __all__ = [
     "AsyncStream",
     "Client",
     "Credentials",
+    "Detokenized",
     "Duties",
     "Exchanged",
     "OfficerClient",
     "ProposedBundle",
     "Review",
     "Stream",
+    "TokenRequest",
     "VerifierKey",
     "export_receipt",
     "parse_receipt",

@@ -14,6 +14,7 @@ from broker.client import frames
 from broker.client.answer import Exchanged
 from broker.client.caller import Caller
 from broker.client.connections import OPTIONS, Channel, Connection
+from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.questions import Filter, Page, Question, Terms, UnaryTerms
 from broker.client.retry import Tries
 from broker.client.stream import Reception
@@ -107,6 +108,12 @@ class AsyncClient(Caller):
             return AsyncStream(call, parts, await anext(parts, None), question, tries)
 
         return await self._try(begin, timeout, question.request.request_id)
+
+    async def detokenize(
+        self, request: TokenRequest, approval: bytes, *, timeout: float = 30.0
+    ) -> Detokenized:
+        """See :meth:`Client.detokenize`."""
+        return await self._ask(self._questions.detokenize(request, approval), timeout)
 
     async def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """See :meth:`Client.dataset`."""

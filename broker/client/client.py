@@ -12,6 +12,7 @@ import grpc
 from broker.client.answer import Exchanged
 from broker.client.caller import Caller
 from broker.client.connections import OPTIONS, Channel, Connection
+from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.questions import Filter, Page, Question, Terms, UnaryTerms
 from broker.client.retry import Tries
 from broker.client.stream import Stream
@@ -75,6 +76,17 @@ class Client(Caller):
             return Stream(call, call, next(call, None), question, tries)
 
         return self._try(begin, timeout, question.request.request_id)
+
+    def detokenize(self, request: TokenRequest, approval: bytes, *, timeout: float = 30.0) -> Detokenized:
+        """What tokens stand for, if an officer of the provider has approved exactly this request.
+
+        Raises:
+            NotApproved: APPROVAL_MISSING.
+            MalformedRequest: APPROVAL_INVALID, with what does not hold.
+            NotReversible: the field was not masked so, or its key of then is gone.
+            VerificationFailed: the answer or its receipt does not hold; use neither.
+        """
+        return self._ask(self._questions.detokenize(request, approval), timeout)
 
     def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """One catalog entry with its fields.

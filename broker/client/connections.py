@@ -17,7 +17,13 @@ import grpc
 from broker.client.retry import RETRIED, Tries
 from broker.client.status import failure_of
 from broker.errors import Elsewhere, SetUpError
-from broker.v1 import catalog_pb2_grpc, exchange_pb2_grpc, policy_pb2_grpc, receipt_pb2_grpc
+from broker.v1 import (
+    catalog_pb2_grpc,
+    exchange_pb2_grpc,
+    masking_pb2_grpc,
+    policy_pb2_grpc,
+    receipt_pb2_grpc,
+)
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 OPTIONS = (
@@ -49,6 +55,7 @@ class Stubs:
         self.exchanges = exchange_pb2_grpc.ExchangeServiceStub(channel)
         self.receipts = receipt_pb2_grpc.ReceiptServiceStub(channel)
         self.policies = policy_pb2_grpc.PolicyServiceStub(channel)
+        self.masking = masking_pb2_grpc.MaskingServiceStub(channel)
 
 
 class Connection:

@@ -42,6 +42,17 @@ def require_about(receipt: Receipt, request: Request, caller: str, verdict: Verd
         raise VerificationFailed("回执与所告知的决定不符 / the receipt is of another decision than was told")
 
 
+def require_said(receipt: Receipt, told: Mapping[tuple[str, ...], object]) -> None:
+    """That the statement has these members, by their paths.
+
+    Raises:
+        VerificationFailed: it is of something else.
+    """
+    said = _object(receipt.statement)
+    if any(_member(said, *path) != value for path, value in told.items()):
+        raise VerificationFailed("回执不是本次请求的 / the receipt is not of this request")
+
+
 def require_outcome_of(outcome: Receipt, decision: Receipt) -> None:
     """That a stream's outcome is that of its decision.
 

@@ -16,11 +16,12 @@ from broker.apply.signed import sign_application
 from broker.client.answer import Exchanged, checked_receipt, exchanged_of, receipt_of
 from broker.client.connections import Stubs
 from broker.client.credentials import Credentials
+from broker.client.detokenizing import Detokenized, TokenRequest, detokenized_of
 from broker.client.evidence import Request
 from broker.client.stream import StreamQuestion
 from broker.model import Receipt, Verdict
 from broker.receipt.note import VerifierKey
-from broker.v1 import catalog_pb2, exchange_pb2, receipt_pb2
+from broker.v1 import catalog_pb2, exchange_pb2, masking_pb2, receipt_pb2
 
 T = TypeVar("T")
 Kind = TypeVar("Kind", exchange_pb2.ExchangeRequest, exchange_pb2.StreamExchangeRequest)
@@ -108,6 +109,22 @@ class Questions:
     def stream(self, terms: Terms) -> StreamQuestion:
         request = self._request(exchange_pb2.StreamExchangeRequest, terms)
         return StreamQuestion(request, self._caller, self._trust)
+
+    def detokenize(self, asked: TokenRequest, approval: bytes) -> Question[Detokenized]:
+        request = masking_pb2.DetokenizeRequest(
+            request_id=asked.asked.request_id,
+            receipt=f"receipts/{asked.asked.receipt}",
+            field=asked.asked.field,
+            tokens=asked.tokens,
+            reason=asked.asked.reason,
+            legal_basis=asked.asked.legal_basis,
+            signed_approval=approval,
+        )
+
+        def read(response: masking_pb2.DetokenizeResponse, _: int) -> Detokenized:
+            return detokenized_of(asked, response, self._caller, self._trust)
+
+        return Question(lambda stubs: stubs.masking.Detokenize, request, read, request.request_id)
 
     def dataset(self, dataset: str) -> Question[catalog_pb2.Dataset]:
         request = catalog_pb2.GetDatasetRequest(name=f"datasets/{dataset}")

@@ -125,9 +125,7 @@ def masked_column(
     bound = PlannedMask(
         operator=operator.name,
         version=operator.version,
-        params_sha256=hashlib.sha256(
-            orjson.dumps(params.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-        ).hexdigest(),
+        params_sha256=params_sha256(params),
         key_version=None if context is None else context.version,
         result=operator.result_type(operand_type(field_type), params),
         mask=operator.bind(params, context),
@@ -143,6 +141,12 @@ def params_of(operator: Operator, mask: Mask) -> Params:
         ValueError: they do not fit it.
     """
     return operator.params.model_validate(dict(mask.params))
+
+
+def params_sha256(params: Params) -> str:
+    """What the statement says of parameters: SHA-256 of them, defaults included, as JSON with sorted keys."""
+    written = orjson.dumps(params.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(written).hexdigest()
 
 
 def _beside(operator: Operator, subject: str) -> str:

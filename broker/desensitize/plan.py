@@ -18,7 +18,7 @@ from broker.arrow import Columns
 from broker.desensitize.column import PlannedColumn, masked_column, params_of
 from broker.desensitize.operand import operand_type
 from broker.errors import BrokerError, Failed
-from broker.model import Approved, Field, FieldType, Mask
+from broker.model import Approved, Dataset, Field, FieldType, Mask
 from broker.reasons import Reason, Sentence
 
 T = TypeVar("T")
@@ -110,6 +110,11 @@ def check_mask(operators: Mapping[str, Operator], field_type: FieldType, mask: M
     return None
 
 
+def key_domain(dataset: Dataset, field: Field) -> str:
+    """The field domain by which a field's keys are derived: its own where the catalog names none."""
+    return field.domain or f"{dataset.id}.{field.name}"
+
+
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -177,7 +182,7 @@ def _masked(
 
 def _key_context(field: Field, approved: Approved, keys: KeyContexts) -> KeyContext:
     dataset, application = approved.dataset, approved.application
-    domain = field.domain or f"{dataset.id}.{field.name}"
+    domain = key_domain(dataset, field)
     return keys.for_field(dataset.department, application.consumer.department, application.purpose, domain)
 
 

@@ -112,9 +112,15 @@ class Keyring:
         """32 bytes that salt an answer's digest; the same for a retry, unknown to all but the consumer."""
         return _prf(self.derive(("nonce",), 32), unambiguous((consumer_uri, request_id)))
 
-    def subject_tag(self, subject: str, request_id: str) -> bytes:
-        """16 bytes by which the holder of the vault key finds a person's receipts; nobody else can."""
-        own_key = _prf(self.derive(("subject-vault",), 32), subject.encode())
+    def subject_tag(self, subject: str, request_id: str, version: int | None = None) -> bytes:
+        """16 bytes by which the holder of the vault key finds a person's receipts; nobody else can.
+
+        ``version`` is the one in use, or that with which a receipt was tagged.
+
+        Raises:
+            SetUpError: the keyring has no such version.
+        """
+        own_key = _prf(self.derive(("subject-vault",), 32, version), subject.encode())
         return _prf(own_key, request_id.encode())[:_TAG_BYTES]
 
     def derive(self, context: tuple[str, ...], length: int, version: int | None = None) -> bytes:

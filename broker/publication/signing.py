@@ -89,8 +89,8 @@ class SignedApproval:
 
 def sign_proposal(said: Proposing, key: cose.PrivateKey, certificate: x509.Certificate) -> bytes:
     """The message that says so; ``at`` counts in whole seconds."""
-    payload: Payload = {"bundle": said.bundle, "proposed": _seconds(said.at), "reason": said.reason}
-    return _sign(payload, PROPOSAL, key, certificate)
+    payload: Payload = {"bundle": said.bundle, "proposed": seconds(said.at), "reason": said.reason}
+    return signed_by(key, certificate, payload, PROPOSAL)
 
 
 def sign_approval(said: Approving, key: cose.PrivateKey, certificate: x509.Certificate) -> bytes:
@@ -98,11 +98,11 @@ def sign_approval(said: Approving, key: cose.PrivateKey, certificate: x509.Certi
     files: Payload = {file: _payload(covered) for file, covered in said.files.items()}
     payload: Payload = {
         "bundle": said.bundle,
-        "approved": _seconds(said.at),
-        "expires": _seconds(said.until),
+        "approved": seconds(said.at),
+        "expires": seconds(said.until),
         "files": files,
     }
-    return _sign(payload, APPROVAL, key, certificate)
+    return signed_by(key, certificate, payload, APPROVAL)
 
 
 def read_proposal(message: bytes, ca: x509.Certificate) -> SignedProposal:
@@ -111,20 +111,20 @@ def read_proposal(message: bytes, ca: x509.Certificate) -> SignedProposal:
     Raises:
         VerificationFailed: it is malformed, not an officer's, or its signature or certificate does not hold.
     """
-    signed, payload = _parsed(message, PROPOSAL)
+    signed, payload = parsed(message, PROPOSAL)
     match payload:
         case {"bundle": str(bundle), "proposed": int(at), "reason": str(reason), **rest} if not rest:
-            said = Proposing(bundle, _instant(at), reason)
+            said = Proposing(bundle, instant(at), reason)
         case _:
             raise VerificationFailed("草案签名内容格式不符 / proposal: malformed")
     if len(reason) > MAX_REASON or not reason.isprintable():
         raise VerificationFailed("草案原因过长或含不可见字符 / proposal: reason too long or not printable")
-    return SignedProposal(said, _signer(signed, PROPOSAL, ca, said.at), hashlib.sha256(message).digest())
+    return SignedProposal(said, officer_of(signed, PROPOSAL, ca, said.at), hashlib.sha256(message).digest())
 
 
 def read_approval(message: bytes, ca: x509.Certificate) -> SignedApproval:
     """As :func:`read_proposal`, of an approval."""
-    signed, payload = _parsed(message, APPROVAL)
+    signed, payload = parsed(message, APPROVAL)
     match payload:
         case {
             "bundle": str(bundle),
@@ -134,10 +134,10 @@ def read_approval(message: bytes, ca: x509.Certificate) -> SignedApproval:
             **rest,
         } if not rest and files:
             covered = {_path(file): _covered(entry) for file, entry in files.items()}
-            said = Approving(bundle, _instant(at), _instant(until), covered)
+            said = Approving(bundle, instant(at), instant(until), covered)
         case _:
             raise VerificationFailed("审批签名内容格式不符 / approval: malformed")
-    return SignedApproval(said, _signer(signed, APPROVAL, ca, said.at), hashlib.sha256(message).digest())
+    return SignedApproval(said, officer_of(signed, APPROVAL, ca, said.at), hashlib.sha256(message).digest())
 
 
 def _payload(covered: Covered) -> Payload:
@@ -146,23 +146,31 @@ def _payload(covered: Covered) -> Payload:
     return {"digest": covered.digest, "basis": basis}
 
 
-def _sign(
-    payload: Payload,
-    content_type: str,
-    key: cose.PrivateKey,
-    certificate: x509.Certificate,
+def signed_by(
+    key: cose.PrivateKey, certificate: x509.Certificate, payload: Payload, content_type: str
 ) -> bytes:
+    """The COSE_Sign1 of ``payload`` by an officer."""
     der = certificate.public_bytes(serialization.Encoding.DER)
     return cose.sign1(cose.encode(payload), content_type, key, [der])
 
 
-def _parsed(message: bytes, content_type: str) -> tuple[cose.Sign1, cose.Cbor]:
+def parsed(message: bytes, content_type: str) -> tuple[cose.Sign1, cose.Cbor]:
+    """A message and its payload; the signature is not verified yet.
+
+    Raises:
+        VerificationFailed: it is malformed or of another content type.
+    """
     signed = cose.parse(message, MAX_BYTES)
     signer_certificate(signed, content_type)
     return signed, cose.decode(signed.payload)
 
 
-def _signer(signed: cose.Sign1, content_type: str, ca: x509.Certificate, at: datetime) -> Identity:
+def officer_of(signed: cose.Sign1, content_type: str, ca: x509.Certificate, at: datetime) -> Identity:
+    """The officer whose signature, with a certificate in force ``at`` that time, is on the message.
+
+    Raises:
+        VerificationFailed: it is nobody's, no officer's, or does not hold.
+    """
     certificate = signer_certificate(signed, content_type)
     check_issued(certificate, ca, at)  # first: until this holds, it is only what a stranger wrote
     try:
@@ -192,11 +200,17 @@ def _path(file: int | str) -> str:
     return file
 
 
-def _seconds(at: datetime) -> int:
+def seconds(at: datetime) -> int:
+    """Whole Unix seconds."""
     return int(at.timestamp())
 
 
-def _instant(seconds: int) -> datetime:
+def instant(seconds: int) -> datetime:
+    """The inverse of :func:`seconds`.
+
+    Raises:
+        VerificationFailed: it is out of bounds.
+    """
     if not 0 <= seconds <= _MAX_SECONDS:
         raise VerificationFailed("签名中的时间超出范围 / signed: a time out of bounds")
     return datetime.fromtimestamp(seconds, UTC)

@@ -34,7 +34,7 @@ class Indexed:
     def claims(self) -> bool:
         """Whether its request id pointed to it, when it was recorded."""
         match self.kind:
-            case EntryKind.EXCHANGE:
+            case EntryKind.EXCHANGE | EntryKind.DETOKENIZATION:
                 return bool(self.answer_digest)
             case EntryKind.STREAM_DECISION:
                 return self.leased

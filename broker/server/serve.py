@@ -21,6 +21,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from broker.apply.identity import identify
+from broker.detokenize.detokenize import Detokenizer
 from broker.epoch import Epochs
 from broker.errors import NotAuthenticated
 from broker.exchange import Exchange
@@ -30,10 +31,12 @@ from broker.proposals import Proposals
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
+from broker.releases import Masks
 from broker.server.asking import Status, answering
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
+from broker.server.masking import MaskingService
 from broker.server.parts import (
     begin_epoch,
     ca_of,
@@ -59,6 +62,8 @@ from broker.v1 import (
     catalog_pb2_grpc,
     exchange_pb2,
     exchange_pb2_grpc,
+    masking_pb2,
+    masking_pb2_grpc,
     policy_pb2,
     policy_pb2_grpc,
     receipt_pb2,
@@ -77,6 +82,7 @@ SERVICES = tuple(
         (exchange_pb2, "ExchangeService"),
         (receipt_pb2, "ReceiptService"),
         (policy_pb2, "PolicyService"),
+        (masking_pb2, "MaskingService"),
     )
 )
 
@@ -143,6 +149,15 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             batch_rows=settings.server.stream_batch_rows,
             chunk_bytes=settings.server.stream_chunk_bytes,
         )
+        detokenizer = Detokenizer(
+            epochs=epochs,
+            masks=Masks(store, operators),
+            keyring=keyring,
+            log=receipts,
+            ca=ca,
+            clock=clock,
+            per_day=settings.masking.detokenize_per_day,
+        )
         policies = PolicyService(proposals, store, epochs, demanded=scrutiny is not None)
         lanes, patience = Lanes(settings.server), Patience(settings.server.stall_seconds)
         closing.callback(lanes.close)
@@ -157,6 +172,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         )
         receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, epochs), server)
         policy_pb2_grpc.add_PolicyServiceServicer_to_server(policies, server)
+        masking_pb2_grpc.add_MaskingServiceServicer_to_server(MaskingService(detokenizer), server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)

@@ -119,8 +119,8 @@ def decision_message(decision: Decision, masks: Mapping[str, str]) -> exchange_p
     message = exchange_pb2.Decision(
         verdict=VERDICTS[decision.verdict],
         rules=decision.rules,
-        reasons=_reasons(decision.reasons),
-        missing=_reasons(decision.missing),
+        reasons=reason_messages(decision.reasons),
+        missing=reason_messages(decision.missing),
         bundle_hash=decision.bundle_hash,
     )
     obligations = decision.obligations
@@ -217,7 +217,7 @@ def field_message(dataset: Dataset, field: Field) -> catalog_pb2.Field:
 
 def need_message(recorded: NeedOnRecord) -> catalog_pb2.Need:
     need = recorded.need
-    (cause,) = _reasons([Why(need.cause)])
+    (cause,) = reason_messages([Why(need.cause)])
     return catalog_pb2.Need(
         dataset=f"datasets/{need.dataset}",
         fields=need.fields,
@@ -269,7 +269,8 @@ def _counts(counts: RowCounts) -> exchange_pb2.RowCounts:
     return exchange_pb2.RowCounts(read=counts.read, bad=counts.bad, released=counts.released)
 
 
-def _reasons(reasons: Iterable[Why]) -> list[exchange_pb2.Reason]:
+def reason_messages(reasons: Iterable[Why]) -> list[exchange_pb2.Reason]:
+    """Reasons with their sentences."""
     messages = []
     for why in reasons:
         said = sentence(why.reason, why.about)

@@ -3,20 +3,26 @@
 import importlib
 import json
 import pkgutil
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
+from typer.testing import CliRunner
 
 import broker.v1
+from broker.cli.main import app
 from broker.client import Client, Credentials, VerifierKey
 from broker.demo.run import broker_process
 from broker.demo.setup import load_shipped, prepare, shipped_policies
 from broker.keys.authority import Authority
+from broker.keys.files import write_private_file
 from broker.model import Role
 
 DEPARTMENTS = (
@@ -206,3 +212,80 @@ def package():
         "legal_basis": "医疗保障基金使用监督管理条例 第六条",
         "operator": "YB-0001",
     }
+
+
+HOUSEHOLD = "sharing/public-security-household.yaml"
+
+
+class TokenCity:
+    """A broker whose public security gives two departments tokens, and people with certificates."""
+
+    def __init__(self, folder, stack):
+        policies = shutil.copytree(shipped_policies(), folder / "policies")
+        file = policies / HOUSEHOLD
+        text, person = file.read_text("utf-8"), "resident_id: {token: {profile: resident_id}}"
+        for before, after in (
+            ("[relation, household_no", "[resident_id, relation, household_no"),
+            ("address: {redact: {}}", f"{person}\n        address: {{redact: {{}}}}"),
+            ("name: {partial: {keep_start: 1}}", f"{person}\n        name: {{encrypt: {{}}}}"),
+            ("mobile: {partial: {keep_start: 3, keep_end: 4}}", "mobile: {token: {profile: mobile}}"),
+        ):
+            assert before in text
+            text = text.replace(before, after)
+        file.write_text(text, "utf-8")
+        departments = ("data_authority", "housing_fund", "medical_insurance", "public_security")
+        self.embedded = prepare(folder, 1_000, 7, policies, departments)
+        self.address = stack.enter_context(broker_process(self.embedded))
+        self.trust = VerifierKey.parse(Path(self.embedded.trust).read_text("utf-8").strip())
+        self._stack = stack
+        with closing(sqlite3.connect(folder / "data" / "public_security.db")) as database:
+            self.people = [row[0] for row in database.execute("SELECT sfzh FROM czrk ORDER BY sfzh")]
+
+    def credentials(self, department, role=Role.SYSTEM, name=""):
+        """Those that the city has, or of a new person."""
+        if not name:
+            return Credentials.load(self.embedded.identity(department, role))
+        folder = self.folder(department, role, name)
+        return Credentials.load(folder)
+
+    def folder(self, department, role, name):
+        """Folder of a person's certificate."""
+        folder = self.embedded.folder / "people" / f"{department}-{role}-{name}"
+        if not folder.exists():
+            issued = Authority.open(self.embedded.folder / "pki").issue(department, role, name)
+            folder.mkdir(mode=0o700, parents=True)
+            write_private_file(folder / "key.pem", issued.key_pem)
+            (folder / "cert.pem").write_bytes(issued.cert_pem)
+            shutil.copy(self.embedded.folder / "pki" / "ca.pem", folder)
+        return folder
+
+    def client(self, department, role=Role.SYSTEM, name=""):
+        """A connected client."""
+        credentials = self.credentials(department, role, name)
+        return self._stack.enter_context(Patient(self.address, credentials, trust=self.trust))
+
+    def command(self, *words, code=0):
+        """A command on the broker's settings file; gives what it printed."""
+        done = CliRunner().invoke(app, [*map(str, words), "--config", str(self.embedded.settings)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    def withdrawal(self, *people, fields=("resident_id", "relation")):
+        """What the housing fund's counter asks of people."""
+        return {
+            "dataset": "public_security.household",
+            "fields": list(fields),
+            "subjects": list(people),
+            "purpose": "housing_fund_withdrawal",
+            "service_item": "990100-GJJ-0003",
+            "case_no": "GJJ-2026-000077",
+            "legal_basis": "住房公积金管理条例 第二十四条",
+            "operator": "GJJ-0088",
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def token_city(tmp_path_factory):
+    """A broker that releases tokens."""
+    with ExitStack() as stack:
+        yield TokenCity(tmp_path_factory.mktemp("tokens"), stack)

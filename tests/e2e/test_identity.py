@@ -52,10 +52,11 @@ OFFICERS_ONLY = {
     f"/broker.v1.PolicyService/{method}"
     for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
 }
+WAY_BACK = {"/broker.v1.MaskingService/Detokenize"}
 CLOSED = {
-    Role.AUDITOR: SYSTEMS_ONLY | OFFICERS_ONLY,
+    Role.AUDITOR: SYSTEMS_ONLY | OFFICERS_ONLY | WAY_BACK,
     Role.OFFICER: SYSTEMS_ONLY,
-    Role.GATEWAY: SYSTEMS_ONLY | NOT_FOR_GATEWAYS | POLICIES | OFFICERS_ONLY,
+    Role.GATEWAY: SYSTEMS_ONLY | NOT_FOR_GATEWAYS | POLICIES | OFFICERS_ONLY | WAY_BACK,
 }
 
 

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from broker.errors import BrokerError, NotAuthenticated, Unavailable
-from broker.exchange import MOST_EPOCHS
 from broker.journal import EpochMoved
 from broker.model import Target, Verdict, Why
 from broker.reasons import Reason
+from broker.standing import MOST_EPOCHS
 
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"
 CALLS = 10

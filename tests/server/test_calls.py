@@ -22,6 +22,7 @@ def test_roles_of_methods():
     assert allowed_roles("/broker.v1.ReceiptService/GetReceipt") == EVERYONE - {Role.GATEWAY}
     assert allowed_roles("/broker.v1.ReceiptService/GetCheckpoint") == EVERYONE
     assert allowed_roles("/broker.v1.PolicyService/ApproveProposal") == {Role.OFFICER}
+    assert allowed_roles("/broker.v1.MaskingService/Detokenize") == {Role.SYSTEM, Role.OFFICER}
     assert allowed_roles("/broker.v1.PolicyService/GetBundle") == {Role.OFFICER, Role.AUDITOR}
     assert allowed_roles("/broker.v1.CatalogService/GetDataset") == EVERYONE
     assert allowed_roles("/grpc.health.v1.Health/Watch") == EVERYONE

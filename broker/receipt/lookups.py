@@ -1,0 +1,96 @@
+"""Statements of acts by which somebody learns whom masked values stand for: a detokenization, a trace.
+
+They name who, what for and by whose approval; never a value, a token or a name in a file.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from broker.model import EntryKind, Identity, Verdict, Why
+from broker.receipt.statement import FORMAT, SALT_BYTES, instant
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedBack:
+    """What came of a detokenization that was permitted."""
+
+    known: int
+    """Tokens that were turned back; the others are none of the field's."""
+    digest: bytes
+    """SHA-256(nonce ‖ canonical JSON of the values)."""
+    subject_tags: Sequence[bytes] = ()
+    """Where the field says who the subjects are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """On what grounds somebody may learn it, as the caller and the officer have signed."""
+
+    reason: str
+    legal_basis: str
+    officer: str
+    """SPIFFE id of who approved."""
+    approval: bytes
+    """SHA-256 of what was signed."""
+    until: datetime
+
+
+def detokenization(
+    caller: Identity,
+    request_id: str,
+    released: Mapping[str, object],
+    grounds: Grounds,
+    recorded_at: datetime,
+    *,
+    tokens: int,
+    bundle: str,
+    epoch: int,
+    refused: Sequence[Why] = (),
+    turned_back: TurnedBack | None = None,
+) -> bytes:
+    """The statement of tokens turned back, or of why they were not.
+
+    ``released`` tells under which receipt they were released: ``receipt``, ``consumer``, ``provider``,
+    ``dataset``, ``field``, ``purpose`` and the mask.
+    """
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "kind": EntryKind.DETOKENIZATION,
+        "recorded_at": instant(recorded_at),
+        "salt": secrets.token_hex(SALT_BYTES),
+        "request_id": request_id,
+        "consumer": {
+            "department": caller.department,
+            "uri": caller.uri,
+            "certificate": caller.fingerprint.hex(),
+        },
+        "provider": released["provider"],
+        "dataset": released["dataset"],
+        "purpose": released["purpose"],
+        "fields": [released["field"]],
+        "released": {name: released[name] for name in ("receipt", "consumer", "mask")},
+        "tokens": tokens,
+        "reason": grounds.reason,
+        "legal_basis": grounds.legal_basis,
+        "approval": {
+            "officer": grounds.officer,
+            "digest": grounds.approval.hex(),
+            "expires": instant(grounds.until),
+        },
+        "decision": {
+            "verdict": Verdict.DENY if refused else Verdict.PERMIT,
+            "bundle": bundle,
+            "epoch": epoch,
+            "reasons": [{"code": why.reason, "about": why.about} for why in refused],
+        },
+    }
+    if turned_back is not None:
+        content["outcome"] = {"known": turned_back.known, "digest": turned_back.digest.hex()}
+        content["subject_tags"] = [tag.hex() for tag in turned_back.subject_tags]
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,202 @@
+"""Tokens turned back over real mutual TLS: only for what an officer of the provider has signed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from orjson import loads
+
+from broker.client import TokenRequest
+from broker.errors import BrokerError, MalformedRequest, NotApproved, NotFound, NotReversible
+from broker.keys.authority import Authority
+from broker.model import Role, Verdict
+from broker.reasons import Reason
+
+GROUNDS = {"reason": "核实一户重复提取", "legal_basis": "住房公积金管理条例 第二十四条"}
+
+
+@pytest.fixture(scope="module")
+def released(token_city):
+    """Tokens of three people, released to the housing fund."""
+    with_tokens = token_city.client("housing_fund").exchange(**token_city.withdrawal(*token_city.people[:3]))
+    assert with_tokens.permitted
+    return with_tokens
+
+
+@pytest.fixture(scope="module")
+def tokens(released, token_city):
+    """Person → token."""
+    found = [
+        (token_city.people[place[0]], record["resident_id"])
+        for record, place in zip(released.records, released.record_subjects, strict=True)
+    ]
+    assert len(found) == 3
+    return dict(found)
+
+
+@pytest.fixture
+def draw_up(token_city, released):
+    """Draws up the request of somebody."""
+
+    def draw(tokens, caller=None, receipt=None, field="resident_id"):
+        uri = (caller or token_city.credentials("housing_fund")).uri
+        return TokenRequest.of(receipt or released.receipt, uri, field, list(tokens), **GROUNDS)
+
+    return draw
+
+
+@pytest.fixture
+def approve(token_city):
+    """Signs a request as an officer."""
+
+    def sign(request, department="public_security", name="zhao", ago=timedelta(), lasting=timedelta(hours=2)):
+        officer, at = token_city.credentials(department, Role.OFFICER, name), datetime.now(UTC) - ago
+        return request.approved_by(officer, at, at + lasting)
+
+    return sign
+
+
+def refusal(client, request, approval):
+    """Why it is refused: the reason, and what is said of the approval."""
+    with pytest.raises(BrokerError) as error:
+        client.detokenize(request, approval)
+    said = [violation.en for violation in getattr(error.value, "violations", ())]
+    return error.value.reason, " ".join(said)
+
+
+def test_an_approved_request_is_answered_and_receipted(token_city, tokens, draw_up, approve, released):
+    """The values come with a receipt that names who, by whose approval, of which release; so on a retry."""
+    client, request = token_city.client("housing_fund"), draw_up([*tokens.values(), "123456789012345678"])
+    approval = approve(request)
+    found = client.detokenize(request, approval)
+    assert found.values == (*tokens, None)
+    statement = loads(found.receipt.statement)
+    assert statement["kind"] == "detokenization"
+    assert statement["released"]["receipt"] == released.receipt.leaf_index
+    assert statement["approval"]["officer"].endswith("/public_security/officer/zhao")
+    assert (statement["tokens"], statement["outcome"]["known"]) == (4, 3)
+    assert len(statement["subject_tags"]) == 3
+    assert not any(value in found.receipt.statement.decode() for pair in tokens.items() for value in pair)
+    again = client.detokenize(request, approval)
+    assert (again.redelivered, again.values, again.receipt.leaf_index) == (
+        True, found.values, found.receipt.leaf_index,
+    )  # fmt: skip
+
+
+def test_without_approval_nothing_comes(token_city, tokens, draw_up, released):
+    """Nor with something that is no approval."""
+    client, request = token_city.client("housing_fund"), draw_up(tokens.values())
+    with pytest.raises(NotApproved) as error:
+        client.detokenize(request, b"")
+    assert error.value.reason is Reason.APPROVAL_MISSING
+    assert refusal(client, request, b"\xd2no")[0] is Reason.APPROVAL_INVALID
+
+
+def test_the_approval_is_by_another_officer_of_the_provider(token_city, tokens, draw_up, approve):
+    """Not by the consumer's, nor by an auditor or a system, nor by the caller."""
+    client, request = token_city.client("housing_fund"), draw_up(tokens.values())
+    reason, said = refusal(client, request, approve(request, "housing_fund", "qian"))
+    assert (reason, said) == (Reason.APPROVAL_INVALID, "the signer is no officer of the provider")
+    system, now = token_city.credentials("public_security"), datetime.now(UTC)
+    forged = request.approved_by(system, now, now + timedelta(hours=1))
+    assert "no officer" in refusal(client, request, forged)[1]
+    officer = token_city.credentials("public_security", Role.OFFICER, "zhao")
+    own = draw_up(tokens.values(), officer)
+    calling = token_city.client("public_security", Role.OFFICER, "zhao")
+    assert refusal(calling, own, approve(own))[1] == "the signer is the caller"
+    assert calling.detokenize(own, approve(own, name="sun")).values == tuple(tokens)
+
+
+def test_an_approval_is_for_a_day_at_most(token_city, tokens, draw_up, approve):
+    """One that has expired, or was to hold for longer, is none."""
+    client, request = token_city.client("housing_fund"), draw_up(tokens.values())
+    for approval in (
+        approve(request, ago=timedelta(hours=3)),
+        approve(request, lasting=timedelta(hours=25)),
+        approve(request, ago=-timedelta(hours=1)),
+    ):
+        reason, said = refusal(client, request, approval)
+        assert reason is Reason.APPROVAL_INVALID
+        assert "expired" in said
+
+
+def test_an_approval_is_of_one_request(token_city, tokens, draw_up, approve):
+    """Other tokens, another id, another caller, another reason: approved was something else."""
+    client, request = token_city.client("housing_fund"), draw_up(tokens.values())
+    approval = approve(request)
+    first = next(iter(tokens.values()))
+    others = (
+        replace(request, tokens=(first,)),
+        replace(request, asked=replace(request.asked, request_id=str(uuid4()))),
+        replace(request, asked=replace(request.asked, reason="另有缘由")),
+    )
+    for other in others:
+        reason, said = refusal(client, other, approval)
+        assert (reason, said) == (Reason.APPROVAL_INVALID, "it approves another request")
+    provider = token_city.client("public_security")
+    assert refusal(provider, request, approval)[1] == "it approves another request"
+
+
+def test_a_revoked_officer_approves_nothing(token_city, tokens, draw_up, approve):
+    """Whatever was signed before."""
+    client, request = token_city.client("housing_fund"), draw_up(tokens.values())
+    approval = approve(request, name="li")
+    authority = Authority.open(token_city.embedded.folder / "pki")
+    authority.revoke(token_city.credentials("public_security", Role.OFFICER, "li").uri)
+    token_city.command("revocations", "publish", token_city.embedded.folder / "pki" / "crl.pem")
+    assert "revoked" in refusal(client, request, approval)[1]
+
+
+def test_what_is_suspended_stays_masked(token_city, tokens, draw_up, approve):
+    """The refusal has a receipt; once lifted the same request is answered."""
+    client, request = token_city.client("housing_fund"), draw_up(tokens.values())
+    approval = approve(request)
+    said = token_city.command("suspend", "add", "--dataset", "public_security.household", "--reason", "排查")
+    number = said.split("number ")[1].split(",")[0]
+    found = client.detokenize(request, approval)
+    token_city.command("suspend", "lift", number, "--reason", "已排查")
+    assert (found.verdict, found.values) == (Verdict.DENY, ())
+    assert [reason.code for reason in found.reasons] == ["SUSPENDED"]
+    assert loads(found.receipt.statement)["decision"]["verdict"] == "deny"
+    assert client.detokenize(request, approval).values == tuple(tokens)
+
+
+def test_tokens_of_another_consumer_are_none(token_city, package, tokens, draw_up, approve):
+    """What another department was given, or another exchange is about, does not come back under a receipt."""
+    stream = token_city.client("medical_insurance").stream(**package)
+    theirs = [token for batch in stream for token in batch.column("resident_id").to_pylist()]
+    other = token_city.client("housing_fund").exchange(**token_city.withdrawal(token_city.people[4]))
+    client, request = (
+        token_city.client("housing_fund"),
+        draw_up([*theirs[:50], other.records[0]["resident_id"]]),
+    )
+    assert client.detokenize(request, approve(request)).values == (None,) * 51
+    insurer = token_city.client("medical_insurance")
+    mine = draw_up(tokens.values(), token_city.credentials("medical_insurance"))
+    with pytest.raises(NotFound):
+        insurer.detokenize(mine, approve(mine))
+    whole = draw_up(theirs[:50], token_city.credentials("medical_insurance"), stream.outcome.receipt)
+    assert None not in insurer.detokenize(whole, approve(whole)).values
+
+
+def test_what_was_not_masked_reversibly_does_not_come_back(token_city, draw_up, approve):
+    """A pseudonym has no way back."""
+    fields = ("resident_id", "household_no")
+    terms = token_city.withdrawal(token_city.people[0], fields=fields)
+    found = token_city.client("housing_fund").exchange(**terms)
+    pseudonym = found.records[0]["household_no"]
+    request = draw_up([pseudonym], receipt=found.receipt, field="household_no")
+    with pytest.raises(NotReversible):
+        token_city.client("housing_fund").detokenize(request, approve(request))
+
+
+def test_all_that_is_malformed_is_told_at_once(token_city, draw_up):
+    """Without reading the receipt or the approval."""
+    request = draw_up(["1", "1", ""])
+    wrong = replace(request, asked=replace(request.asked, reason="", request_id="1", legal_basis=" x"))
+    with pytest.raises(MalformedRequest) as error:
+        token_city.client("housing_fund").detokenize(wrong, b"")
+    assert [violation.field for violation in error.value.violations] == [
+        "request_id", "tokens[1]", "tokens[2]", "reason", "legal_basis",
+    ]  # fmt: skip
