@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from broker.cli import catalog, city, db, demo, epoch, init, maintenance, needs, pki, receipt, serve, status
-from broker.cli.mask import listing, showing  # noqa: F401 - add their commands
+from broker.cli.mask import listing, risk, showing  # noqa: F401 - add their commands
 from broker.cli.mask.app import mask
 from broker.cli.policy import (  # noqa: F401 - add their commands
     access,

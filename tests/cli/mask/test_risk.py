@@ -1,0 +1,133 @@
+"""``mask risk``: how likely somebody is found again in an officer's file, and what to do."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from broker.cli.mask import assessment
+from broker.errors import SetUpError
+
+HEADER = "区划,出生年,性别,月收入,诊断\n"
+ROWS = [
+    ("990101", 1980, 1, 5000, "流感"),
+    ("990101", 1980, 1, 6000, "骨折"),
+    ("990102", 1981, 1, 5000, "流感"),
+    ("990102", 1982, 1, 9000, "流感"),
+    ("990201", 1999, 2, 9000, "骨折"),
+    ("990201", 1999, 2, 9000, "骨折"),
+]
+QUASI = ("--quasi", "区划,出生年，性别")
+
+
+@pytest.fixture
+def people(tmp_path):
+    """A table as a department's spreadsheet saves it: in GBK."""
+    path = tmp_path / "people.csv"
+    path.write_bytes((HEADER + "".join(",".join(map(str, row)) + "\n" for row in ROWS)).encode("gbk"))
+    return path
+
+
+def test_figures_of_a_file_in_gbk(run, people):
+    """k, uniques and the attackers' risks; a column in which a whole class agrees is told."""
+    said = run("risk", people, *QUASI, "--sensitive", "月收入,诊断", code=1)
+    assert "编码：gb18030" in said
+    assert "people.csv：6 行，按 区划、出生年、性别 分为 4 类" in said
+    assert "k = 1" in said
+    assert "独一无二 unique        2 行 rows，33.33%" in said
+    assert "检察官风险 prosecutor  最高 highest 100.00%，平均 average 66.67%" in said
+    assert "不高于检察官风险" in said
+    assert "敏感项 sensitive 诊断: l = 1" in said
+    assert "有的类中 诊断 全部相同" in said
+    assert "月收入: l = 1" in said
+    assert "（有序 ordered）" in said
+    assert "（无序 unordered）" in said
+
+
+def test_changes_say_what_they_would_achieve(run, people):
+    """Each quasi-identifier left out or made coarser, with the k that it leads to by counting again."""
+    found = json.loads(run("risk", people, *QUASI, "--threshold", "0.5", "--json", code=1))
+    made = {
+        (
+            one["changes"][0]["column"],
+            one["changes"][0]["mask"] and one["changes"][0]["mask"]["operator"],
+        ): one
+        for one in found["single"]
+    }
+    assert made["出生年", None]["anonymity"]["k"] == 2
+    assert made["区划", None]["anonymity"]["k"] == 1
+    assert ("区划", "region") in made
+    assert made["出生年", "bucket"]["anonymity"]["k"] >= 1
+    assert ("性别", "bucket") not in made, "a code of two values has no range to divide"
+    assert found["together"]["prosecutor"]["above"] == 0
+    said = run("risk", people, *QUASI, "--threshold", "0.5", code=1)
+    assert "k 须至少为 2" in said
+    assert "出生年: 去掉 left out → k = 2" in said
+    assert "少给 2 行" in said
+
+
+def test_within_the_threshold_is_done(run, people):
+    """Where nobody is at more risk than is acceptable, the command says so and ends with 0."""
+    said = run("risk", people, "--quasi", "性别", "--threshold", "0.5")
+    assert "k = 2" in said
+    assert "结论：不超过门限 0.5" in said
+    assert "怎么办" not in said
+
+
+def test_a_population_is_matched_across_formats(run, people, tmp_path):
+    """The journalist's risk by a register in Parquet with its own types: 1980 is 1980, text or number."""
+    register = pa.table(
+        {
+            "区划": [row[0] for row in ROWS] * 10,
+            "出生年": pa.array([row[1] for row in ROWS] * 10, pa.int32()),
+            "性别": pa.array([row[2] for row in ROWS] * 10, pa.int8()),
+        }
+    )
+    pq.write_table(register.slice(0, 57), tmp_path / "register.parquet")
+    found = json.loads(
+        run("risk", people, *QUASI, "--population", tmp_path / "register.parquet", "--json", code=1)
+    )
+    assert found["journalist"]["highest"] == 1 / 9
+    assert found["missing"] == 0
+    assert found["prosecutor"]["highest"] == 1
+
+
+def test_the_size_of_the_population_gives_an_expectation(run, people):
+    """With a number alone the risk is estimated, and lies below the prosecutor's."""
+    found = json.loads(run("risk", people, *QUASI, "--people", "600", "--json", code=1))
+    assert 0.01 < found["journalist"]["highest"] < 0.1
+    with pytest.raises(SetUpError, match="少于文件行数 6"):
+        run("risk", people, *QUASI, "--people", "5")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--quasi", "出生牛"), "没有列“出生牛”，是否指“出生年”"),
+        (("--quasi", "x"), "有：区划、出生年、性别、月收入、诊断"),
+        (("--quasi", "区划", "--sensitive", "区划"), "列重复：区划"),
+        (("--quasi", "区划", "--threshold", "0"), "须大于 0"),
+        (("--quasi", "区划", "--people", "9", "--population", "x.csv"), "只写一个"),
+        (("--quasi", "，"), "至少写一列"),
+    ],
+)
+def test_slips_are_answered_with_what_to_do(run, people, words, complaint):
+    """A wrong column is answered with the nearest, a wrong option with what is wanted."""
+    with pytest.raises(SetUpError) as caught:
+        run("risk", people, *words)
+    assert complaint in caught.value.zh
+
+
+def test_an_empty_file_has_no_risk(run, tmp_path):
+    """A file with a header alone is told to be empty, whatever kind it is."""
+    (tmp_path / "empty.csv").write_text(HEADER)
+    with pytest.raises(SetUpError, match="没有数据"):
+        run("risk", tmp_path / "empty.csv", *QUASI)
+
+
+def test_memory_has_a_bound(run, people, monkeypatch):
+    """More combinations than may be held end the command, with which columns to leave out."""
+    monkeypatch.setattr(assessment, "MOST_COMBINATIONS", 3)
+    with pytest.raises(SetUpError, match="几乎能唯一确定每一行"):
+        run("risk", people, *QUASI)
