@@ -34,7 +34,7 @@ def run() -> None:
     ours, beside, ready = [], [], []
     for size in SIZES:
         contents = files(size)
-        loading, bundle = _timed(lambda c=contents: bundle_of(c, lambda field, mask: None))  # type: ignore[misc]
+        loading, bundle = _timed(lambda c=contents: bundle_of(c, lambda *_: None))  # type: ignore[misc]
         compiling, _ = _timed(lambda b=bundle: _compiled(b))  # type: ignore[misc]
         asked, now = applications(bundle, ASKED), datetime.now(UTC)
         linting, _ = _timed(lambda b=bundle, c=contents, n=now: _linted(b, c, n))  # type: ignore[misc]

@@ -23,7 +23,7 @@ CHANGED = (0.0, 0.001, 0.01, 0.1, 1.0)
 def run() -> None:
     """Print seconds, by how much of the rules a change touches."""
     contents = files(RULES)
-    old, read_again = (bundle_of(contents, lambda field, mask: None) for _ in range(2))
+    old, read_again = (bundle_of(contents, lambda *_: None) for _ in range(2))
     rows = []
     for share in CHANGED:
         new = _changed(read_again, share) if share else read_again

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
+from typing import Protocol
 
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
 from broker.approve.problem import Code, Position, Problems
@@ -16,8 +16,14 @@ from broker.model import Dataset, Field, Mask
 from broker.reasons import Sentence
 from broker.treatments import Profiles, resolve
 
-CheckMask = Callable[[Field, Mask], Sentence | None]
-"""Says why a mask cannot be applied to a field, or None when it can."""
+
+class CheckMask(Protocol):
+    """Says why a mask cannot be applied to a field, or None when it can."""
+
+    def __call__(self, field: Field, mask: Mask, subjects: Sequence[str] = (), /) -> Sentence | None:
+        """``subjects`` are the subject fields of the field's dataset; none, where there is no dataset yet."""
+        ...
+
 
 MOST_VALUES = 1000
 """So many values the parameters of one mask may hold, in lists and mappings together."""
@@ -50,11 +56,14 @@ class MaskReader:
         # By their representation parameters differ that are equal: 1 is not true.
         key = dataset.id, field.name, repr(written)
         if key not in self._known:
-            self._known[key] = self._resolved(field, written)
+            self._known[key] = self._resolved(dataset, field, written)
         return self._known[key]
 
-    def _resolved(self, field: Field, written: Mask | str) -> Mask | Sentence:
-        complain = partial(self._check_mask, field)
+    def _resolved(self, dataset: Dataset, field: Field, written: Mask | str) -> Mask | Sentence:
+
+        def complain(mask: Mask) -> Sentence | None:
+            return self._check_mask(field, mask, dataset.subject_fields)
+
         mask = written
         if isinstance(mask, str):
             found = resolve(mask, field.format, field.type, field.level, self._profiles, complain)

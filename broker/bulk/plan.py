@@ -111,7 +111,7 @@ def read_plan(path: Path, operators: Mapping[str, Operator]) -> BulkPlan:
         problems.refuse()
         raise AssertionError("a file that is not YAML is a problem")
     table = headed(node, problems, PLAN)
-    catalog = _catalog(path.parent, table, lambda field, mask: check_mask(operators, field.type, mask))
+    catalog = _catalog(path.parent, table, lambda field, mask, _=(): check_mask(operators, field.type, mask))
     plan = _Reader(table, catalog, operators).plan(hashlib.sha256(content).hexdigest())
     problems.refuse()
     return plan

@@ -149,6 +149,12 @@ def params_sha256(params: Params) -> str:
     return hashlib.sha256(written).hexdigest()
 
 
+def subject_of(mask: Mask, subjects: Sequence[str]) -> str:
+    """Which of a dataset's subject fields says whom a row is about, to ``mask``; empty where nothing does."""
+    named = mask.params.get("subject") or (subjects[0] if len(subjects) == 1 else "")
+    return str(named) if named in subjects else ""
+
+
 def _beside(operator: Operator, subject: str) -> str:
     match operator.properties.beside:
         case Beside.NOTHING:

@@ -7,15 +7,15 @@ other field, row or value. Whatever goes wrong ends the exchange: there is no un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from adapters.masking.contract import KeyContext, Operator
+from adapters.masking.contract import Beside, KeyContext, Operator
 from broker.arrow import Columns
-from broker.desensitize.column import PlannedColumn, masked_column, params_of
+from broker.desensitize.column import PlannedColumn, masked_column, params_of, subject_of
 from broker.desensitize.operand import operand_type
 from broker.errors import BrokerError, Failed
 from broker.model import Approved, Dataset, Field, FieldType, Mask
@@ -90,10 +90,14 @@ def plan(approved: Approved, operators: Mapping[str, Operator], keys: KeyContext
     )
 
 
-def check_mask(operators: Mapping[str, Operator], field_type: FieldType, mask: Mask) -> Sentence | None:
+def check_mask(
+    operators: Mapping[str, Operator], field_type: FieldType, mask: Mask, subjects: Sequence[str] = ()
+) -> Sentence | None:
     """What is wrong with masking a field of ``field_type`` so; None if nothing is.
 
-    For the policy loader, so that a bad mask is found when a policy is loaded and not when it is used.
+    ``subjects`` are the dataset's subject fields; without them it is not asked whether the operator knows
+    whom a row is about. For the policy loader, so that a bad mask is found when a policy is loaded and not
+    when it is used.
     """
     operator = operators.get(mask.operator)
     if operator is None:
@@ -107,6 +111,11 @@ def check_mask(operators: Mapping[str, Operator], field_type: FieldType, mask: M
         operator.bind(params, _AnyKeys())
     except Exception as error:  # noqa: BLE001 - an operator may be anybody's; what it raises is a finding
         return _complaint(mask.operator, error)
+    if subjects and operator.properties.beside is Beside.SUBJECT and not subject_of(mask, subjects):
+        return Sentence(
+            f"算子 {mask.operator} 须用 subject 写明按谁：{'、'.join(subjects)}",
+            f"operator {mask.operator} needs subject, one of {', '.join(subjects)}",
+        )
     return None
 
 
@@ -169,14 +178,13 @@ def _planned(
 def _masked(
     field: Field, mask: Mask, approved: Approved, operators: Mapping[str, Operator], keys: KeyContexts
 ) -> PlannedColumn:
-    subjects = approved.dataset.subject_fields
     return masked_column(
         field.name,
         field.type,
         mask,
         operators[mask.operator],
         lambda: _key_context(field, approved, keys),
-        subjects[0] if len(subjects) == 1 else "",
+        subject_of(mask, approved.dataset.subject_fields),
     )
 
 

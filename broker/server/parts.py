@@ -181,7 +181,7 @@ def begin_epoch(settings: Settings, store: Store, publisher: Publisher) -> None:
 
 def checker(operators: Mapping[str, Operator]) -> CheckMask:
     """What says why a mask cannot be applied to a field."""
-    return lambda field, mask: check_mask(operators, field.type, mask)
+    return lambda field, mask, subjects=(): check_mask(operators, field.type, mask, subjects)
 
 
 def _read_crl(path: Path) -> bytes:

@@ -15,7 +15,7 @@ from broker.reasons import Sentence
 BASE = Path(__file__).parent / "base"
 
 
-def check_mask(field: Field, mask: Mask) -> Sentence | None:
+def check_mask(field: Field, mask: Mask, _subjects: object = ()) -> Sentence | None:
     """Knows three operators, of which ``year`` needs a date."""
     if mask.operator not in ("redact", "partial", "year"):
         return Sentence("没有这种脱敏方式", "no such operator")

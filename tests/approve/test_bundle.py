@@ -238,7 +238,7 @@ def test_slips_of_the_keyboard_never_crash(at: int, length: int, typed: str) -> 
         folder = Path(shutil.copytree(HERE / "base", name, dirs_exist_ok=True))
         (folder / "sharing/marriage.yaml").write_text(RULES[:at] + typed + RULES[at + length :], "utf-8")
         try:
-            load_bundle(folder, lambda field, mask: None)
+            load_bundle(folder, lambda *_: None)
         except PolicyProblems as refused:
             assert refused.problems  # noqa: PT017 - that it is not another error is what is tested
 
@@ -246,6 +246,9 @@ def test_slips_of_the_keyboard_never_crash(at: int, length: int, typed: str) -> 
 def test_shipped_policies_load() -> None:
     """The sample city's folder is sound, judged with the operators that ship."""
     operators = load_operators(None)
-    bundle = load_bundle(ROOT / "policies", lambda field, mask: check_real_mask(operators, field.type, mask))
+    bundle = load_bundle(
+        ROOT / "policies",
+        lambda field, mask, subjects=(): check_real_mask(operators, field.type, mask, subjects),
+    )
     assert {rule.effect for rule in bundle.rules} >= {Effect.PERMIT, Effect.REVIEW, Effect.DENY}
     assert any(rule.rows.whole_dataset for rule in bundle.rules)

@@ -31,7 +31,7 @@ WORKED = (
 
 def test_shipped_calendar_is_that_of_the_notices() -> None:
     """Holidays are off, also on weekdays, and make-up days are worked, also on weekends."""
-    calendar = load_bundle(ROOT / "policies", lambda field, mask: None).catalog.calendar
+    calendar = load_bundle(ROOT / "policies", lambda *_: None).catalog.calendar
     assert [day for day in OFF.split() if calendar.is_working(date.fromisoformat(day))] == []
     assert [day for day in WORKED.split() if not calendar.is_working(date.fromisoformat(day))] == []
 

@@ -14,4 +14,4 @@ BASE = Path(__file__).parents[1] / "approve" / "base"
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
     """One permit of a masked field, in the caller's district, with quotas."""
-    return load_bundle(BASE, lambda field, mask: None)
+    return load_bundle(BASE, lambda *_: None)

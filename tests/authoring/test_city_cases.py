@@ -27,7 +27,7 @@ TWICE_HELD = [
 @cache
 def city() -> Bundle:
     """The sample city's."""
-    return load_bundle(POLICIES, lambda field, mask: None)
+    return load_bundle(POLICIES, lambda *_: None)
 
 
 @cache

@@ -41,7 +41,7 @@ ASKED = Asked("fund", "registry.marriage", ("status",), "withdrawal", legal_basi
 @cache
 def city() -> Bundle:
     """The sample city's."""
-    return load_bundle(POLICIES, lambda field, mask: None)
+    return load_bundle(POLICIES, lambda *_: None)
 
 
 @st.composite
@@ -183,7 +183,7 @@ def test_every_condition_has_its_words(condition: Condition, effect: Effect, bun
 def test_what_cannot_be_decided_is_told_to_the_owner(case: str, trouble: str) -> None:
     """Which rules, in what, and where to put it right."""
     folder = POLICIES.parent / "tests/approve/cases/05-demands"
-    bundle = load_bundle(folder, lambda field, mask: None)
+    bundle = load_bundle(folder, lambda *_: None)
     (found,) = [one for one in read_cases(read_case_files(folder), bundle) if one.id == case]
     said = explain(found.application, found.grant, bundle, found.now)
     assert trouble in said.troubles[0].zh

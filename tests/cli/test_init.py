@@ -29,7 +29,7 @@ def failure(*arguments: object) -> SetUpError:
 
 
 def catalog(folder: Path) -> Catalog:
-    return load_bundle(folder / "policies", lambda field, mask: None).catalog
+    return load_bundle(folder / "policies", lambda *_: None).catalog
 
 
 def test_defaults(tmp_path: Path) -> None:

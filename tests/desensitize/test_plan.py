@@ -467,6 +467,28 @@ def test_the_check_says_what_is_wrong_without_the_value(operators) -> None:
     assert "4711" not in f"{problem.zh}{problem.en}"
 
 
+def test_who_a_row_is_about_is_known_or_named(operators) -> None:
+    """Where several fields may say it, a mask that moves dates by person must name one of them."""
+    both = replace(DATASET, subject_fields=("taxpayer_id", "spouse_id"))
+    named = Mask("date_shift", {"days": 30, "subject": "spouse_id"})
+    for mask in (Mask("date_shift", {"days": 30}), Mask("date_shift", {"days": 30, "subject": "name"})):
+        problem = check_mask(operators, FieldType.DATE, mask, both.subject_fields)
+        assert problem is not None
+        assert "taxpayer_id, spouse_id" in problem.en
+        with pytest.raises(Failed):
+            plan(replace(permit(("filed_on",), {"filed_on": mask}), dataset=both), operators, Keyring())
+    assert check_mask(operators, FieldType.DATE, named, both.subject_fields) is None
+    assert check_mask(operators, FieldType.DATE, Mask("date_shift", {"days": 30}), ("taxpayer_id",)) is None
+
+    ours = permit(("filed_on",), {"filed_on": named})
+    (column,) = plan(replace(ours, dataset=both), operators, Keyring()).columns
+    assert column.beside == "spouse_id"
+    (column,) = plan(
+        permit(("filed_on",), {"filed_on": Mask("date_shift", {"days": 30})}), operators, Keyring()
+    ).columns
+    assert column.beside == "taxpayer_id"
+
+
 def test_plans_are_values(operators) -> None:
     """A plan cannot be altered after it was made."""
     made = plan(permit(("name",), ALL_MASKS), operators, Keyring())

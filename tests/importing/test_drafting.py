@@ -47,7 +47,7 @@ def loaded(drafted: Drafted, rule: str = "") -> Dataset:
     files = {name: text.encode() for name, text in BASE.items()} | {"catalog/civil_affairs.yaml": catalog}
     if rule:
         files["sharing/it.yaml"] = rule.encode()
-    return bundle_of(files, lambda field, mask: None).catalog.datasets["civil_affairs.it"]
+    return bundle_of(files, lambda *_: None).catalog.datasets["civil_affairs.it"]
 
 
 def opened(dataset: Dataset, folder: Path) -> Source:

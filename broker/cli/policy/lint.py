@@ -98,7 +98,7 @@ def checker(config: Path) -> CheckMask:
     from broker.desensitize.plan import check_mask
 
     allowed = operators(config)
-    return lambda field, mask: check_mask(allowed, field.type, mask)
+    return lambda field, mask, subjects=(): check_mask(allowed, field.type, mask, subjects)
 
 
 def _instant(day: datetime | None) -> datetime:

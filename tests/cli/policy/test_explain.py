@@ -75,7 +75,7 @@ def test_json_holds_the_decision_and_every_sentence() -> None:
 def test_receipt_is_explained_at_its_own_time(tmp_path: Path) -> None:
     """An exported receipt suffices: its application, when it was recorded; and it is said if the policies
     have changed since."""
-    bundle = load_bundle(POLICIES, lambda field, mask: None)
+    bundle = load_bundle(POLICIES, lambda *_: None)
     asked = of_case(CASE, bundle).application
     late = datetime(2030, 1, 1, tzinfo=UTC)
     decision = evaluate(asked, None, bundle, late)
