@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import appends, decisions, differences, exchanges, stages, streams
+from benchmarks import appends, decisions, differences, exchanges, masks, stages, streams
 
 ALL = {
     "exchanges": exchanges.run,
@@ -13,6 +13,7 @@ ALL = {
     "decisions": decisions.run,
     "differences": differences.run,
     "appends": appends.run,
+    "masks": masks.run,
 }
 
 
