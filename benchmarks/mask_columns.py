@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from adapters.masking.arrays import fixed_width_texts
-from adapters.masking.check_characters import DIGITS, RESIDENT_CHECKS, luhn_check, resident_check
+from adapters.masking.check_characters import DIGITS, RESIDENT_CHECKS, columns_of, luhn_check, resident_check
 
 _SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"
 _GIVEN = "伟芳娜敏静强磊军洋勇艳杰娟涛明超秀霞平刚"
@@ -31,7 +31,7 @@ class Columns:
         dated = np.frombuffer(dates.astype("S8").tobytes(), np.uint8).reshape(-1, 8) - ord("0")
         region = np.tile(np.array([9, 9, 0, 1, 0, 1], np.uint8), (self.rows, 1))
         body = np.hstack((region, dated, self._numerals(3))).astype(np.uint8)
-        return self._texts(_NUMERALS[body], _CHECKS[resident_check(body)])
+        return self._texts(_NUMERALS[body], _CHECKS[resident_check(columns_of(body))])
 
     @cached_property
     def mobiles(self) -> pa.Array:
@@ -41,7 +41,7 @@ class Columns:
     @cached_property
     def cards(self) -> pa.Array:
         body = self._numerals(15)
-        return self._texts(_NUMERALS[body], _NUMERALS[luhn_check(body)])
+        return self._texts(_NUMERALS[body], _NUMERALS[luhn_check(columns_of(body))])
 
     @cached_property
     def names(self) -> pa.Array:

@@ -66,9 +66,9 @@ def _show_beside_peers(columns: Columns, operators: Mapping[str, Operator]) -> N
         f"Masks beside peers: {ROWS:,} values, one thread; million values a second, × that ours is",
         ("operator", "ours", "loop", "other loop", "presidio", "polars", "duckdb", "numpy copy"),
         rows,
-        "loops: slices; hmac, CMAC object per value; FF1 by the book, the ff3 package (FF3-1: it has no FF1);\n"
-        f"AES-SIV by value. FF1 and FF3 over {SLOW_ROWS:,} values. presidio: mask (all but the end), salted hash,\n"
-        "encrypt (AES-CBC at random); duckdb: salted SHA-256. –: cannot",
+        "loops: slices; hmac, CMAC object per value; FF1 by the book, the ff3 package (FF3-1: it has no\n"
+        f"FF1); AES-SIV by value. FF1 and FF3 over {SLOW_ROWS:,} values. presidio: mask (all but the end),\n"
+        "salted hash, encrypt (AES-CBC at random); duckdb: salted SHA-256. –: cannot",
     )
 
 

@@ -1,11 +1,21 @@
-"""Check characters of numbers that identify people, cards and organisations, for a whole column at once."""
+"""Check characters of numbers that identify people, cards and organisations.
+
+The same arithmetic serves one number, given as its numerals, and a whole column of them, given as one array
+of numerals for each place (:func:`columns_of`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from adapters.masking.arrays import Bytes
+
+Columns: TypeAlias = npt.NDArray[np.uint16]
+Column = TypeVar("Column", int, npt.NDArray[np.uint16])
 
 RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 RESIDENT_CHECKS = "10X98765432"
@@ -16,28 +26,33 @@ DIGITS = "0123456789"
 _USCC_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
 
-def resident_check(numerals: Bytes) -> Bytes:
-    """Place in :data:`RESIDENT_CHECKS` of the check character; ``numerals`` of shape (n, 17)."""
-    return _summed(numerals, RESIDENT_WEIGHTS, 11)
+def columns_of(numerals: Bytes) -> Columns:
+    """The columns of numerals of shape (n, length), as the functions below take them."""
+    return numerals.T.astype(np.uint16)
 
 
-def uscc_check(numerals: Bytes) -> Bytes:
-    """Place in :data:`USCC_ALPHABET`; ``numerals`` are places in it too, of shape (n, 17)."""
-    return (31 - _summed(numerals, _USCC_WEIGHTS, 31)) % 31
+def resident_check(columns: Sequence[Column]) -> Column:
+    """Place in :data:`RESIDENT_CHECKS` of the check character, by the 17 numerals before it."""
+    return _summed(columns, RESIDENT_WEIGHTS) % 11
 
 
-def luhn_check(numerals: Bytes) -> Bytes:
-    """The last digit of a card number by ISO/IEC 7812-1 annex B; ``numerals`` are those before it."""
-    doubled: npt.NDArray[np.int64] = numerals[:, ::-1].astype(np.int64)
-    doubled[:, ::2] *= 2
-    totals = (doubled - 9 * (doubled > 9)).sum(axis=1)
-    check: Bytes = (-totals % 10).astype(np.uint8)
-    return check
+def uscc_check(columns: Sequence[Column]) -> Column:
+    """Place in :data:`USCC_ALPHABET`, by the places in it of the 17 characters before."""
+    return (31 - _summed(columns, _USCC_WEIGHTS) % 31) % 31
 
 
-def _summed(numerals: Bytes, weights: tuple[int, ...], modulus: int) -> Bytes:
-    """Sums of 17 products of at most 30 * 30 fit 16 bits."""
-    totals = np.zeros(len(numerals), np.uint16)
-    for column, weight in zip(numerals.T, weights, strict=True):
-        totals += column * np.uint16(weight)
-    return (totals % np.uint16(modulus)).astype(np.uint8)
+def luhn_check(columns: Sequence[Column]) -> Column:
+    """The last digit of a card number by ISO/IEC 7812-1 annex B, by the digits before it."""
+    total = sum(columns[-2::-2])
+    for column in columns[::-2]:
+        doubled = column * 2
+        total = total + doubled - (doubled > 9) * 9
+    return (10 - total % 10) % 10  # type: ignore[return-value]
+
+
+def _summed(columns: Sequence[Column], weights: tuple[int, ...]) -> Column:
+    """Of 17 products of at most 30 * 30: they fit 16 bits."""
+    total = columns[0] * weights[0]
+    for column, weight in zip(columns[1:], weights[1:], strict=True):
+        total = total + column * weight
+    return total

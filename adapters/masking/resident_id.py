@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 
 from adapters.masking.arrays import Bools, Bytes
-from adapters.masking.check_characters import RESIDENT_CHECKS, RESIDENT_WEIGHTS, resident_check
+from adapters.masking.check_characters import RESIDENT_CHECKS, columns_of, resident_check
 
 LENGTH = 18
 _FORM = re.compile(r"[1-9][0-9]{16}[0-9X]")
@@ -24,8 +24,7 @@ def is_resident_id(text: str) -> bool:
         date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
     except ValueError:
         return False
-    total = sum(weight * int(digit) for weight, digit in zip(RESIDENT_WEIGHTS, text[:17], strict=True))
-    return RESIDENT_CHECKS[total % 11] == text[17]
+    return RESIDENT_CHECKS[resident_check([int(digit) for digit in text[:17]])] == text[17]
 
 
 def are_resident_ids(characters: Bytes) -> Bools:
@@ -33,7 +32,7 @@ def are_resident_ids(characters: Bytes) -> Bools:
     digits = characters[:, :17] - np.uint8(ord("0"))
     formed = (digits <= 9).all(axis=1)
     digits[~formed] = 0
-    checked = _CHECK_BYTES[resident_check(digits)] == characters[:, 17]
+    checked = _CHECK_BYTES[resident_check(columns_of(digits))] == characters[:, 17]
     valid: Bools = formed & checked & have_birth_dates(characters)
     return valid
 

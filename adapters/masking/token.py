@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,7 @@ from adapters.masking.check_characters import (
     DIGITS,
     RESIDENT_CHECKS,
     USCC_ALPHABET,
+    columns_of,
     luhn_check,
     resident_check,
     uscc_check,
@@ -60,8 +61,8 @@ class Profile:
     token_head: bytes = b""
     checks: str = ""
     """Check characters; empty: it has none."""
-    check: Callable[[Bytes], Bytes] | None = None
-    """Numerals of the body → place in :attr:`checks`."""
+    check: Callable[[Any], Any] | None = None
+    """Numerals of the body, of one number or of columns → place in :attr:`checks`."""
     fits: Callable[[str], bool] = lambda _: True
     """Whether a text of such head, body and check is such a number."""
     all_fit: Callable[[Bytes], Bools] | None = None
@@ -208,8 +209,8 @@ class _Coder:
         return head + written + self._check_character(body, off)
 
     def _check_character(self, body: list[int], off: int) -> str:
-        row = np.array([body], np.uint8)
-        return self._check_characters(row, off).tobytes().decode()
+        checks, check = self._profile.checks, self._profile.check
+        return "" if check is None else checks[(check(body) + off) % len(checks)]
 
     # ── a column ─────────────────────────────────────────────────────────────────────────────────
 
@@ -262,7 +263,8 @@ class _Coder:
         """Shape (n, 1), or (n, 0) where the profile has none."""
         if self._profile.check is None:
             return np.empty((len(body), 0), np.uint8)
-        return self._checks[(self._profile.check(body) + off) % len(self._checks)][:, None]
+        checks: Bytes = self._checks[(self._profile.check(columns_of(body)) + off) % len(self._checks)]
+        return checks[:, None]
 
     def _written(self, head: bytes, body: Bytes, off: int) -> Bytes:
         heads = np.broadcast_to(np.frombuffer(head, np.uint8), (len(body), len(head)))

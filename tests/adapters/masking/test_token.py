@@ -12,6 +12,7 @@ from adapters.masking.check_characters import (
     DIGITS,
     RESIDENT_CHECKS,
     USCC_ALPHABET,
+    columns_of,
     luhn_check,
     resident_check,
     uscc_check,
@@ -31,17 +32,20 @@ def both(profile: str, context: str = "x"):
     return TOKEN.bind(params, keys), TOKEN.unbind(params, keys)
 
 
-def rows(*texts: str, alphabet: str = DIGITS) -> np.ndarray:
-    return np.array([[alphabet.index(c) for c in text] for text in texts], np.uint8)
+def columns(*texts: str, alphabet: str = DIGITS) -> np.ndarray:
+    return columns_of(np.array([[alphabet.index(c) for c in text] for text in texts], np.uint8))
 
 
 def test_check_characters_are_the_standards() -> None:
     """Known numbers have the check character that their standard gives."""
-    assert [RESIDENT_CHECKS[i] for i in resident_check(rows(*[n[:17] for n in IDS]))] == ["5", "3", "X"]
-    usccs = rows(*[n[:17] for n in USCCS], alphabet=USCC_ALPHABET)
+    assert [RESIDENT_CHECKS[i] for i in resident_check(columns(*[n[:17] for n in IDS]))] == ["5", "3", "X"]
+    usccs = columns(*[n[:17] for n in USCCS], alphabet=USCC_ALPHABET)
     assert [USCC_ALPHABET[i] for i in uscc_check(usccs)] == ["H", "Y"]
-    assert luhn_check(rows("453957876362148")).tolist() == [6]
-    assert luhn_check(rows("7992739871")).tolist() == [3]  # the example of ISO/IEC 7812-1
+    assert luhn_check(columns("453957876362148")).tolist() == [6]
+    assert luhn_check(columns("7992739871")).tolist() == [3]  # the example of ISO/IEC 7812-1
+    assert luhn_check([7, 9, 9, 2, 7, 3, 9, 8, 7, 1]) == 3
+    assert RESIDENT_CHECKS[resident_check([int(digit) for digit in IDS[2][:17]])] == "X"
+    assert USCC_ALPHABET[uscc_check([USCC_ALPHABET.index(c) for c in USCCS[1][:17]])] == "Y"
 
 
 KNOWN = [
