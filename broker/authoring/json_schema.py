@@ -226,7 +226,12 @@ class SchemaMaker:
         if shape is CITY:
             yield {"properties": {"levels": {"items": {"not": {"enum": list(RESERVED_LEVELS)}}}}}
         elif shape is CATALOG_FIELD:
-            yield {"if": _has("type", {"not": {"const": FieldType.TEXT}}), "then": _without("format")}
+            for type_ in FieldType:
+                formats = [name for name, one in FORMATS.items() if type_ in one.types]
+                yield {
+                    "if": _has("type", {"const": type_}),
+                    "then": {"properties": {"format": {"enum": formats} if formats else False}},
+                }
         elif shape is CATALOG_DATASET:
             conditional, withheld = SharingAttribute.CONDITIONAL, SharingAttribute.WITHHELD
             cited = _has("attribute_basis", {"type": "string", "pattern": CITATION.pattern})
@@ -305,10 +310,6 @@ def _matching(pattern: str) -> Schema:
 def _has(key: str, value: Schema) -> Schema:
     """Holds of a mapping that has ``key`` with such a value."""
     return {"properties": {key: value}, "required": [key]}
-
-
-def _without(key: str) -> Schema:
-    return {"properties": {key: False}}
 
 
 def _attribute(attribute: SharingAttribute) -> Schema:

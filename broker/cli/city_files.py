@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 AUTHORITY = "data_authority"
 """The department of kind ``authority``: every city has one."""
@@ -100,6 +101,9 @@ order:
 floors: {L4: predicate}
 """
 
+_PROFILES = Path(__file__).with_name("masking-profiles.yaml")
+"""The sample city's, word for word."""
+
 _CATALOG_README = """\
 # catalog/
 
@@ -158,6 +162,7 @@ def city_files(city: str, title: str, region: str, departments: Mapping[str, str
         ),
         "calendar.yaml": _CALENDAR,
         "masking.yaml": _MASKING,
+        "masking-profiles.yaml": _PROFILES.read_text("utf-8"),
         "catalog/README.md": _CATALOG_README.format(department=first),
         "sharing/README.md": _SHARING_README.format(
             department=first, policy=first.replace("_", "-"), consumer=last

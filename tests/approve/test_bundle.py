@@ -21,7 +21,7 @@ from broker.approve.problem import Code, PolicyProblems
 from broker.approve.rule import Effect, Limits
 from broker.desensitize.plan import check_mask as check_real_mask
 from broker.errors import SetUpError, VerificationFailed
-from broker.model import DepartmentKind, FieldType, Mask, SharingAttribute
+from broker.model import DepartmentKind, Field, FieldType, Mask, SharingAttribute
 
 HERE = Path(__file__).parent
 BROKEN = sorted((HERE / "broken").glob("*.yaml"))
@@ -114,6 +114,64 @@ def test_mask_parameters_are_typed_by_their_writing(edit: Edit, load: Load) -> N
         "n": 6, "neg": -1, "zero": "007", "flag": True, "q": "6", "dec": "1.50", "day": "2026-01-01",
         "many": (1, "x"),
     }  # fmt: skip
+
+
+def test_mask_parameters_may_be_mappings(edit: Edit, load: Load) -> None:
+    """Keys of a mapping are texts whatever they look like; values are typed by their writing as elsewhere."""
+    written = "{partial: {map: {在婚: 有配偶, 1: 是, true: 2}, deep: {a: [{b: x}]}}}"
+    (rule,) = load(edit("sharing/marriage.yaml", "{year: {}}", written)).rules
+    params = rule.obligations.masks["registered_on"].params
+    assert params == {"map": {"在婚": "有配偶", "1": "是", "true": 2}, "deep": {"a": ({"b": "x"},)}}
+
+
+def test_parameters_that_compare_equal_are_not_taken_for_one_another(edit: Edit, folder: Path) -> None:
+    """1 is not true: each is judged by itself, however often the other was judged before."""
+    asked: list[object] = []
+
+    def check(field: Field, mask: Mask) -> None:
+        if field.name == "status":
+            asked.extend(mask.params.values())
+
+    edit("sharing/marriage.yaml", "{registered_on: {year: {}}}", "{status: {partial: {x: 1}}}")
+    text = (folder / "sharing/marriage.yaml").read_text("utf-8")
+    again = text[text.index("  - id:") :].replace("- id: ", "- id: again-").replace("x: 1", "x: true")
+    (folder / "sharing/marriage.yaml").write_text(text + again, "utf-8")
+    load_bundle(folder, check)
+    assert list(map(repr, asked)) == ["1", "True"]
+
+
+# ── words for masks ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("written", "mask"),
+    [
+        ("{mask: {husband_id: partial}}", Mask("partial", {"keep_start": 1, "keep_end": 1})),
+        ("{mask: {husband_id: {partial: {keep_end: 4}}}}", Mask("partial", {"keep_end": 4})),
+        ("{mask: {husband_id: redact}}", Mask("redact")),
+        ("{mask: {husband_id: by_level}}", Mask("partial", {"keep_start": 1, "keep_end": 1})),
+        ("{mask_levels: {L3: by_level}}", Mask("partial", {"keep_start": 1, "keep_end": 1})),
+        ("{mask_levels: {L3: redact}, mask: {husband_id: partial}}", None),
+    ],
+)
+def test_a_word_stands_for_the_mask_of_its_profile(
+    edit: Edit, load: Load, written: str, mask: Mask | None
+) -> None:
+    """A rule holds the mask itself, as if it had been written in full; the word leaves no trace."""
+    edit("sharing/marriage.yaml", "[status, registered_on]", "[status, husband_id]")
+    folder = edit("sharing/marriage.yaml", "{mask: {registered_on: {year: {}}}, retain_days: 30}", written)
+    (rule,) = load(folder).rules
+    expected = mask or Mask("partial", {"keep_start": 1, "keep_end": 1})
+    assert dict(rule.obligations.masks) == {"husband_id": expected}
+
+
+def test_without_profiles_a_word_is_an_operator(edit: Edit, folder: Path, load: Load) -> None:
+    """The file may be absent: then only what needs no explanation can be written as a word."""
+    (folder / "masking-profiles.yaml").unlink()
+    (rule,) = load(edit("sharing/marriage.yaml", "{year: {}}", "year")).rules
+    assert dict(rule.obligations.masks) == {"registered_on": Mask("year")}
+    edit("sharing/marriage.yaml", "registered_on: year", "registered_on: by_level")
+    assert "没有写明此类数据项各级的做法" in "".join(problems_of(load, folder))
 
 
 # ── the folder ───────────────────────────────────────────────────────────────────────────────────

@@ -132,3 +132,10 @@ def test_the_rule_that_is_taught_is_sound_yaml(tmp_path: Path) -> None:
         catalog(tmp_path)
     assert "UNKNOWN_DATASET" in refusal.value.en
     assert refusal.value.en.count(".yaml:") == 1
+
+
+def test_masking_profiles_are_the_sample_city_s(tmp_path: Path) -> None:
+    """A new city's words for masks are those that the documentation explains, and its operators do them."""
+    run(tmp_path / "mine")
+    shipped = (Path(__file__).parents[2] / "policies/masking-profiles.yaml").read_text("utf-8")
+    assert (tmp_path / "mine/policies/masking-profiles.yaml").read_text("utf-8") == shipped
