@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from adapters.masking.arrays import Bytes
 
-Columns: TypeAlias = npt.NDArray[np.uint16]
-Column = TypeVar("Column", int, npt.NDArray[np.uint16])
+Whole: TypeAlias = npt.NDArray[np.uint16]
+Column = TypeVar("Column", int, Whole)
 
 RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 RESIDENT_CHECKS = "10X98765432"
@@ -26,9 +26,9 @@ DIGITS = "0123456789"
 _USCC_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
 
-def columns_of(numerals: Bytes) -> Columns:
+def columns_of(numerals: Bytes) -> list[Whole]:
     """The columns of numerals of shape (n, length), as the functions below take them."""
-    return numerals.T.astype(np.uint16)
+    return list(numerals.T.astype(np.uint16))
 
 
 def resident_check(columns: Sequence[Column]) -> Column:

@@ -32,7 +32,7 @@ def both(profile: str, context: str = "x"):
     return TOKEN.bind(params, keys), TOKEN.unbind(params, keys)
 
 
-def columns(*texts: str, alphabet: str = DIGITS) -> np.ndarray:
+def columns(*texts: str, alphabet: str = DIGITS) -> list[np.ndarray]:
     return columns_of(np.array([[alphabet.index(c) for c in text] for text in texts], np.uint8))
 
 
