@@ -361,6 +361,55 @@ class Mask:
     params: Mapping[str, object] = field(default_factory=dict)
 
 
+class Below(StrEnum):
+    """What becomes of rows of which there are too few alike."""
+
+    SUPPRESS = "suppress"
+    """They are left out, and counted."""
+    REFUSE = "refuse"
+    """Nothing is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class KAnonymity:
+    """k-匿名: each row released must look, in its quasi-identifiers, as those of ``k`` persons do."""
+
+    quasi_identifiers: tuple[str, ...]
+    """Fields (准标识符), in ascending order."""
+    k: int
+    below: Below = Below.SUPPRESS
+
+
+class Measure(StrEnum):
+    """What is told of a field over a group. No minimum or maximum: those are one person's values."""
+
+    SUM = "sum"
+    MEAN = "mean"
+    COUNT = "count"
+    """Of its values: rows that have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Only totals of groups (汇总) are released, never a row."""
+
+    by: tuple[str, ...]
+    """Fields that make the groups, in ascending order."""
+    measures: tuple[tuple[str, tuple[Measure, ...]], ...]
+    """Field → what is told of it; fields in ascending order, measures in that of :class:`Measure`."""
+    smallest_group: int
+    """A group of fewer distinct subjects is left out."""
+    largest_share: int | None = None
+    """A group is left out when one subject makes up more than so many percent of a sum."""
+    named_subjects: bool = False
+    """Also over subjects that the consumer names."""
+
+    @property
+    def measured(self) -> Mapping[str, tuple[Measure, ...]]:
+        """Field → what is told of it."""
+        return dict(self.measures)
+
+
 @dataclass(frozen=True, slots=True)
 class Obligations:
     """What a permit demands: masks per field, days the consumer may keep the data, a signed application."""
@@ -378,6 +427,8 @@ class Obligations:
     """The consumer must tell the citizen."""
     countersignature: bool = False
     """Only with the provider's countersignature, hence by review."""
+    k_anonymity: KAnonymity | None = None
+    aggregate: Aggregate | None = None
 
 
 @dataclass(frozen=True, slots=True)

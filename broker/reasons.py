@@ -61,6 +61,11 @@ class Reason(StrEnum):
     WHOLE_DATASET_NOT_PERMITTED = "WHOLE_DATASET_NOT_PERMITTED"
     TOO_MANY_ROWS = "TOO_MANY_ROWS"
     GROUP_TOO_SMALL = "GROUP_TOO_SMALL"
+    CLASS_TOO_SMALL = "CLASS_TOO_SMALL"
+    TOO_MANY_CLASSES = "TOO_MANY_CLASSES"
+    FIELD_NOT_AGGREGATED = "FIELD_NOT_AGGREGATED"
+    GROUPING_INCOMPLETE = "GROUPING_INCOMPLETE"
+    SUBJECTS_NOT_AGGREGATED = "SUBJECTS_NOT_AGGREGATED"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     GRANT_UNKNOWN = "GRANT_UNKNOWN"
     FIELD_NOT_SHARED = "FIELD_NOT_SHARED"
@@ -91,6 +96,7 @@ class Reason(StrEnum):
     # receipt
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     DATA_CHANGED = "DATA_CHANGED"
+    CHANGED_WHILE_READ = "CHANGED_WHILE_READ"
     LEASE_EXPIRED = "LEASE_EXPIRED"
     TAKEN_OVER = "TAKEN_OVER"
     LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
@@ -217,6 +223,28 @@ SENTENCES: dict[Reason, Sentence] = {
         "结果涉及的对象少于规则允许的最小人数，未返回任何数据，请扩大范围。",
         "The answer is about fewer subjects than the smallest group permitted, so nothing was released; widen it.",
     ),
+    Reason.CLASS_TOO_SMALL: Sentence(
+        "结果中有的行在准标识符上与之相同的人太少，可能认出本人，未返回任何数据，请扩大范围或少要数据项。",
+        "Some rows look like those of too few people, so that somebody could be recognised, and nothing was released; "
+        "widen the scope or ask for fewer fields.",
+    ),
+    Reason.TOO_MANY_CLASSES: Sentence(
+        "准标识符或分组的取值组合过多，无法计数，未返回任何数据，请提供部门改用更粗的脱敏或分组。",
+        "The quasi-identifiers, or groups, have too many different values to be counted, so nothing was released; "
+        "the provider must mask or group more coarsely.",
+    ),
+    Reason.FIELD_NOT_AGGREGATED: Sentence(
+        "只提供汇总，数据项 {about} 既不是分组项也不是汇总项，请从申请中去掉。",
+        "Only totals are shared, and field {about} is neither grouped by nor measured; leave it out.",
+    ),
+    Reason.GROUPING_INCOMPLETE: Sentence(
+        "只提供汇总，须同时申请分组项 {about}。",
+        "Only totals are shared, grouped by field {about}; ask for it too.",
+    ),
+    Reason.SUBJECTS_NOT_AGGREGATED: Sentence(
+        "只提供整体汇总，不得写明查询对象，请用流式接口整体申请。",
+        "Only totals over the whole scope are shared; name no subjects, and use StreamExchange.",
+    ),
     Reason.QUOTA_EXCEEDED: Sentence(
         "已达到 {about} 的额度，请待下一周期或联系提供部门。",
         "The quota {about} is used up; wait for the next period or ask the provider.",
@@ -316,6 +344,11 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.DATA_CHANGED: Sentence(
         "重试期间数据已变化，请用新的 request_id 重新查询。",
         "The data changed since the first attempt; ask again under a fresh request_id.",
+    ),
+    Reason.CHANGED_WHILE_READ: Sentence(
+        "传输期间数据源有变化，已给出的行不再满足 k-匿名，传输已中止；请丢弃已收到的部分，用同一 request_id 重新获取。",
+        "The source changed while it was read, and rows handed over no longer look like those of enough people; discard "
+        "what came and ask again under the same request_id.",
     ),
     Reason.LEASE_EXPIRED: Sentence(
         "流中断过久，已按中断存证；请丢弃已收到的部分，用同一 request_id 重新获取。",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from broker.approve.groups import aggregate, k_anonymity
 from broker.approve.rule import Rule
 from broker.model import (
     Application,
@@ -56,6 +57,8 @@ def demands(rules: Sequence[Rule], asked: Application, dataset: Dataset, catalog
             watermark=any(duty.watermark for duty in duties),
             notify_subject=any(duty.notify_subject for duty in duties),
             countersignature=any(duty.countersignature for duty in duties),
+            k_anonymity=k_anonymity(duties, asked.fields),
+            aggregate=aggregate(rules, troubled),
         ),
         scopes,
         rows_per_call=_smallest(limit.rows_per_call for limit in limits),

@@ -28,7 +28,9 @@ from broker.approve.shapes import (
     EXPRESSION,
     FLAG,
     HOURS,
+    PERCENT,
     REGION,
+    SEVERAL,
     SLUG,
     SYSTEM_NAME,
     TEXT,
@@ -44,7 +46,7 @@ from broker.approve.shapes import (
     OneWord,
     option,
 )
-from broker.model import Scope
+from broker.model import Below, Measure, Scope
 
 # ── closed words ─────────────────────────────────────────────────────────────────────────────────
 
@@ -154,6 +156,44 @@ LIMITS = Keys(
         ),
     )
 )
+K_ANONYMITY = Keys(
+    (
+        Key(
+            "quasi_identifiers",
+            ListOf(Name(FIELD)),
+            "准标识符：合起来能认出人的数据项",
+            "fields that together tell who it is",
+        ),
+        Key("k", SEVERAL, "至少多少人相同", "how many must look alike"),
+        option(
+            "below",
+            OneWord(Below),
+            "不足 k 的：suppress 略去这些行（默认），refuse 全部不给",
+            "rows below k are left out, or nothing is released",
+        ),
+    )
+)
+MEASURES = ListOf(OneWord(Measure))
+"""What is told of a field over a group."""
+AGGREGATE = Keys(
+    (
+        Key("by", ListOf(Name(FIELD)), "按哪些数据项分组", "the fields that make the groups"),
+        option(
+            "measures",
+            MapOf(Name(FIELD), MEASURES),
+            "数据项 → 给出 sum 合计、mean 平均、count 有值的行数",
+            "field → sum, mean, count of its values",
+        ),
+        Key("smallest_group", SEVERAL, "不足这么多人的组不给", "a group of fewer people is left out"),
+        option(
+            "largest_share",
+            PERCENT,
+            "一人占合计超过百分之几的组不给",
+            "a group in which one makes up more percent of a sum is left out",
+        ),
+        option("named_subjects", FLAG, "也可写明查询对象（默认只能整体汇总）", "also over named subjects"),
+    )
+)
 OBLIGATIONS = Keys(
     (
         option(
@@ -172,6 +212,10 @@ OBLIGATIONS = Keys(
         option("watermark", FLAG, "加水印：写明需求方和申请", "marked with consumer and request"),
         option("notify_subject", FLAG, "须告知当事人", "the citizen must be told"),
         option("countersignature", FLAG, "须提供部门逐件会签", "the provider must countersign"),
+        option(
+            "k_anonymity", K_ANONYMITY, "k-匿名：每行至少与 k 人相同", "each row looks like those of k people"
+        ),
+        option("aggregate", AGGREGATE, "只给汇总，不给明细", "only totals of groups, never a row"),
     )
 )
 CONSENT = Keys(

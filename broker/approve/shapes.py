@@ -181,6 +181,16 @@ SYSTEM_NAME = _id(
 COUNT = Scalar(
     "count", " 1 以上的整数", "a whole number of at least 1", Code.BAD_COUNT, re.compile("[1-9][0-9]{0,8}")
 )
+SEVERAL = Scalar(
+    "several",
+    " 2 以上的整数",
+    "a whole number of at least 2",
+    Code.BAD_COUNT,
+    re.compile("[2-9]|[1-9][0-9]{1,8}"),
+)
+PERCENT = Scalar(
+    "percent", " 1 至 99 的整数", "a whole number from 1 to 99", Code.BAD_COUNT, re.compile("[1-9][0-9]?")
+)
 FLAG = Scalar("flag", " true 或 false", "true or false", Code.BAD_BOOLEAN, re.compile("true|false"))
 DAY = Scalar(
     "day",

@@ -7,7 +7,7 @@ whoever loads calls :meth:`Problems.refuse` before using anything.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -271,7 +271,7 @@ def mapping_items(node: Node, problems: Problems) -> tuple[tuple[ScalarNode, Nod
 
 
 def known(
-    items: tuple[ScalarNode, ...], names: Collection[str], kind: Kind, problems: Problems
+    items: Sequence[ScalarNode], names: Collection[str], kind: Kind, problems: Problems
 ) -> tuple[str, ...]:
     """The names in a list, which must be among ``names``."""
     for item in items:

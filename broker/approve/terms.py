@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from broker.approve.grammar import VALUES, Reviewer, Subjects, Whose
+from broker.approve.group_terms import GroupTerms
 from broker.approve.masks import CheckMask, MaskReader, Written, read_mask
 from broker.approve.problem import DEPARTMENT, FIELD, LEVEL, Code, Problems
 from broker.approve.reach import Reach
@@ -36,6 +37,7 @@ class Demanded:
     duties: Obligations
     by_field: Mapping[str, Written]
     by_level: Mapping[str, Written]
+    groups: GroupTerms
 
 
 class TermReader:
@@ -94,15 +96,19 @@ class TermReader:
         for level, written in by_level.items():
             if level and level not in levels:
                 self._problems.unknown(written.key_at, LEVEL, level, levels)
-        return Demanded(duties, self._masks(table, "mask"), by_level)
+        groups = GroupTerms.of(table.table("k_anonymity"), table.table("aggregate"))
+        return Demanded(duties, self._masks(table, "mask"), by_level, groups)
 
     def obligations(self, demanded: Demanded, reach: Reach) -> tuple[Obligations, ...]:
         """For each dataset its masks, and what else must be done."""
+        duties = demanded.groups.obligations(demanded.duties, reach, self._problems)
         if not demanded.by_field and not demanded.by_level:
-            return (demanded.duties,) * len(reach)
+            return duties
         self._check_fields(demanded.by_field, reach)
         masks = [self._masks_of(dataset, names, demanded) for dataset, names in reach]
-        return tuple(replace(demanded.duties, masks=found) if found else demanded.duties for found in masks)
+        return tuple(
+            replace(duty, masks=found) if found else duty for duty, found in zip(duties, masks, strict=True)
+        )
 
     def _masks(self, table: Table, key: str) -> dict[str, Written]:
         masks = {

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from broker.approve.coverage import coverage
 from broker.approve.demands import Demands, charges, demands
+from broker.approve.groups import misasked
 from broker.approve.index import DatasetRules
 from broker.approve.rule import Effect, Rule
 from broker.model import (
@@ -138,6 +139,9 @@ class Case:
         if at_odds := demanded.contradictory:
             reasons = tuple([Why(Reason.RULE_ERROR, rule) for rule in at_odds])
             return Outcome(Decision(Verdict.DENY, self.bundle_hash, at_odds, reasons))
+        if unfit := tuple(misasked(demanded.obligations.aggregate, self.asked)):
+            aggregating = _ids([rule for rule in binding if rule.obligations.aggregate])
+            return Outcome(Decision(Verdict.DENY, self.bundle_hash, aggregating, unfit))
         most = demanded.subjects_per_call
         return Outcome(
             self._review(binding, reviews) or self._permit(binding, demanded),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import orjson
+
 from broker.authoring.difference import Change, Direction
+from broker.authoring.facts import aggregate_facts, k_anonymity_facts
+from broker.authoring.groups import gate_demands_no_more, totals_demand_no_more
 from broker.authoring.release import CALLER, DUTIES, MaskText, Release, RowLimit
 from broker.model import MaskOrder, ReviewBy
 
@@ -34,10 +38,11 @@ def changes(before: Release, after: Release, order: MaskOrder) -> Iterator[Chang
         yield from _bound(name, getattr(before.limits, name), getattr(after.limits, name))
     yield from _bound("retain_days", before.retain_days, after.retain_days)
     yield from _bound("acknowledge_hours", before.acknowledge_hours, after.acknowledge_hours)
-    groups = before.limits.minimum_group_size, after.limits.minimum_group_size
-    if groups[0] != groups[1]:
-        weaker = (groups[1] or 0) < (groups[0] or 0)
-        yield Change("minimum_group_size", _towards(weaker), _number(groups[0]), _number(groups[1]))
+    smallest = before.limits.minimum_group_size, after.limits.minimum_group_size
+    if smallest[0] != smallest[1]:
+        weaker = (smallest[1] or 0) < (smallest[0] or 0)
+        yield Change("minimum_group_size", _towards(weaker), _number(smallest[0]), _number(smallest[1]))
+    yield from _groups(before, after)
     for name in DUTIES:
         if (name in before.duties) is not (name in after.duties):
             weaker = name in before.duties
@@ -67,6 +72,33 @@ def _mask(before: MaskText | None, after: MaskText | None, order: MaskOrder) -> 
     if before.operator == after.operator or ranks[0] is None or ranks[1] is None:
         return Direction.UNCLEAR  # other parameters, or an operator without a place in the order
     return _towards(ranks[1] < ranks[0])
+
+
+# ── groups ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _groups(before: Release, after: Release) -> Iterator[Change]:
+    gates = before.k_anonymity, after.k_anonymity
+    if gates[0] != gates[1]:
+        kind = _between(gate_demands_no_more(*gates), gate_demands_no_more(*reversed(gates)))
+        yield Change(
+            "k_anonymity", kind, *[_canonical(k_anonymity_facts(gate) if gate else None) for gate in gates]
+        )
+    totals = before.aggregate, after.aggregate
+    if totals[0] != totals[1]:
+        kind = _between(totals_demand_no_more(*totals), totals_demand_no_more(*reversed(totals)))
+        yield Change(
+            "aggregate", kind, *[_canonical(aggregate_facts(one) if one else None) for one in totals]
+        )
+
+
+def _between(kept: bool, kept_backwards: bool) -> Direction:
+    """``kept``: what was demanded before still is; ``kept_backwards``: what is demanded now was before."""
+    return Direction.UNCLEAR if not kept and not kept_backwards else _towards(not kept)
+
+
+def _canonical(demand: dict[str, object] | None) -> str:
+    return orjson.dumps(demand, option=orjson.OPT_SORT_KEYS).decode() if demand else ""
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────

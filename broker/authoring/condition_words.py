@@ -32,6 +32,8 @@ ABOUT = {
     "calls_per_month": Sentence("每月次数", "calls a month"),
     "rows_per_month": Sentence("每月行数", "rows a month"),
     "minimum_group_size": Sentence("最小人数", "smallest group"),
+    "k_anonymity": Sentence("k-匿名", "k-anonymity"),
+    "aggregate": Sentence("只给汇总", "totals only"),
     "retain_days": Sentence("保存天数", "days kept"),
     "acknowledge_hours": Sentence("确认收到的时限（小时）", "hours to acknowledge"),
     "signed_application": Sentence("签名申请", "signed application"),

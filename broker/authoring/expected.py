@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from broker.approve.bundle import Bundle
 from broker.approve.conditions import Condition
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
+from broker.approve.grammar import AGGREGATE
 from broker.approve.problem import DEPARTMENT, FIELD, WORD, Code, Kind, Problems
 from broker.approve.table import Table, mapping_items, text
 from broker.authoring.facts import DUTIES, Facts
 from broker.authoring.grammar import EXPECT, NEAR, NONE, REVIEW
-from broker.model import Verdict
+from broker.model import Below, Verdict
 from broker.reasons import Reason
 
 RULE = Kind(Code.UNKNOWN_WORD, "规则", "rule")
@@ -114,6 +115,18 @@ class _Reader:
     def count(self, key: str) -> int | None:
         return self.table.count(key)
 
+    def k_anonymity(self, key: str) -> dict[str, object]:
+        table = self.table.table(key)
+        names = sorted(item.value for item in table.texts("quasi_identifiers"))
+        below = table.word("below", Below, Below.SUPPRESS).value
+        return {"quasi_identifiers": names, "k": table.count("k"), "below": below}
+
+    def aggregate(self, key: str) -> dict[str, object]:
+        table = self.table.table(key)
+        found = {name: self.value(node) for name in AGGREGATE.shapes if (node := table.node(name))}
+        found["by"] = sorted(item.value for item in table.texts("by"))
+        return found
+
     def quotas(self, key: str) -> dict[str, object]:
         return {text(name, self.problems): self.value(node) for name, node in self.table.items(key)}
 
@@ -175,6 +188,8 @@ _READERS: Mapping[str, Callable[[_Reader, str], object]] = {
     "duties": _Reader.duties,
     "rows_per_call": _Reader.count,
     "minimum_group_size": _Reader.count,
+    "k_anonymity": _Reader.k_anonymity,
+    "aggregate": _Reader.aggregate,
     "row_scopes": _Reader.row_scopes,
     "quotas": _Reader.quotas,
     "reviews": _Reader.reviews,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from broker.approve.near import NearMiss
-from broker.model import Decision, Mask, Obligations, ReviewBy, RowScope, Why
+from broker.model import Aggregate, Decision, KAnonymity, Mask, Obligations, ReviewBy, RowScope, Why
 
 Facts = Mapping[str, object]
 
@@ -37,6 +37,8 @@ def facts(decision: Decision) -> dict[str, object]:
         "duties": _some(duties(obligations)),
         "rows_per_call": decision.rows_per_call,
         "minimum_group_size": decision.minimum_group_size,
+        "k_anonymity": obligations.k_anonymity and k_anonymity_facts(obligations.k_anonymity),
+        "aggregate": obligations.aggregate and aggregate_facts(obligations.aggregate),
         "row_scopes": _some(sorted(map(_row_scope, decision.row_scopes), key=str)),
         "quotas": _some({charge.counter: charge.limit for charge in decision.charges}),
         "reviews": _some(sorted(map(_review, decision.reviews), key=str)),
@@ -64,6 +66,23 @@ def said(why: Why) -> str:
 def mask_facts(mask: Mask) -> dict[str, object]:
     """``{operator: {parameter: value}}``, as in a policy."""
     return {mask.operator: {name: plain(value) for name, value in sorted(mask.params.items())}}
+
+
+def k_anonymity_facts(wanted: KAnonymity) -> dict[str, object]:
+    """As in a policy, everything written."""
+    return {"quasi_identifiers": list(wanted.quasi_identifiers), "k": wanted.k, "below": wanted.below.value}
+
+
+def aggregate_facts(wanted: Aggregate) -> dict[str, object]:
+    """As in a policy, defaults left out."""
+    found: dict[str, object] = {"by": list(wanted.by), "smallest_group": wanted.smallest_group}
+    if wanted.measures:
+        found["measures"] = {field: [one.value for one in measures] for field, measures in wanted.measures}
+    if wanted.largest_share is not None:
+        found["largest_share"] = wanted.largest_share
+    if wanted.named_subjects:
+        found["named_subjects"] = True
+    return found
 
 
 def duties(obligations: Obligations) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from broker.approve.grammar import ALL, FileForm
+from broker.approve.grammar import AGGREGATE, ALL, K_ANONYMITY, FileForm
 from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code
 from broker.approve.shapes import (
     COUNT,
@@ -98,6 +98,8 @@ EXPECT = Keys(
         option("duties", ListOf(TEXT, NONE), "义务", "duties"),
         option("rows_per_call", COUNT, "每次最多行数", "rows in one call"),
         option("minimum_group_size", COUNT, "最小人数", "the smallest group"),
+        option("k_anonymity", K_ANONYMITY, "k-匿名", "k-anonymity"),
+        option("aggregate", AGGREGATE, "只给汇总", "totals only"),
         option("row_scopes", ListOf(_VALUES, NONE), "行的范围", "which rows"),
         option("quotas", _VALUES, "额度", "quotas"),
         option("reviews", ListOf(REVIEW, NONE), "审核", "who must review"),

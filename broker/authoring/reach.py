@@ -12,6 +12,7 @@ from datetime import datetime
 from operator import ge, le
 
 from broker.approve.rule import Effect, Rule, WorkingHours
+from broker.authoring import groups
 
 Names = frozenset[str] | None
 """A set of names; None holds everything."""
@@ -124,6 +125,7 @@ def demands_no_more(narrow: Rule, wide: Rule) -> bool:
         and _as_strict(narrow.obligations.retain_days, wide.obligations.retain_days, le)
         and _as_strict(narrow.obligations.acknowledge_hours, wide.obligations.acknowledge_hours, le)
         and all(getattr(wide.obligations, duty) or not getattr(narrow.obligations, duty) for duty in _DUTIES)
+        and groups.demands_no_more(narrow.obligations, wide.obligations)
         and _same_rows(narrow, wide)
         and narrow.review == wide.review
     )

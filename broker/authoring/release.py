@@ -11,11 +11,14 @@ import orjson
 
 from broker.approve.index import DatasetRules
 from broker.approve.rule import Effect, Limits, Rule
+from broker.authoring.groups import CannotBeMetError, aggregate_of, gate_of
 from broker.model import (
     CORE,
     IMPORTANT,
+    Aggregate,
     Dataset,
     Department,
+    KAnonymity,
     Mask,
     MaskOrder,
     ReviewBy,
@@ -67,6 +70,9 @@ class Release:
     duties: frozenset[str] = frozenset()
     """Of :data:`DUTIES`."""
     reviews: frozenset[ReviewBy] = frozenset()
+    k_anonymity: KAnonymity | None = None
+    """With all quasi-identifiers, asked for or not."""
+    aggregate: Aggregate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +127,9 @@ class Terms:
         demanding = [*permits, *relied]
         try:
             mask = _strictest(name, demanding, self.order)
+            aggregate = aggregate_of(name, demanding)
             rows = tuple(sorted(_rows(demanding, self.dataset, place), key=lambda row: (row.kind, row.field)))
-        except _CannotBeMetError:
+        except CannotBeMetError:
             return None
         duties = frozenset(d for rule in demanding for d in DUTIES if getattr(rule.obligations, d))
         on_its_own = asked.level == IMPORTANT or "countersignature" in duties
@@ -135,6 +142,8 @@ class Terms:
             acknowledge_hours=_smallest(rule.obligations.acknowledge_hours for rule in demanding),
             duties=duties,
             reviews=frozenset(self._reviewers(reviews, on_its_own)),
+            k_anonymity=gate_of(demanding),
+            aggregate=aggregate,
         )
 
     def _reviewers(self, reviews: Iterable[Rule], on_its_own: bool) -> Iterator[ReviewBy]:
@@ -160,24 +169,20 @@ def mask_text(mask: Mask) -> MaskText:
     )
 
 
-class _CannotBeMetError(Exception):
-    """Permits that contradict one another, or a row scope that cannot be told: the field is not released."""
-
-
 def _strictest(name: str, rules: Iterable[Rule], order: MaskOrder) -> MaskText | None:
     masks = {mask_text(rule.obligations.masks[name]) for rule in rules if name in rule.obligations.masks}
     if len(masks) < 2:
         return next(iter(masks), None)
     ranks = [order.strictness(mask.operator) for mask in masks]
     if None in ranks or len(set(ranks)) < len(ranks):
-        raise _CannotBeMetError
+        raise CannotBeMetError
     return max(masks, key=lambda mask: order.strictness(mask.operator) or 0)
 
 
 def _rows(rules: Collection[Rule], dataset: Dataset, place: Place) -> Iterator[RowLimit]:
     if any(rule.rows.own_region for rule in rules):
         if dataset.region_field is None or not place.region:
-            raise _CannotBeMetError
+            raise CannotBeMetError
         yield RowLimit("region", dataset.region_field, (place.region,))
     listed: dict[str, set[str]] = {}
     for rule in rules:
@@ -185,11 +190,11 @@ def _rows(rules: Collection[Rule], dataset: Dataset, place: Place) -> Iterator[R
             listed.setdefault(name, set(values)).intersection_update(values)
     if any(rule.rows.own_grid for rule in rules):
         if dataset.grid_field is None:
-            raise _CannotBeMetError
+            raise CannotBeMetError
         listed.setdefault(dataset.grid_field, set(place.grids)).intersection_update(place.grids)
     for name, left in listed.items():
         if not left:
-            raise _CannotBeMetError
+            raise CannotBeMetError
         yield RowLimit("list", name, tuple(sorted(left)))
 
 

@@ -26,7 +26,13 @@ from broker.reasons import Reason, Sentence
 
 REPLAYED = (EntryKind.EXCHANGE, EntryKind.VALIDATION, EntryKind.STREAM_DECISION)
 """Every application leaves one of these; other leaves tell what became of it."""
-_WHILE_RELEASING = {Reason.QUOTA_EXCEEDED, Reason.TOO_MANY_ROWS, Reason.GROUP_TOO_SMALL}
+_WHILE_RELEASING = {
+    Reason.QUOTA_EXCEEDED,
+    Reason.TOO_MANY_ROWS,
+    Reason.GROUP_TOO_SMALL,
+    Reason.CLASS_TOO_SMALL,
+    Reason.TOO_MANY_CLASSES,
+}
 """What refuses an application that policy permitted."""
 _RELEASED = (
     "masks",
@@ -35,6 +41,8 @@ _RELEASED = (
     "duties",
     "rows_per_call",
     "minimum_group_size",
+    "k_anonymity",
+    "aggregate",
     "row_scopes",
     "quotas",
     "reviews",

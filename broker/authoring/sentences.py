@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from broker.approve.rule import NEVER, Effect, Limits, Rows, Rule, WorkingHours
+from broker.authoring import groups
 from broker.model import Catalog, Dataset, Mask, Obligations, ReviewBy
 from broker.reasons import Sentence
 
@@ -294,6 +295,7 @@ def duties(obligations: Obligations) -> Iterator[Sentence]:
     for name, duty in _DUTIES.items():
         if getattr(obligations, name):
             yield Sentence(*duty)
+    yield from groups.words(obligations)
 
 
 def review(wanted: ReviewBy, catalog: Catalog) -> Sentence:

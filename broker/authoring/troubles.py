@@ -1,6 +1,6 @@
 """Why rules could not be decided by (``RULE_ERROR``), in words: what they contradict each other in, or lack.
 
-``docs/policy-language.md``, 4.2, 5.2, 5.4 and 5.5. For the rules' owners.
+``docs/policy-language.md``, 4.2, 5.2, 5.4, 5.5 and 5.9. For the rules' owners.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def troubles(rules: Sequence[Rule], asked: Application, bundle: Bundle, now: dat
         _regions(rules, asked, dataset, bundle),
         _grids(rules, asked, dataset, bundle),
         _lists(rules, dataset),
+        _aggregates(rules),
     )
 
 
@@ -115,3 +116,13 @@ def _lists(rules: Sequence[Rule], dataset: Dataset) -> Iterator[Sentence]:
             zh = "，".join(f"规则 {id_} 只给 {'、'.join(values)}" for id_, values in lists.items())
             en = ", ".join(f"rule {id_} gives only {' or '.join(values)}" for id_, values in lists.items())
             yield Sentence(f"{title}：{zh}；没有共同的值", f"{field}: {en}; nothing is in all of them")
+
+
+def _aggregates(rules: Sequence[Rule]) -> Iterator[Sentence]:
+    wanted = [(rule.id, rule.obligations.aggregate) for rule in rules if rule.obligations.aggregate]
+    if len({(one.by, one.measures) for _, one in wanted}) > 1:
+        ids = [id_ for id_, _ in wanted]
+        yield Sentence(
+            f"规则 {'、'.join(ids)} 都只给汇总，分组或汇总的数据项却不同",
+            f"rules {', '.join(ids)} give totals only, but group or measure differently",
+        )

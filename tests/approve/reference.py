@@ -11,13 +11,16 @@ from zoneinfo import ZoneInfo
 
 from broker.approve.rule import Effect, Rule
 from broker.model import (
+    Aggregate,
     Application,
+    Below,
     Catalog,
     Charge,
     Dataset,
     Decision,
     Field,
     Grant,
+    KAnonymity,
     Mask,
     Obligations,
     ReviewBy,
@@ -126,8 +129,13 @@ def by_demands(
     for demanded in masks.values():
         if not is_ordered(list(demanded.values()), catalog):
             at_odds |= set(demanded)
+    aggregates = {rule.id: rule.obligations.aggregate for rule in binding if rule.obligations.aggregate}
+    if len({(wanted.by, wanted.measures) for wanted in aggregates.values()}) > 1:  # 5.9
+        at_odds |= set(aggregates)
     if at_odds:
         return deny([Why(Reason.RULE_ERROR, rule) for rule in sorted(at_odds)], sorted(at_odds))
+    if unfit := not_aggregated(list(aggregates.values()), asked):  # 5.10
+        return deny(unfit, sorted(aggregates))
     most = smallest(rule.limits.subjects_per_call for rule in binding)
     if most is not None and len(asked.subjects) > most:
         limiting = [rule.id for rule in binding if rule.limits.subjects_per_call == most]
@@ -186,6 +194,8 @@ def by_demands(
             watermark=any(rule.obligations.watermark for rule in binding),
             notify_subject=any(rule.obligations.notify_subject for rule in binding),
             countersignature=False,
+            k_anonymity=anonymity(binding, asked),
+            aggregate=strictest_aggregate(list(aggregates.values())),
         ),
         rows_per_call=smallest(rule.limits.rows_per_call for rule in binding),
         row_scopes=scopes,
@@ -397,6 +407,45 @@ def row_scopes(
     if dataset.grid_field is None:
         failed |= {rule.id for rule in binding if rule.rows.own_grid}
     return tuple(scopes), failed
+
+
+def anonymity(binding: list[Rule], asked: Application) -> KAnonymity | None:
+    """5.8."""
+    gates = [rule.obligations.k_anonymity for rule in binding if rule.obligations.k_anonymity]
+    named = sorted({name for gate in gates for name in gate.quasi_identifiers if name in asked.fields})
+    if not named:
+        return None
+    below = Below.REFUSE if Below.REFUSE in [gate.below for gate in gates] else Below.SUPPRESS
+    return KAnonymity(tuple(named), max(gate.k for gate in gates), below)
+
+
+def strictest_aggregate(wanted: list[Aggregate]) -> Aggregate | None:
+    """5.9, of aggregates that agree."""
+    if not wanted:
+        return None
+    return Aggregate(
+        wanted[0].by,
+        wanted[0].measures,
+        max(one.smallest_group for one in wanted),
+        smallest(one.largest_share for one in wanted),
+        False not in [one.named_subjects for one in wanted],
+    )
+
+
+def not_aggregated(wanted: list[Aggregate], asked: Application) -> list[Why]:
+    """5.10."""
+    if not wanted:
+        return []
+    by, measured = wanted[0].by, [field for field, _ in wanted[0].measures]
+    return [
+        *[Why(Reason.FIELD_NOT_AGGREGATED, field) for field in asked.fields if field not in [*by, *measured]],
+        *[Why(Reason.GROUPING_INCOMPLETE, field) for field in by if field not in asked.fields],
+        *(
+            [Why(Reason.SUBJECTS_NOT_AGGREGATED)]
+            if asked.subjects and not all(one.named_subjects for one in wanted)
+            else []
+        ),
+    ]
 
 
 def quotas(binding: list[Rule], asked: Application, catalog: Catalog, now: datetime) -> tuple[Charge, ...]:

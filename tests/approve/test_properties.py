@@ -14,7 +14,18 @@ from broker.approve.conditions import CAUSES, Condition
 from broker.approve.evaluate import evaluate
 from broker.approve.near import Explanation, NearMiss, explain
 from broker.approve.rule import Effect, Rule
-from broker.model import Application, Decision, Grant, Mask, RowScope, Scope, Suspension, Verdict
+from broker.model import (
+    Application,
+    Below,
+    Decision,
+    Grant,
+    KAnonymity,
+    Mask,
+    RowScope,
+    Scope,
+    Suspension,
+    Verdict,
+)
 from broker.reasons import Reason
 from tests.approve import reference
 from tests.approve.worlds import (
@@ -127,11 +138,18 @@ def demanded_by(rule: Rule, asked: Application) -> Decision:
     return Decision(
         Verdict.PERMIT,
         "hash",
-        obligations=replace(rule.obligations, masks=masks),
+        obligations=replace(rule.obligations, masks=masks, k_anonymity=_gate(rule, asked)),
         rows_per_call=rule.limits.rows_per_call,
         row_scopes=lists + district,
         minimum_group_size=rule.limits.minimum_group_size,
     )
+
+
+def _gate(rule: Rule, asked: Application) -> KAnonymity | None:
+    """Of its quasi-identifiers those asked for."""
+    if (gate := rule.obligations.k_anonymity) is None:
+        return None
+    return replace(gate, quasi_identifiers=tuple(f for f in gate.quasi_identifiers if f in asked.fields))
 
 
 # ── what is wider ────────────────────────────────────────────────────────────────────────────────
@@ -163,6 +181,19 @@ def assert_demands(decision: Decision, demanded: Decision) -> None:
     assert (decision.minimum_group_size or 0) >= (demanded.minimum_group_size or 0)
     for duty in ("signed_application", "no_onward_sharing", "watermark", "notify_subject"):
         assert getattr(ours, duty) >= getattr(theirs, duty)
+    if (gate := theirs.k_anonymity) is not None and (asked := set(gate.quasi_identifiers)):
+        assert ours.k_anonymity is not None
+        assert asked <= set(ours.k_anonymity.quasi_identifiers)
+        assert gate.k <= ours.k_anonymity.k
+        assert gate.below in (Below.SUPPRESS, ours.k_anonymity.below)
+    if theirs.aggregate is not None:
+        assert ours.aggregate is not None
+        assert (ours.aggregate.by, ours.aggregate.measures) == (
+            theirs.aggregate.by,
+            theirs.aggregate.measures,
+        )
+        assert ours.aggregate.smallest_group >= theirs.aggregate.smallest_group
+        assert ours.aggregate.named_subjects <= theirs.aggregate.named_subjects
     for scope in demanded.row_scopes:
         assert any(
             one.field == scope.field and one.prefix == scope.prefix and set(one.values) <= set(scope.values)

@@ -14,7 +14,9 @@ from broker.approve.rule import Effect, Expression, Limits, Rows, Rule, WorkingH
 from broker.model import (
     CORE,
     IMPORTANT,
+    Aggregate,
     Application,
+    Below,
     Calendar,
     Catalog,
     Dataset,
@@ -24,8 +26,10 @@ from broker.model import (
     FieldType,
     Grant,
     Identity,
+    KAnonymity,
     Mask,
     MaskOrder,
+    Measure,
     Obligations,
     ReviewBy,
     Role,
@@ -150,6 +154,12 @@ def rarely(*values: object, default: object = None) -> st.SearchStrategy[Any]:
 
 
 _DRAW = random.Random(1)
+_GATES = [KAnonymity(("a", "b"), 3), KAnonymity(("b", "c"), 2, Below.REFUSE)]
+_AGGREGATES = [
+    Aggregate(("a",), (("b", (Measure.COUNT,)),), 3, 80, True),
+    Aggregate(("a",), (("b", (Measure.COUNT,)),), 4),
+    Aggregate(("b",), (), 2),
+]
 
 
 def _limit() -> int | None:
@@ -163,7 +173,9 @@ def _duty() -> bool:
 def _obligations() -> Obligations:
     masks = {field: _DRAW.choice(_MASKS) for field in _DRAW.sample("abc", _DRAW.choice([0, 0, 1, 2]))}
     duties = [_duty() for _ in range(5)]
-    return Obligations(masks, _limit(), duties[0], _limit(), *duties[1:])
+    k_anonymity = _DRAW.choice(_GATES) if _duty() else None
+    aggregate = _DRAW.choice(_AGGREGATES) if _DRAW.random() < 0.03 else None
+    return Obligations(masks, _limit(), duties[0], _limit(), *duties[1:], k_anonymity, aggregate)
 
 
 _LISTS = [{"grid": ("g1",)}, {"grid": ("g3",), "c": ("1",)}, {"c": ("1", "2")}, {"c": ("2", "3")}]

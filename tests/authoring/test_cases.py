@@ -41,6 +41,8 @@ WHOLE = """
       duties: none
       rows_per_call: 10
       minimum_group_size: none
+      k_anonymity: none
+      aggregate: none
       row_scopes: [{district: "9901"}]
       quotas:
         calls/registry-marriage-001/fund-withdrawal/fund/2026-11-23: 100

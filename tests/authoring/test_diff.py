@@ -20,9 +20,12 @@ from broker.authoring.difference import Difference, Direction, Entry
 from broker.authoring.difference_text import as_json, markdown, text
 from broker.authoring.moments import Truth
 from broker.model import (
+    Aggregate,
     Application,
+    Below,
     Catalog,
     Decision,
+    KAnonymity,
     Mask,
     Obligations,
     ServiceItem,
@@ -64,11 +67,20 @@ def widened(old: Decision, new: Decision) -> bool:
         or (before.signed_application and not after.signed_application)
         or (before.watermark and not after.watermark)
         or (new.minimum_group_size or 0) < (old.minimum_group_size or 0)
+        or not no_less(before.k_anonymity, after.k_anonymity)
         or looser(before.retain_days, after.retain_days)
         or looser(old.rows_per_call, new.rows_per_call)
         or looser(charge(old), charge(new))
         or any(not narrowed(scope, new) for scope in old.row_scopes)
     )
+
+
+def no_less(old: KAnonymity | None, new: KAnonymity | None) -> bool:
+    """Whether the gate still holds back what it held back."""
+    if old is None or new is None:
+        return old is None
+    wider = set(old.quasi_identifiers) <= set(new.quasi_identifiers)
+    return wider and new.k >= old.k and old.below in (new.below, Below.SUPPRESS)
 
 
 def looser(old: int | None, new: int | None) -> bool:
@@ -176,6 +188,14 @@ WEAKENED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "watermark": ({"obligations": Obligations(watermark=True)}, {}),
     "signed_application": ({"obligations": Obligations(signed_application=True)}, {}),
     "acknowledge_hours": ({"obligations": Obligations(acknowledge_hours=5)}, {}),
+    "k_anonymity": (
+        {"obligations": Obligations(k_anonymity=KAnonymity(("a", "b"), 5, Below.REFUSE))},
+        {"obligations": Obligations(k_anonymity=KAnonymity(("a",), 4))},
+    ),
+    "aggregate": (
+        {"obligations": Obligations(aggregate=Aggregate(("a",), (), 5, 80))},
+        {"obligations": Obligations(aggregate=Aggregate(("a",), (), 4, None, True))},
+    ),
 }
 
 
@@ -190,6 +210,19 @@ def test_a_weaker_demand_is_told_from_a_stronger(about: str) -> None:
         (entry,) = difference.entries
         assert [(change.about, change.direction) for change in entry.changes] == [(about, direction)]
         assert difference.widened is (direction is Direction.WEAKER)
+
+
+def test_other_groups_cannot_be_compared() -> None:
+    """Nobody guesses whether totals by one field tell less than by two, or a wider gate of a smaller k."""
+    by = [Obligations(aggregate=Aggregate(names, (), 5)) for names in (("a",), ("a", "b"))]
+    gates = [Obligations(k_anonymity=KAnonymity(*gate)) for gate in ((("a",), 5), (("a", "b"), 4))]
+    for old, new in (by, gates):
+        before, after = (
+            rule("1", fields=frozenset("a"), departments=frozenset("x"), obligations=said)
+            for said in (old, new)
+        )
+        (entry,) = change_of([before], [after]).entries
+        assert entry.direction is Direction.UNCLEAR
 
 
 def kept(start: int) -> Obligations:

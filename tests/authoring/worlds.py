@@ -26,6 +26,7 @@ from broker.model import (
     Field,
     FieldType,
     Identity,
+    KAnonymity,
     Mask,
     MaskOrder,
     Obligations,
@@ -216,6 +217,7 @@ def rules(focus: Focus, of: Catalog) -> st.SearchStrategy[Rule]:
                 draw(st.booleans()),
                 watermark=draw(st.booleans()),
                 countersignature=draw(st.integers(0, 5)) == 0,
+                k_anonymity=draw(st.sampled_from([None, None, KAnonymity(("a",), 2), KAnonymity(("a",), 3)])),
             ),
             review=draw(st.sampled_from([None, ReviewBy(frozenset("p")), ReviewBy(frozenset("p"), 2)])),
         )
