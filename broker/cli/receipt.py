@@ -166,8 +166,8 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
-    masks = statement["obligations"]["masks"]
-    said = [*decision["reasons"], *decision["missing"], *outcome.get("reasons", [])]
+    masks = statement.get("obligations", {}).get("masks", {})
+    said = [*decision["reasons"], *decision.get("missing", []), *outcome.get("reasons", [])]
     counted = (_ROWS_ZH if zh else _ROWS_EN).format_map(rows) if rows else ""
     return [
         ("类别", "kind", statement["kind"]),
@@ -178,14 +178,15 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("数据项", "fields", ", ".join(statement["fields"])),
         ("使用场景", "purpose", statement["purpose"]),
         ("使用依据", "legal basis", statement["legal_basis"]),
-        ("事项编码", "service item", statement["service_item"]),
-        ("办件编号", "case number", statement["case_no"]),
-        ("经办人", "operator", statement["operator"]),
+        ("事项编码", "service item", statement.get("service_item", "")),
+        ("办件编号", "case number", statement.get("case_no", "")),
+        ("经办人", "operator", statement.get("operator", "")),
+        *_turned_back(statement, outcome),
         ("结论", "verdict", VERDICT_TITLES[decision["verdict"]] if zh else decision["verdict"]),
-        ("规则", "rules", ", ".join(decision["rules"])),
+        ("规则", "rules", ", ".join(decision.get("rules", []))),
         ("理由", "reasons", _reasons(said, zh)),
         ("脱敏", "masks", ", ".join(f"{name}: {m['operator']}@{m['version']}" for name, m in masks.items())),
-        ("义务", "duties", _duties(statement["obligations"], zh)),
+        ("义务", "duties", _duties(statement.get("obligations", {}), zh)),
         ("审核", "review", _reviews(decision.get("reviews", []), zh)),
         ("状态", "status", _status(outcome, zh)),
         ("数据时点", "as of", outcome.get("as_of") or ""),
@@ -197,6 +198,22 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("请求号", "request id", statement["request_id"]),
         ("策略包", "bundle", decision["bundle"]),
         ("生效序号", "epoch", str(decision.get("epoch", ""))),
+    ]
+
+
+def _turned_back(statement: dict[str, Any], outcome: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Of a detokenization; nothing for other statements."""
+    if "released" not in statement:
+        return []
+    released, approval = statement["released"], statement["approval"]
+    return [
+        ("事由", "reason", statement["reason"]),
+        ("提供时的回执", "receipt of the release", str(released["receipt"])),
+        ("曾提供给", "released to", released["consumer"]),
+        ("审批人", "approved by", approval["officer"]),
+        ("审批摘要", "approval", approval["digest"]),
+        ("令牌数", "tokens", str(statement["tokens"])),
+        ("还原数", "turned back", str(outcome.get("known", ""))),
     ]
 
 

@@ -7,7 +7,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
@@ -21,9 +22,17 @@ from broker.cli.main import app
 from broker.client import Client, Credentials, VerifierKey
 from broker.demo.run import broker_process
 from broker.demo.setup import load_shipped, prepare, shipped_policies
+from broker.detokenize.detokenize import Detokenizer
+from broker.epoch import Epochs
 from broker.keys.authority import Authority
 from broker.keys.files import write_private_file
 from broker.model import Role
+from broker.receipt.log import ReceiptLog
+from broker.receipt.signer import CheckpointSigner, socket_of
+from broker.releases import Masks
+from broker.server.parts import ca_of, compiler, operators_of, sources_of
+from broker.settings import load_settings
+from broker.store.store import open_store
 
 DEPARTMENTS = (
     "data_authority", "public_security", "housing_fund", "civil_affairs", "medical_insurance", "tax",
@@ -269,6 +278,24 @@ class TokenCity:
         done = CliRunner().invoke(app, [*map(str, words), "--config", str(self.embedded.settings)])
         assert done.exit_code == code, done.output
         return done.output
+
+    @contextmanager
+    def detokenizer(self, keyring):
+        """The broker's own, on its database and with its signer, under another keyring."""
+        settings = load_settings(self.embedded.settings)
+        operators, ca = operators_of(settings), ca_of(settings)
+
+        def clock():
+            return datetime.now(UTC)
+
+        with (
+            closing(open_store(settings.store_url)) as store,
+            closing(sources_of(settings)) as sources,
+            closing(CheckpointSigner(socket_of(settings.path(settings.keys.signer_state)))) as signer,
+            closing(ReceiptLog(store, signer, settings.log.origin, clock)) as log,
+        ):
+            epochs = Epochs(store, compiler(operators), sources, ca)
+            yield Detokenizer(epochs, Masks(store, operators), keyring, log, ca, clock, 1_000)
 
     def withdrawal(self, *people, fields=("resident_id", "relation")):
         """What the housing fund's counter asks of people."""

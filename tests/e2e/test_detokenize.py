@@ -4,14 +4,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pyarrow as pa
 import pytest
 from orjson import loads
+from typer.testing import CliRunner
 
-from broker.client import TokenRequest
+from adapters.masking.token import Token, TokenParams
+from broker.apply.identity import read_credential
+from broker.cli.main import app
+from broker.client import TokenRequest, export_receipt
+from broker.detokenize.request import Request
 from broker.errors import BrokerError, MalformedRequest, NotApproved, NotFound, NotReversible
 from broker.keys.authority import Authority
+from broker.keys.files import write_private_file
+from broker.keys.keyring import Keyring
 from broker.model import Role, Verdict
 from broker.reasons import Reason
+from broker.settings import load_settings
 
 GROUNDS = {"reason": "核实一户重复提取", "legal_basis": "住房公积金管理条例 第二十四条"}
 
@@ -191,6 +200,35 @@ def test_what_was_not_masked_reversibly_does_not_come_back(token_city, draw_up, 
         token_city.client("housing_fund").detokenize(request, approve(request))
 
 
+def test_the_key_version_is_that_of_the_receipt(token_city, tokens, draw_up, approve, tmp_path):
+    """After a rotation old tokens still come back under their receipt, and tokens of the new key do not; by
+    another key of that version none do."""
+    settings = load_settings(token_city.embedded.settings)
+    path = tmp_path / "keyring.json"
+    write_private_file(path, settings.path(settings.keys.keyring).read_bytes())
+    rotated = Keyring.open(path).rotate()
+    domain = "public_security.household.resident_id"
+    keys = rotated.for_field("public_security", "housing_fund", "housing_fund_withdrawal", domain)
+    mask = Token().bind(TokenParams(profile="resident_id"), keys)
+    (new,) = mask(pa.array([token_city.people[0]])).to_pylist()
+    other = Keyring.create(tmp_path / "other.json")
+    for keyring, values in ((rotated, (*tokens, None)), (other, (None,) * 4)):
+        drawn = draw_up([*tokens.values(), new])
+        asked = drawn.asked
+        request = Request(
+            asked.request_id,
+            f"receipts/{asked.receipt}",
+            asked.field,
+            drawn.tokens,
+            asked.reason,
+            asked.legal_basis,
+            approve(drawn),
+        )
+        caller = read_credential(token_city.credentials("housing_fund").chain[0]).identity
+        with token_city.detokenizer(keyring) as detokenizer:
+            assert detokenizer.detokenize(request, caller, lambda: True).values == values
+
+
 def test_all_that_is_malformed_is_told_at_once(token_city, draw_up):
     """Without reading the receipt or the approval."""
     request = draw_up(["1", "1", ""])
@@ -200,3 +238,61 @@ def test_all_that_is_malformed_is_told_at_once(token_city, draw_up):
     assert [violation.field for violation in error.value.violations] == [
         "request_id", "tokens[1]", "tokens[2]", "reason", "legal_basis",
     ]  # fmt: skip
+
+
+def test_the_two_people_use_commands(token_city, tokens, released, tmp_path):
+    """Request, approval after seeing what is asked, then the values; who declines signs nothing."""
+    caller = token_city.embedded.identity("housing_fund")
+    officer = token_city.folder("public_security", Role.OFFICER, "zhao")
+    reach = ["--broker", token_city.address, "--identity"]
+    listed, asked, approval = tmp_path / "tokens.txt", tmp_path / "request.json", tmp_path / "approval.cose"
+    listed.write_text("\n".join([*tokens.values(), "000000000000000000"]), "utf-8")
+
+    def run(*words, answer="", code=0):
+        done = CliRunner().invoke(app, ["detokenize", *map(str, words)], input=answer)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    grounds = ["--reason", "核实\x1b[2J重复提取", "--legal-basis", GROUNDS["legal_basis"]]
+    leaf = released.receipt.leaf_index
+    run("request", leaf, "resident_id", listed, *reach, caller, *grounds, "--out", asked)
+    shown = run("approve", asked, "--identity", officer, "--out", approval, answer="n\n", code=1)
+    assert "申请还原 4 个令牌" in shown
+    assert "\x1b" not in shown
+    assert not approval.exists()
+    run(
+        "request",
+        leaf,
+        "resident_id",
+        listed,
+        *reach,
+        caller,
+        *grounds[2:],
+        "--reason",
+        "核实",
+        "--out",
+        asked,
+    )
+    shown = run("approve", asked, *reach, officer, "--out", approval, answer="y\n")
+    assert "GJJ-2026-000077" in shown
+    assert all(word in shown for word in (token_city.credentials("housing_fund").uri, "核实"))
+    said = run("run", asked, approval, *reach, caller)
+    assert all(f"{token}  {person}" in said for person, token in tokens.items())
+    assert "000000000000000000  不是该数据项的令牌" in said
+    out = tmp_path / "values.csv"
+    run("run", asked, approval, *reach, caller, "--out", out)
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert loads(run("run", asked, approval, *reach, caller, "--json"))["values"].keys() >= {*tokens.values()}
+
+
+def test_the_receipt_is_shown(token_city, tokens, draw_up, approve, tmp_path):
+    """To people, with who approved it and under which release, in both languages."""
+    request = draw_up(tokens.values())
+    found = token_city.client("housing_fund").detokenize(request, approve(request))
+    exported = tmp_path / "receipt.json"
+    exported.write_bytes(export_receipt(found.receipt))
+    for language, approved in (("zh", "审批人"), ("en", "approved by")):
+        done = CliRunner().invoke(app, ["receipt", "show", str(exported), "--lang", language])
+        assert done.exit_code == 0, done.output
+        assert approved in done.output
+        assert "detokenization" in done.output
