@@ -6,7 +6,7 @@ the field's domain, are those of the bundle that decided, which the database kee
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,7 +21,7 @@ from broker.desensitize.operand import operand_type
 from broker.desensitize.plan import key_domain
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.keyring import Keyring
-from broker.model import EntryKind, FieldType, Mask, Verdict
+from broker.model import EntryKind, Field, FieldType, Mask, Verdict
 from broker.reasons import Reason
 from broker.store.store import Store
 
@@ -154,9 +154,13 @@ class Masks:
         with self._store.epochs() as tables:
             packed = tables.bundle(hash_) or b""
         try:
-            return bundle_of(unpack(packed, hash_), lambda _field, _mask: None)
+            return bundle_of(unpack(packed, hash_), _unchecked)
         except (SetUpError, VerificationFailed):
             raise Unavailable(Reason.POLICY_UNUSABLE) from None
+
+
+def _unchecked(_field: Field, _mask: Mask, _of_subjects: Sequence[str] = ()) -> None:
+    """The bundle was in force: what its masks cannot do now is found when one is looked for."""
 
 
 def _params(operator: Operator, mask: Mask) -> Params | None:
