@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -232,15 +233,15 @@ class TokenCity:
     def __init__(self, folder, stack):
         policies = shutil.copytree(shipped_policies(), folder / "policies")
         file = policies / HOUSEHOLD
-        text, person = file.read_text("utf-8"), "resident_id: {token: {profile: resident_id}}"
+        text = file.read_text("utf-8")
         for before, after in (
-            ("[relation, household_no", "[resident_id, relation, household_no"),
-            ("address: {redact: {}}", f"{person}\n        address: {{redact: {{}}}}"),
-            ("name: {partial: {keep_start: 1}}", f"{person}\n        name: {{encrypt: {{}}}}"),
-            ("mobile: {partial: {keep_start: 3, keep_end: 4}}", "mobile: {token: {profile: mobile}}"),
+            (r"fields: \[relation,", "fields: [resident_id, relation,"),
+            (r"( +)address: .*", r"\1address: {redact: {}}\n\1resident_id: token"),
+            (r"( +)name: .*", r"\1name: {encrypt: {}}\n\1resident_id: token"),
+            (r" mobile: .*", " mobile: token"),
         ):
-            assert before in text
-            text = text.replace(before, after)
+            text, changed = re.subn(before, after, text)
+            assert changed == 1
         file.write_text(text, "utf-8")
         departments = ("data_authority", "housing_fund", "medical_insurance", "public_security")
         self.embedded = prepare(folder, 1_000, 7, policies, departments)
