@@ -128,7 +128,7 @@ def test_parameters_that_compare_equal_are_not_taken_for_one_another(edit: Edit,
     """1 is not true: each is judged by itself, however often the other was judged before."""
     asked: list[object] = []
 
-    def check(field: Field, mask: Mask, subjects: Sequence[str]) -> None:
+    def check(field: Field, mask: Mask, subjects: Sequence[str] = ()) -> None:
         if field.name == "status":
             asked.extend(mask.params.values())
 
