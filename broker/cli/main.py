@@ -10,7 +10,12 @@ import typer
 
 from broker.cli import catalog, city, db, demo, epoch, init, maintenance, needs, pki, receipt, serve, status
 from broker.cli.detokenize import app as detokenize
-from broker.cli.mask import listing, risk, showing  # noqa: F401 - add their commands
+from broker.cli.mask import (  # noqa: F401 - add their commands
+    listing,
+    risk,
+    showing,
+    trying,
+)
 from broker.cli.mask.app import mask
 from broker.cli.policy import (  # noqa: F401 - add their commands
     access,
