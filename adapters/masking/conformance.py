@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import repeat
 from typing import cast
 
@@ -70,17 +71,47 @@ def check_operator(operator: Operator, rows: int = MANY) -> None:
     Raises:
         AssertionError: what does not hold.
     """
-    _check_description(operator)
+    for check in _checks(operator, rows):
+        check()
+
+
+def violations(operator: Operator, rows: int = MANY) -> Iterator[str]:
+    """Each clause that does not hold, where :func:`check_operator` stops at the first.
+
+    Of another exception than the contract's own only the type is told: its message may quote a value.
+    """
+    for check in _checks(operator, rows):
+        try:
+            check()
+        except AssertionError as clause:
+            yield str(clause)
+        except Exception as error:  # noqa: BLE001 - an operator may be anybody's
+            yield f"{operator.name}: raised {type(error).__name__}"
+
+
+def _checks(operator: Operator, rows: int) -> Iterator[Callable[[], None]]:
+    yield partial(_check_description, operator)
     for known in operator.known_answers:
-        trial = _Trial(operator, known)
-        trial.check_answers(rows)
-        trial.check_beside()
-        trial.check_encodings()
-        trial.check_hidden()
-        trial.check_keys()
-        trial.check_threads()
-        trial.check_way_back()
-    _check_types(operator)
+        yield partial(_check_known_answer, operator, known, rows)
+        for check in (
+            _Trial.check_beside,
+            _Trial.check_encodings,
+            _Trial.check_hidden,
+            _Trial.check_keys,
+            _Trial.check_threads,
+            _Trial.check_way_back,
+        ):
+            yield partial(_check_clause, operator, known, check)
+    if operator.known_answers:
+        yield partial(_check_types, operator)
+
+
+def _check_known_answer(operator: Operator, known: KnownAnswer, rows: int) -> None:
+    _Trial(operator, known).check_answers(rows)
+
+
+def _check_clause(operator: Operator, known: KnownAnswer, check: Callable[[_Trial], None]) -> None:
+    check(_Trial(operator, known))
 
 
 class _Trial:

@@ -105,6 +105,7 @@ def record(operator: Operator, package: str, strictness: int | None) -> dict[str
                 "params": dict(known.params),
                 "given": str(known.given),
                 "values": known.values,
+                "beside": known.beside,
                 "answers": known.answers,
             }
             for known in operator.known_answers

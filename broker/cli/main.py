@@ -11,6 +11,7 @@ import typer
 from broker.cli import catalog, city, db, demo, epoch, init, maintenance, needs, pki, receipt, serve, status
 from broker.cli.detokenize import app as detokenize
 from broker.cli.mask import (  # noqa: F401 - add their commands
+    checking,
     listing,
     risk,
     showing,

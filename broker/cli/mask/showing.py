@@ -75,8 +75,10 @@ def _examples(operator: str, known: KnownAnswer) -> Iterator[str]:
     example = Mask(operator, known.params)
     words = mask_words(example)
     yield f"  {mask_text(example)}（{words.zh} · {words.en}）"
-    for value, answer in zip(known.values, known.answers, strict=True):
-        yield f"    {_shown(value)} → {_shown(answer)}"
+    beside = known.beside or [None] * len(known.values)
+    for value, other, answer in zip(known.values, beside, known.answers, strict=True):
+        about = f"（旁有 beside {_shown(other)}）" if known.beside else ""
+        yield f"    {_shown(value)}{about} → {_shown(answer)}"
 
 
 def _shown(value: object) -> str:

@@ -1,0 +1,162 @@
+"""``mask try``: an officer sees what masks make of a file's first rows; the plaintext goes nowhere else."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from adapters.masking.resident_id import is_resident_id
+from broker.errors import SetUpError
+from broker.keys.keyring import Keyring
+
+ROOT = Path(__file__).parents[3]
+POLICIES = ROOT / "policies"
+IDS = ("990101189901010015", "990101189901010023", "99010118990101004X")
+CSV = "身份证号,姓名,手机号,编号\n" + "".join(
+    f"{number},{name},1380000000{place},00{place}\n"
+    for place, (number, name) in enumerate(zip(IDS, ("张三", "李四", "欧阳五"), strict=True))
+)
+PLAN = """\
+format: share-mask-plan/v1
+provider: public_security
+consumer: housing_fund
+purpose: housing_fund_withdrawal
+fields:
+  id_no: {type: text, format: resident_id, column: 身份证号, mask: {token: {profile: resident_id}}}
+  name: {type: text, column: 姓名, mask: {partial: {keep_start: 1}}}
+  code: {type: text, column: 编号, mask: as_is}
+"""
+
+
+@pytest.fixture(params=["utf-8", "utf-8-sig", "gb18030"])
+def file(request, tmp_path):
+    """The table, in each encoding that officers' programs write."""
+    path = tmp_path / "people.csv"
+    path.write_bytes(CSV.encode(request.param))
+    return path
+
+
+def tried(said):
+    """Column → what goes out, and the mask."""
+    return {one["column"]: (one["after"], one["mask"]) for one in json.loads(said)["columns"]}
+
+
+def test_a_treatment_is_resolved_by_what_the_file_holds(run, file):
+    """One word is enough: the column's format is told by its values, the rest by the city's profiles."""
+    said = run(
+        "try", file, "--mask", "身份证号=token", "--mask", "手机号=partial", "--policies", POLICIES, "--json"
+    )
+    found = tried(said)
+    assert found["身份证号"][1] == {"token": {"profile": "resident_id"}}
+    assert all(len(token) == 18 and not is_resident_id(token) for token in found["身份证号"][0])
+    assert found["手机号"][0] == ["138****0000", "138****0001", "138****0002"]
+    assert json.loads(said)["keys"] == "throw-away"
+
+
+def test_an_operator_is_written_with_its_parameters(run, file):
+    """And where no profile is at hand, an operator in words does."""
+    found = tried(run("try", file, "--mask", "姓名=partial keep_start=1 fill=#", "--rows", "2", "--json"))
+    assert found["姓名"][0] == ["张#", "李#"]
+
+
+def test_leading_zeros_stay(run, file, tmp_path):
+    """A code goes out as it stands in the file, its zeros with it."""
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    assert tried(run("try", file, "--plan", "plan.yaml", "--json"))["编号"][0] == ["000", "001", "002"]
+
+
+def test_throw_away_keys_differ_each_time_and_say_so(run, file):
+    """Nobody can keep a table of tokens made by trying."""
+    words = ("try", file, "--mask", "姓名=pseudonym")
+    assert tried(run(*words, "--json"))["姓名"] != tried(run(*words, "--json"))["姓名"]
+    assert "一次性密钥" in run(*words)
+
+
+def test_real_keys_give_the_tokens_that_are_released(run, file, tmp_path):
+    """With the keyring a plan's tokens are the same at every try, and only with a plan."""
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "keys").mkdir(mode=0o700)
+    Keyring.create(tmp_path / "keys" / "keyring.json")
+    (tmp_path / "sharebroker.toml").write_text("")
+    words = ("try", file, "--plan", "plan.yaml", "--real-keys")
+    assert tried(run(*words, "--json")) == tried(run(*words, "--json"))
+    assert "所用为配置中的密钥" in run(*words)
+    with pytest.raises(SetUpError, match="--real-keys 须有 --plan"):
+        run("try", file, "--mask", "姓名=pseudonym", "--real-keys")
+
+
+def test_the_plaintext_is_for_the_terminal_alone(run, file, tmp_path):
+    """What is piped or kept, JSON or table, holds nothing of what went in; nor does any file."""
+    words = ("try", file, "--mask", "身份证号=pseudonym", "--mask", "姓名=redact")
+    for said in (run(*words), run(*words, "--json")):
+        assert not any(text in said for text in (*IDS, "张三", "李四", "欧阳五"))
+    assert "原值只在终端显示" in run(*words)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_on_a_terminal_both_stand_side_by_side(tmp_path):
+    """An officer at a terminal sees each value before and after in one row."""
+    (tmp_path / "people.csv").write_text(CSV)
+    leader, follower = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "broker.cli",
+        "mask",
+        "try",
+        "people.csv",
+        "--mask",
+        "身份证号=pseudonym",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", "COLUMNS": "100"}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=follower, env=environment) as process:
+        os.close(follower)
+        said = b""
+        try:
+            while part := os.read(leader, 65_536):
+                said += part
+        except OSError:  # Linux's way to say that the other side is closed
+            pass
+        assert process.wait() == 0
+    os.close(leader)
+    lines = [line for line in said.decode().splitlines() if IDS[0] in line]
+    assert len(lines) == 1
+    assert "text" not in lines[0].split()[-1]
+    assert len(lines[0].split()) >= 3
+
+
+def test_a_row_that_names_its_person_is_shifted_by_them(run, tmp_path):
+    """Typed Parquet; the subject's column is read and not given."""
+    table = pa.table({"id": list(IDS[:2]) * 2, "born": [date(1990, 1, 1)] * 4})
+    pq.write_table(table, tmp_path / "p.parquet")
+    words = ("try", tmp_path / "p.parquet", "--mask", "born=date_shift days=30")
+    first, second, third, fourth = tried(run(*words, "--subject", "id", "--json"))["born"][0]
+    assert (first, second) == (third, fourth)
+    with pytest.raises(SetUpError, match="请写 --subject"):
+        run(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--mask", "身份证=redact"), "是否指“身份证号”"),
+        (("--mask", "身份证号=tokn"), "列“身份证号”（text resident_id）不能这样脱敏"),
+        (("--mask", "姓名=bucket width=10"), "不适用"),
+        (("--mask", "姓名"), "列名=做法"),
+        (("--mask", "姓名=match"), "要核对需求方逐次给出的值"),
+        ((), "写其中一种"),
+    ],
+)
+def test_slips_are_answered_with_what_to_do(run, tmp_path, words, complaint):
+    """A wrong column or treatment is answered with what there is."""
+    (tmp_path / "people.csv").write_text(CSV)
+    with pytest.raises(SetUpError) as caught:
+        run("try", "people.csv", *words)
+    assert complaint in caught.value.zh
