@@ -6,8 +6,9 @@ in the IPC message. So nothing here slices, nulls by bitmap or keeps a dictionar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,15 +150,27 @@ def texts_of(offsets: Offsets, data: Bytes, valid: Bools) -> pa.Array:
     )
 
 
-def text_mask(
-    one: Callable[[str], str | None], many: Callable[[pa.Array], pa.Array]
-) -> Callable[[pa.Array], pa.Array]:
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A :class:`~adapters.masking.contract.ValueMask` that ``one`` defines; null stays null."""
+
+    one: Callable[[Any], object]
+    """Raises TypeError for a value of a type that the operator does not accept."""
+    many: Callable[[pa.Array], pa.Array]
+    """The same of a whole array of a :func:`plain_type`."""
+    result: pa.DataType
+
+    def __call__(self, values: pa.Array) -> pa.Array:
+        given = plain(values)
+        if len(given) > FEW or pa.types.is_timestamp(given.type):  # slow and inexact as Python has them
+            return self.many(given)
+        return pa.array(self.of_values(given.to_pylist()), self.result)
+
+    def of_values(self, values: Sequence[object]) -> list[object]:
+        """As :meth:`~adapters.masking.contract.ValueMask.of_values`."""
+        return [None if value is None else self.one(value) for value in values]
+
+
+def text_mask(one: Callable[[str], str | None], many: Callable[[pa.Array], pa.Array]) -> Each:
     """A mask from text to text: ``one`` defines it, ``many`` does the same for a whole ``string`` array."""
-
-    def mask(values: pa.Array) -> pa.Array:
-        texts = plain(values)
-        if len(texts) > FEW:
-            return many(texts)
-        return pa.array([None if text is None else one(text) for text in texts.to_pylist()], pa.string())
-
-    return mask
+    return Each(one, many, pa.string())

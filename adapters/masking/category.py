@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from adapters.masking.arrays import FEW, plain, plain_type, require
+from adapters.masking.arrays import Each, plain_type, require
 from adapters.masking.contract import BoundMask, KeyContext, KnownAnswer, Params, Properties, TypeTest
 
 MOST = 1_000
@@ -85,19 +85,16 @@ class Category:
         given = pa.array([*categories.values(), otherwise], pa.string())
         unlisted = pa.scalar(len(listed), pa.int32())
 
-        def mask(values: pa.Array) -> pa.Array:
-            column = plain(values)
+        def one(value: object) -> str | None:
+            return categories.get(value if isinstance(value, str) else str(value).lower(), otherwise)
+
+        def many(column: pa.Array) -> pa.Array:
             require(self.name, column.type, self.accepts)
             texts = column.cast(pa.string())
-            if len(texts) <= FEW:
-                found = [
-                    None if text is None else categories.get(text, otherwise) for text in texts.to_pylist()
-                ]
-                return pa.array(found, pa.string())
             places = pc.fill_null(pc.index_in(texts, value_set=listed), unlisted)
             return given.take(pc.if_else(texts.is_valid(), places, pa.scalar(None, pa.int32())))
 
-        return mask
+        return Each(one, many, pa.string())
 
 
 def _is_spelled(value: str, column: pa.DataType) -> bool:

@@ -97,6 +97,7 @@ def _checks(operator: Operator, rows: int) -> Iterator[Callable[[], None]]:
             _Trial.check_beside,
             _Trial.check_encodings,
             _Trial.check_hidden,
+            _Trial.check_values,
             _Trial.check_keys,
             _Trial.check_threads,
             _Trial.check_way_back,
@@ -234,6 +235,17 @@ class _Trial:
         for pair in zip(_ways(value, ways), _ways(beside, ways), strict=False):
             rows = min(len(child) for child in pair)
             yield self.operands(*[child.slice(0, rows) for child in pair])
+
+    def check_values(self) -> None:
+        """Of a :class:`~adapters.masking.contract.ValueMask`."""
+        mask = self.bound()
+        of_values = getattr(mask, "of_values", None)
+        if of_values is None:
+            return
+        for values in (self.values, self.values.slice(1), self.nothing(3)):
+            self.holds(
+                of_values(values.to_pylist()) == mask(values).to_pylist(), "values are masked as their array"
+            )
 
     def check_keys(self) -> None:
         if not self.operator.properties.needs_key:

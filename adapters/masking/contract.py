@@ -15,7 +15,7 @@ expects comes out fully masked or null, never in the clear and never half masked
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, ClassVar, Protocol
@@ -28,6 +28,19 @@ ENTRY_POINT_GROUP = "sharebroker.masking"
 BoundMask = Callable[[pa.Array], pa.Array]
 """Takes an array of an accepted type, of any offset and length; gives one of the same length and of
 :meth:`Operator.result_type`. Its buffers hold no byte of the values it masks."""
+
+
+class ValueMask(Protocol):
+    """A bound mask that takes Python values too: for a single record Arrow's fixed cost would be most of the
+    work. Optional; an operator of another result than text, whole number or truth gains nothing by it."""
+
+    def __call__(self, values: pa.Array) -> pa.Array:
+        """As :data:`BoundMask`."""
+        ...
+
+    def of_values(self, values: Sequence[object]) -> list[object]:
+        """What the mask makes of an array of these, as its ``to_pylist`` has it."""
+        ...
 
 
 class Params(BaseModel):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field
 
-from adapters.masking.arrays import is_valid, plain, require
+from adapters.masking.arrays import Each, is_valid, require
 from adapters.masking.contract import (
     BoundMask,
     KeyContext,
@@ -68,15 +68,15 @@ class Month:
         """
         MonthParams.model_validate(params)
 
-        def mask(values: pa.Array) -> pa.Array:
-            months = plain(values).cast(pa.date32()).to_numpy(zero_copy_only=False).astype("datetime64[M]")
+        def many(values: pa.Array) -> pa.Array:
+            months = values.cast(pa.date32()).to_numpy(zero_copy_only=False).astype("datetime64[M]")
             # A column has few months, so that each is written once.
             encoded = pa.array(months.astype(np.int64), mask=~is_valid(values)).dictionary_encode()
             distinct = encoded.dictionary.to_numpy().astype("datetime64[M]")
             names = pa.array(np.datetime_as_string(distinct).tolist(), pa.string())
             return names.take(encoded.indices)
 
-        return mask
+        return Each(lambda day: day.isoformat()[:7], many, pa.string())
 
 
 class AgeBandParams(Params):
@@ -127,13 +127,16 @@ class AgeBand:
             ValueError: ``at`` is no day, or the width is out of bounds.
         """
         bounds = AgeBandParams.model_validate(params)
-        names = pa.array(
-            [_band(age - age % bounds.width, bounds.width) for age in range(_OLDEST)], pa.string()
-        )
+        bands = [_band(age - age % bounds.width, bounds.width) for age in range(_OLDEST)]
+        names = pa.array(bands, pa.string())
         month_and_day = bounds.at.month * 100 + bounds.at.day
 
-        def mask(values: pa.Array) -> pa.Array:
-            born = plain(values).cast(pa.date32())
+        def one(born: date) -> str | None:
+            age = bounds.at.year - born.year - (born.month * 100 + born.day > month_and_day)
+            return bands[age] if 0 <= age < _OLDEST else None
+
+        def many(values: pa.Array) -> pa.Array:
+            born = values.cast(pa.date32())
             had_birthday = pc.less_equal(
                 pc.add(pc.multiply(pc.month(born), 100), pc.day(born)), pa.scalar(month_and_day, pa.int64())
             )
@@ -144,7 +147,7 @@ class AgeBand:
             missing = ~pc.fill_null(known, False).to_numpy(zero_copy_only=False)
             return names.take(pa.array(whole, mask=missing))
 
-        return mask
+        return Each(one, many, pa.string())
 
 
 def _band(first: int, width: int) -> str:

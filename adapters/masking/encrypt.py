@@ -15,7 +15,7 @@ import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from adapters.masking.arrays import plain, require
+from adapters.masking.arrays import require, text_mask
 from adapters.masking.contract import (
     Becomes,
     BoundMask,
@@ -96,9 +96,8 @@ def _written(encrypted: bytes) -> str:
 def _of_texts(one: Callable[[str], str | None]) -> BoundMask:
     """``one`` for each distinct text: columns of names repeat themselves."""
 
-    def mask(values: pa.Array) -> pa.Array:
-        encoded = plain(values).dictionary_encode()
-        coded = [None if text is None else one(text) for text in encoded.dictionary.to_pylist()]
-        return pa.array(coded, pa.string()).take(encoded.indices)
+    def many(texts: pa.Array) -> pa.Array:
+        encoded = texts.dictionary_encode()
+        return pa.array(map(one, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
 
-    return mask
+    return text_mask(one, many)

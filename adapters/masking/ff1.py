@@ -57,6 +57,8 @@ class FF1:
         self._sum_bytes = 4 * ceil(self._half_bytes / 4) + 4
         self._modulus = radix**self._left, radix**self._right
         self._prefix, self._last = self._constant(tweak)
+        self._fixed = self._prefix ^ int.from_bytes(self._last, "big") << 8 * (self._half_bytes + 1)
+        self._beyond: int = 8 * (_BLOCK - self._sum_bytes)
 
     def encrypt(self, numerals: Bytes) -> Bytes:
         """Each row encrypted; shape and radix stay."""
@@ -92,7 +94,7 @@ class FF1:
     # ── one value, of any size ───────────────────────────────────────────────────────────────────
 
     def _row(self, row: Sequence[int], rounds: range) -> list[int]:
-        if len(row) != self.length or not all(0 <= numeral < self.radix for numeral in row):
+        if len(row) != self.length or min(row) < 0 or max(row) >= self.radix:
             raise ValueError(f"FF1: {self.length} numerals below {self.radix} are expected")
         left, right = _number(row[: self._left], self.radix), _number(row[self._left :], self.radix)
         left, right = self._one(left, right, rounds)
@@ -111,6 +113,10 @@ class FF1:
 
     def _sum(self, encrypt: Encrypt, i: int, half: int) -> int:
         """y of round ``i``: steps 6.i to 6.iv."""
+        if self._half_bytes < _BLOCK and self._sum_bytes <= _BLOCK:  # one block in, one out
+            block = self._fixed ^ i << 8 * self._half_bytes ^ half
+            output = int.from_bytes(encrypt(block.to_bytes(_BLOCK, "big")), "big")
+            return output >> self._beyond
         message = self._last + bytes([i]) + half.to_bytes(self._half_bytes, "big")
         state = _chained(encrypt, self._prefix, message)
         stretched = state.to_bytes(_BLOCK, "big")
@@ -144,10 +150,7 @@ class FF1:
     def _many(self, left: Numbers, right: Numbers, rounds: range) -> tuple[Numbers, Numbers]:
         """:meth:`_one` of each pair: the last block of Q alone differs from row to row."""
         first = _BLOCK - self._half_bytes - 1
-        constant = bytearray(self._prefix.to_bytes(_BLOCK, "big"))
-        for place, byte in enumerate(self._last):
-            constant[place] ^= byte
-        high, low = np.frombuffer(bytes(constant), ">u8").astype(np.uint64)
+        high, low = np.frombuffer(self._fixed.to_bytes(_BLOCK, "big"), ">u8").astype(np.uint64)
         blocks = np.empty((len(left), 2), ">u8")
         blocks[:, 0] = high
         update = Cipher(self._cipher, modes.ECB()).encryptor().update_into  # noqa: S305 - as above

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import field_validator
 
-from adapters.masking.arrays import TextBytes, fixed_width_texts, is_valid, plain, rebuilt, require, text_mask
+from adapters.masking.arrays import Each, TextBytes, fixed_width_texts, is_valid, rebuilt, require, text_mask
 from adapters.masking.contract import BoundMask, KeyContext, KnownAnswer, Params, Properties, TypeTest
 from adapters.masking.resident_id import LENGTH, are_resident_ids, is_resident_id
 
@@ -74,8 +74,7 @@ class Year:
         """
         zone = YearParams.model_validate(params).zone
 
-        def mask(values: pa.Array) -> pa.Array:
-            dates = plain(values)
+        def many(dates: pa.Array) -> pa.Array:
             require(self.name, dates.type, _DATED)
             if pa.types.is_string(dates.type):
                 return _years_of_texts(dates)
@@ -83,7 +82,14 @@ class Year:
                 dates = dates.cast(pa.timestamp(dates.type.unit, tz=zone))
             return rebuilt(pc.year(dates))
 
-        return mask
+        place = ZoneInfo(zone)
+
+        def one(value: str | date) -> int | None:
+            if isinstance(value, datetime) and value.tzinfo is not None:
+                return value.astimezone(place).year
+            return value.year if isinstance(value, date) else _year(value)
+
+        return Each(one, many, pa.int64())
 
 
 def _years_of_texts(texts: pa.Array) -> pa.Array:

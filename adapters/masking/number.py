@@ -5,6 +5,7 @@ A range that a consumer could choose would find any number by halving; here it c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from adapters.masking.arrays import Bools, is_valid, plain, plain_type, rebuilt, require
+from adapters.masking.arrays import Bools, Each, is_valid, plain, plain_type, rebuilt, require
 from adapters.masking.contract import (
     BoundMask,
     KeyContext,
@@ -83,15 +84,22 @@ class Bucket:
         """
         bounds = BucketParams.model_validate(params)
 
-        def mask(values: pa.Array) -> pa.Array:
+        def one(number: int | Decimal) -> str | None:
+            floor = math.floor(number)
+            low = (floor - bounds.origin) // bounds.width * bounds.width + bounds.origin
+            return name(low) if abs(floor) <= _MOST else None
+
+        def name(low: int) -> str:
+            return f"[{low},{low + bounds.width})"
+
+        def many(values: pa.Array) -> pa.Array:
             numbers, known = _whole(values)
             lows = (numbers - bounds.origin) // bounds.width * bounds.width + bounds.origin
             # There are few buckets, so that each is written once.
             encoded = pa.array(lows, mask=~known).dictionary_encode()
-            names = [f"[{low},{low + bounds.width})" for low in encoded.dictionary.to_pylist()]
-            return pa.array(names, pa.string()).take(encoded.indices)
+            return pa.array(map(name, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
 
-        return mask
+        return Each(one, many, pa.string())
 
 
 class RoundParams(Params):
@@ -140,15 +148,22 @@ class Round:
         to = RoundParams.model_validate(params).to
         exact = pa.scalar(Decimal(to)).cast(_EXACT)
 
-        def mask(values: pa.Array) -> pa.Array:
+        def one(number: int | Decimal) -> int | None:
+            above, below = number.as_integer_ratio()
+            size = (2 * abs(above) + to * below) // (2 * to * below) * to
+            return (size if above >= 0 else -size) if size <= _MOST else None
+
+        def many(values: pa.Array) -> pa.Array:
             if pa.types.is_integer(values.type):
-                numbers, known = _whole(values)
-                numbers = np.sign(numbers) * ((np.abs(numbers) + to // 2) // to * to)
+                numbers, known = _whole(values, _MOST + to)
+                sizes = (np.abs(numbers) + to // 2) // to * to
+                known &= sizes <= _MOST
+                numbers = np.where(known, np.sign(numbers) * sizes, 0)
             else:
                 numbers, known = _whole(pc.round_to_multiple(_exact(values), exact, "half_towards_infinity"))
             return pa.array(numbers, pa.int64(), mask=~known)
 
-        return mask
+        return Each(one, many, pa.int64())
 
 
 class ClipParams(Params):
@@ -222,14 +237,14 @@ def _exact(values: pa.Array) -> pa.Array:
     return numbers.cast(_EXACT) if numbers.type != _EXACT else numbers
 
 
-def _whole(values: pa.Array) -> tuple[Whole, Bools]:
+def _whole(values: pa.Array, most: int = _MOST) -> tuple[Whole, Bools]:
     """The largest whole number not above each value, and which rows have one near enough; 0 elsewhere."""
     if pa.types.is_integer(values.type) and values.type != pa.uint64():
         integers: Whole = values.cast(pa.int64()).fill_null(0).to_numpy()
-        known = is_valid(values) & (np.abs(integers) <= _MOST) & (integers != _LEAST)
+        known = is_valid(values) & (np.abs(integers) <= most) & (integers != _LEAST)
         return np.where(known, integers, 0), known
     floors = pc.floor(_exact(values))
-    inside = pc.less_equal(pc.abs(floors), pa.scalar(Decimal(_MOST)).cast(_EXACT))
+    inside = pc.less_equal(pc.abs(floors), pa.scalar(Decimal(most)).cast(_EXACT))
     known = pc.fill_null(inside, False).to_numpy(zero_copy_only=False)
     whole = pc.if_else(pa.array(known), floors, pa.scalar(Decimal(0)).cast(_EXACT)).cast(pa.int64())
     return whole.to_numpy(zero_copy_only=False), known

@@ -6,12 +6,13 @@ any number by halving.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,6 +45,13 @@ _COMPARE: dict[str, Callable[[pa.Array, pa.Scalar], pa.Array]] = {
     "lt": pc.less,
     "in": pc.equal,
 }
+_ANSWER: dict[str, Callable[[Any, Any], bool]] = {
+    **{name: getattr(operator, name) for name in ("eq", "ne", "ge", "gt", "le", "lt")},
+    "in": operator.eq,
+}
+_COLUMN = {
+    str: pa.string(), bool: pa.bool_(), int: pa.int64(), Decimal: pa.decimal256(76, 20), date: pa.date32(),
+}  # fmt: skip
 _EMPTY = pa.scalar("", pa.string())
 
 
@@ -122,19 +130,47 @@ class Predicate:
             ValueError: a value is missing, or there are too many.
         """
         question = PredicateParams.model_validate(params)
-        if question.op == "exists":
-            return lambda values: _exist(plain(values))
-        compare = _COMPARE[question.op]
+        return _Existence() if question.op == "exists" else _Comparison(question.op, question.value)
 
-        def mask(values: pa.Array) -> pa.Array:
-            asked = plain(values)
-            first, *others = _operands(question.op, question.value, asked.type)
-            answers = compare(asked, first)
-            for other in others:
-                answers = pc.or_(answers, compare(asked, other))
-            return rebuilt(answers)
 
-        return mask
+class _Existence:
+    """Whether there is a value, and no empty text."""
+
+    def __call__(self, values: pa.Array) -> pa.Array:
+        given = plain(values)
+        there = given.is_valid()
+        if pa.types.is_string(given.type):
+            there = pc.and_(there, pc.fill_null(pc.not_equal(given, _EMPTY), False))
+        return rebuilt(there)
+
+    def of_values(self, values: Sequence[object]) -> list[object]:
+        return [value is not None and value != "" for value in values]
+
+
+class _Comparison:
+    """A value's answer beside those of the policy's; null has none."""
+
+    def __init__(self, op: str, written: tuple[str, ...]) -> None:
+        self._op, self._written = op, written
+        self._of_kind: dict[type, tuple[object, ...]] = {}
+
+    def __call__(self, values: pa.Array) -> pa.Array:
+        compare, asked = _COMPARE[self._op], plain(values)
+        first, *others = _operands(self._op, self._written, asked.type)
+        answers = compare(asked, first)
+        for other in others:
+            answers = pc.or_(answers, compare(asked, other))
+        return rebuilt(answers)
+
+    def of_values(self, values: Sequence[object]) -> list[object]:
+        return [None if value is None else self._answer(value) for value in values]
+
+    def _answer(self, value: object) -> bool:
+        operands = self._of_kind.get(type(value))
+        if operands is None:
+            scalars = _operands(self._op, self._written, _COLUMN.get(type(value), pa.null()))
+            operands = self._of_kind[type(value)] = tuple(scalar.as_py() for scalar in scalars)
+        return any(_ANSWER[self._op](value, operand) for operand in operands)
 
 
 @lru_cache(maxsize=1024)
@@ -172,10 +208,3 @@ def _spelled(text: str, form: str) -> str:
     if not re.fullmatch(form, text):
         raise ValueError("another spelling is needed")
     return text
-
-
-def _exist(values: pa.Array) -> pa.Array:
-    there = values.is_valid()
-    if pa.types.is_string(values.type):
-        there = pc.and_(there, pc.fill_null(pc.not_equal(values, _EMPTY), False))
-    return rebuilt(there)

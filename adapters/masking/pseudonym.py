@@ -8,7 +8,7 @@ field domains do not. A token is 16 bytes, since 8 would collide within a countr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 
 import numpy as np
@@ -16,13 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from adapters.masking.arrays import (
-    FEW,
     Bytes,
+    Each,
     TextBytes,
     fixed_width_texts,
     is_valid,
     one_width,
-    plain,
     require,
 )
 from adapters.masking.cmac import cmac_many, cmac_of_one_width, cmac_with
@@ -95,17 +94,22 @@ class Pseudonym:
             raise ValueError("pseudonym needs a key")
         key = keys.derive(KEY_LABEL, 16)
         cmac = cmac_with(key)
+        return Each(
+            lambda value: cmac(_message(value)).hex(),
+            lambda values: _many(key, *_tagged(values)),
+            pa.string(),
+        )
 
-        def mask(values: pa.Array) -> pa.Array:
-            tag, texts = _tagged(plain(values))
-            if len(texts) > FEW:
-                return _many(key, tag, texts)
-            tokens = [
-                None if text is None else cmac((tag + text).encode()).hex() for text in texts.to_pylist()
-            ]
-            return pa.array(tokens, pa.string())
 
-        return mask
+def _message(value: object) -> bytes:
+    match value:
+        case str():
+            return b"T" + value.encode()
+        case bool() | datetime():
+            pass
+        case int() | date():
+            return (b"I" if isinstance(value, int) else b"D") + str(value).encode()
+    raise TypeError(f"{Pseudonym.name} takes {', '.join(_ACCEPTED)}; not {type(value).__name__}")
 
 
 def _tagged(values: pa.Array) -> tuple[str, pa.Array]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from adapters.masking.contract import BESIDE, VALUE, Beside, BoundMask, KeyContext, Operator, Params
 from broker.arrow import Columns, arrow_type, plain, rebuilt
 from broker.desensitize.operand import operand, operand_type, released, released_type
+from broker.desensitize.singly import FEW, Singly, are_exactly, few, singly
 from broker.model import FieldType, Mask
 
 
@@ -30,6 +31,8 @@ class PlannedMask:
     """Version of the master key; None for an operator without key."""
     result: pa.DataType
     mask: BoundMask
+    singly: Singly | None = None
+    """The same from Python values to Python values; None where the operator has no such way."""
     beside: str = ""
     """Column that the operator must see beside the value (:class:`~adapters.masking.contract.Beside`)."""
 
@@ -77,6 +80,8 @@ class PlannedColumn:
         clear = plain(batch.column(self.name), arrow_type(self.type))
         if self.masked is None:
             return rebuilt(clear)
+        if self.masked.singly and len(clear) <= FEW:
+            return few(self.masked.singly(clear.to_pylist()), self.masked.result)
         beside = plain(batch.column(self.beside), pa.string()) if self.beside else None
         return rebuilt(released(self._result(clear, beside, self.masked)))
 
@@ -85,6 +90,8 @@ class PlannedColumn:
         values = columns[self.name]
         if self.masked is None:
             return values
+        if self.masked.singly and are_exactly(values, self.type):
+            return self.masked.singly(values)
         beside = pa.array(columns[self.beside], pa.string()) if self.beside else None
         clear = pa.array(values, arrow_type(self.type))
         result: list[object] = released(self._result(clear, beside, self.masked)).to_pylist()
@@ -122,16 +129,19 @@ def masked_column(
     """
     params = params_of(operator, mask)
     context = keys() if operator.properties.needs_key else None
-    bound = PlannedMask(
+    result = operator.result_type(operand_type(field_type), params)
+    bound = operator.bind(params, context)
+    masked = PlannedMask(
         operator=operator.name,
         version=operator.version,
         params_sha256=params_sha256(params),
         key_version=None if context is None else context.version,
-        result=operator.result_type(operand_type(field_type), params),
-        mask=operator.bind(params, context),
+        result=result,
+        mask=bound,
+        singly=singly(bound, field_type, result),
         beside=_beside(operator, subject),
     )
-    return PlannedColumn(name, field_type, bound)
+    return PlannedColumn(name, field_type, masked)
 
 
 def params_of(operator: Operator, mask: Mask) -> Params:

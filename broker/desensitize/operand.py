@@ -34,12 +34,13 @@ def operand(values: pa.Array, field_type: FieldType) -> pa.Array:
     if field_type is not FieldType.DECIMAL:
         return values
     if len(values) <= _FEW:
-        return pa.array([_number(text) for text in values.to_pylist()], NUMBER)
+        return pa.array([number(text) for text in values.to_pylist()], NUMBER)
     spelled = pc.match_substring_regex(values, f"^{_SPELLING}$")
     return pc.if_else(spelled, values, _NO_TEXT).cast(NUMBER)
 
 
-def _number(text: str | None) -> Decimal | None:
+def number(text: str | None) -> Decimal | None:
+    """The operand for one decimal as it travels; None for a text that is no such number."""
     return Decimal(text) if text is not None and _NUMBER.fullmatch(text) else None
 
 
