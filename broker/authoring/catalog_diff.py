@@ -13,6 +13,7 @@ from enum import Enum
 import orjson
 
 from broker.authoring.difference import CatalogChange, Direction
+from broker.authoring.facts import mask_facts
 from broker.model import CORE, IMPORTANT, Calendar, Catalog, Dataset, Field, SharingAttribute
 
 _LOOSEST_LAST = (SharingAttribute.WITHHELD, SharingAttribute.CONDITIONAL, SharingAttribute.UNCONDITIONAL)
@@ -41,6 +42,7 @@ def catalog_changes(old: Catalog, new: Catalog) -> Iterator[CatalogChange]:
     yield from _groups(old, new)
     yield from _departments(old, new)
     yield from _service_items(old, new)
+    yield from _profiles(old, new)
     for name in sorted(old.datasets.keys() & new.datasets.keys()):
         levels = _levels(new)
         yield from _dataset(old.datasets[name], new.datasets[name], levels)
@@ -51,6 +53,7 @@ _NAMED = (
     ("purpose", "purposes", "purposes"),
     ("service_item", "service_items", "service_items"),
     ("dataset", "datasets", "datasets"),
+    ("mask_profile", "mask_profiles", "mask_profiles"),
 )
 
 
@@ -80,6 +83,16 @@ def _city(old: Catalog, new: Catalog) -> Iterator[CatalogChange]:
     yield from _attribute(
         Direction.UNCLEAR, "city", old.city, "mask_floors", dict(orders[0].floors), dict(orders[1].floors)
     )
+
+
+def _profiles(old: Catalog, new: Catalog) -> Iterator[CatalogChange]:
+    """What a word means; how far it changes what is released is among the entries of the difference."""
+    for name in sorted(old.mask_profiles.keys() & new.mask_profiles.keys()):
+        before, after = old.mask_profiles[name], new.mask_profiles[name]
+        words = ({word: mask_facts(mask) for word, mask in one.treatments.items()} for one in (before, after))
+        yield from _attribute(Direction.NEUTRAL, "mask_profile", name, "treatments", *words)
+        levels = dict(before.levels), dict(after.levels)
+        yield from _attribute(Direction.NEUTRAL, "mask_profile", name, "levels", *levels)
 
 
 def _calendar(calendar: Calendar) -> str:

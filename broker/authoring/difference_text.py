@@ -225,6 +225,7 @@ _KINDS = {
     "service_item": Sentence("事项", "service item"),
     "dataset": Sentence("数据资源", "dataset"),
     "field": Sentence("数据项", "field"),
+    "mask_profile": Sentence("脱敏方案", "masking profile"),
 }
 _EDITS = {"added": Sentence("新增", "added"), "removed": Sentence("删除", "removed")}
 

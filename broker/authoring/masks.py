@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from broker.approve.masks import CheckMask
 from broker.errors import SetUpError
 from broker.model import Field, FieldType, Mask, MaskOrder
+from broker.treatments import Profiles, profile_for
 
 _READY = (
     Mask("redact"),
@@ -20,6 +21,7 @@ _READY = (
     Mask("region", {"to": "city"}),
     Mask("predicate", {"op": "exists"}),
 )
+_PAIR = ">"
 _WITH_REGION = ("region", "resident_id")
 
 
@@ -33,6 +35,19 @@ def ready_masks(field: Field, check_mask: CheckMask, order: MaskOrder) -> Iterat
             yield mask
 
 
+def ready_words(
+    field: Field, profiles: Profiles, check_mask: CheckMask, order: MaskOrder
+) -> Iterator[tuple[str, Mask]]:
+    """The treatments of the field's profile that fit it and are not weaker than its level demands, the one of
+    its level first; each with what it stands for."""
+    profile = profile_for(field.format, field.type, profiles)
+    least = profile.levels.get(field.level, "")
+    for word in sorted(profile.treatments, key=lambda word: word != least):
+        mask = profile.treatments[word]
+        if is_enough(mask, field, order) and check_mask(field, mask) is None:
+            yield word, mask
+
+
 def is_enough(mask: Mask | None, field: Field, order: MaskOrder) -> bool:
     """Whether ``mask``, or none, is as strict as the field's level demands."""
     floor = order.floors.get(field.level)
@@ -42,8 +57,14 @@ def is_enough(mask: Mask | None, field: Field, order: MaskOrder) -> bool:
     return found is not None and least is not None and found >= least
 
 
+def mask_entry(mask: Mask) -> dict[str, object]:
+    """As a policy file has it: ``{operator: {parameter: value}}``."""
+    return {mask.operator: dict(mask.params)}
+
+
 def mask_from(words: str) -> Mask:
-    """A mask written as ``partial keep_start=3 keep_end=4``; a list's items are separated by ``|``.
+    """A mask written as ``partial keep_start=3 keep_end=4``; a list's items are separated by ``|``, and those
+    of a mapping are written ``在婚>有配偶``.
 
     Raises:
         SetUpError: it is not of that form.
@@ -64,10 +85,17 @@ def mask_text(mask: Mask) -> str:
 
 
 def _parameter(written: str) -> object:
-    if "|" in written:
-        return tuple(written.split("|"))
+    items = written.split("|")
+    if all(_PAIR in item for item in items):
+        return {key: _scalar(value) for key, _, value in (item.partition(_PAIR) for item in items)}
+    return tuple(items) if len(items) > 1 else _scalar(written)
+
+
+def _scalar(written: str) -> object:
     return int(written) if re.fullmatch("-?(0|[1-9][0-9]{0,8})", written) else written
 
 
 def _written(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "|".join(f"{key}{_PAIR}{one}" for key, one in value.items())
     return "|".join(map(str, value)) if isinstance(value, tuple) else str(value)

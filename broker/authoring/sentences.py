@@ -203,6 +203,17 @@ def _clip(params: Mapping[str, object]) -> Sentence:
     )
 
 
+def _category(params: Mapping[str, object]) -> Sentence:
+    categories = params.get("map")
+    given = [*(categories.values() if isinstance(categories, Mapping) else ()), params.get("otherwise")]
+    distinct = list(dict.fromkeys(str(one) for one in given if one is not None))
+    shown, more = distinct[:MOST_NAMES], len(distinct) > MOST_NAMES
+    return Sentence(
+        f"只答属于 {'、'.join(shown)}{' 等' if more else ''} 中的哪一类",
+        f"only which of {', '.join(shown)}{' and others' if more else ''}",
+    )
+
+
 _MASKS: Mapping[str, Callable[[Mapping[str, object]], Sentence]] = {
     "redact": lambda _: Sentence("全部遮盖", "blanked"),
     "pseudonym": lambda _: Sentence("换成假名", "pseudonym"),
@@ -226,6 +237,12 @@ _MASKS: Mapping[str, Callable[[Mapping[str, object]], Sentence]] = {
     "clip": _clip,
     "token": lambda _: Sentence("换成可逆令牌", "reversible token"),
     "encrypt": lambda _: Sentence("加密", "encrypted"),
+    "category": _category,
+    "date_shift": lambda params: Sentence(
+        f"按人平移至多 {params.get('days')} 天",
+        f"a person's dates moved alike, by at most {params.get('days')} days",
+    ),
+    "match": lambda _: Sentence("只答与需求方所称是否一致", "only whether it is what the consumer says"),
 }
 
 

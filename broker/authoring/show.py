@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from broker.approve.bundle import Bundle
 from broker.approve.problem import DATASET, DEPARTMENT, PURPOSE, Code, Kind
 from broker.approve.rule import Effect, Limits, Rows, Rule
+from broker.authoring.facts import mask_facts
 from broker.authoring.names import datasets, departments, resolve
 from broker.authoring.sentences import conditions, demands, mask_words, period, sentence
 from broker.model import Catalog, Dataset, Obligations, SharingAttribute
@@ -160,7 +161,7 @@ def _both(said: Sentence) -> str:
 def record(rule: Rule, catalog: Catalog) -> dict[str, object]:
     """The rule as JSON; ``null`` where everything is meant, a field's mask ``null`` where it has none."""
     duties, said = rule.obligations, sentence(rule, catalog)
-    masks = {name: {mask.operator: dict(mask.params)} for name, mask in duties.masks.items()}
+    masks = {name: mask_facts(mask) for name, mask in duties.masks.items()}
     return {
         "id": rule.id,
         "effect": rule.effect,

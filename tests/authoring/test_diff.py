@@ -27,6 +27,7 @@ from broker.model import (
     Decision,
     KAnonymity,
     Mask,
+    MaskProfile,
     Obligations,
     ServiceItem,
     SourceSpec,
@@ -292,6 +293,24 @@ def test_an_edit_of_a_field_is_told(about: str) -> None:
     after = replace(CITY, datasets={"p.d": replace(dataset, fields=fields)})
     (edit,) = change_of([], [], after=after).catalog
     assert (edit.name, edit.about, edit.direction) == ("p.d.a", about, direction)
+
+
+def test_an_edit_of_a_profile_is_told() -> None:
+    """A word that means something else, a new one; what it does to a rule's masks is told with the rule."""
+    old, new = (
+        {"text": MaskProfile({"short": Mask("partial", {"keep_start": kept})}, levels)}
+        for kept, levels in ((1, {}), (2, {"L1": "short"}))
+    )
+    difference = change_of(
+        [], [], before=replace(CITY, mask_profiles=old), after=replace(CITY, mask_profiles=new)
+    )
+    assert [(edit.name, edit.about, edit.direction) for edit in difference.catalog] == [
+        ("text", "treatments", Direction.NEUTRAL),
+        ("text", "levels", Direction.NEUTRAL),
+    ]
+    assert '脱敏方案 masking profile text: levels {} → {"L1":"short"}' in text(difference)
+    (added,) = change_of([], [], after=replace(CITY, mask_profiles=new)).catalog
+    assert (added.kind, added.about) == ("mask_profile", "added")
 
 
 def test_a_source_is_told_without_its_options() -> None:

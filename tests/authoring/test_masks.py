@@ -1,11 +1,13 @@
 """Masks that are offered can be used, and are as strict as the level demands."""
 
+from dataclasses import replace
+
 import pytest
 
 from adapters.masking.registry import load_operators
-from broker.authoring.masks import is_enough, mask_from, mask_text, ready_masks
+from broker.authoring.masks import is_enough, mask_from, mask_text, ready_masks, ready_words
 from broker.errors import SetUpError
-from broker.model import Field, FieldType, Mask, MaskOrder
+from broker.model import Field, FieldType, Mask, MaskOrder, MaskProfile
 from broker.server.parts import checker
 
 ORDER = MaskOrder(("year", "partial", "pseudonym", "predicate", "redact"), {"L3": "pseudonym"})
@@ -38,6 +40,23 @@ def test_nothing_weaker_than_the_level_demands_is_offered(check):
     assert is_enough(None, Field("f", "f", FieldType.TEXT, "L1"), ORDER)
 
 
+def test_words_of_the_profile_are_offered_the_level_s_own_first(check):
+    """An officer is shown what the authority's words mean for this field, and none that is too weak for it."""
+    profile = MaskProfile(
+        {"weak": Mask("partial", {"keep_start": 3}), "year": Mask("year"), "token": Mask("pseudonym")},
+        {"L3": "token", "L1": "token"},
+    )
+    profiles = {"text": profile}
+    offered = [
+        list(ready_words(Field("f", "f", FieldType.TEXT, level), profiles, check, ORDER))
+        for level in ("L1", "L3")
+    ]
+    token = ("token", Mask("pseudonym"))
+    assert offered[0] == [token, ("weak", Mask("partial", {"keep_start": 3})), ("year", Mask("year"))]
+    assert offered[1] == [token]
+    assert list(ready_words(Field("f", "f", FieldType.INTEGER, "L1"), profiles, check, ORDER)) == []
+
+
 @pytest.mark.parametrize(
     "mask",
     [
@@ -45,6 +64,7 @@ def test_nothing_weaker_than_the_level_demands_is_offered(check):
         Mask("partial", {"keep_start": 3, "keep_end": 4}),
         Mask("predicate", {"op": "in", "value": ("在婚", "离婚")}),
         Mask("predicate", {"op": "le", "value": "0.5"}),
+        Mask("category", {"map": {"在婚": "有配偶", "离婚": "无配偶", "1": 2}, "otherwise": "其他"}),
     ],
 )
 def test_words_and_back(mask):

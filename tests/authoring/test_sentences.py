@@ -126,6 +126,12 @@ def test_nothing_is_left_unsaid(catalog, rule):
         (Mask("predicate", {"op": "le", "value": 12000}), "只答是否不大于 12000"),
         (Mask("predicate", {"op": "in", "value": ("在婚", "离婚")}), "只答是否属于 在婚、离婚"),
         (Mask("predicate", {"op": "exists"}), "只答有无"),
+        (
+            Mask("category", {"map": {"初婚": "已婚", "再婚": "已婚"}, "otherwise": "其他"}),
+            "只答属于 已婚、其他 中的哪一类",
+        ),
+        (Mask("date_shift", {"days": 90}), "按人平移至多 90 天"),
+        (Mask("match"), "只答与需求方所称是否一致"),
         (Mask("somebody_elses"), "以 somebody_elses 脱敏"),
     ],
 )

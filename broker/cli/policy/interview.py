@@ -6,12 +6,13 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 
 from broker.approve.bundle import Bundle
 from broker.approve.masks import CheckMask
 from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, WORD, Code, Kind
 from broker.approve.rule import Effect
-from broker.authoring.masks import is_enough, mask_from, mask_text, ready_masks
+from broker.authoring.masks import is_enough, mask_entry, mask_from, mask_text, ready_masks, ready_words
 from broker.authoring.names import datasets, departments
 from broker.authoring.new import Place, free, policies_of, policy_file, slug
 from broker.authoring.sentences import mask_words
@@ -19,6 +20,8 @@ from broker.cli.policy import questions as ask
 from broker.cli.policy.asking import Terminal, one_of
 from broker.errors import SetUpError
 from broker.model import Dataset, DepartmentKind, Field, Mask, SharingAttribute
+from broker.reasons import Sentence
+from broker.treatments import resolve
 
 _MASK = Kind(Code.BAD_MASK, "脱敏方式", "mask")
 _NO_MASK = "none"
@@ -192,7 +195,7 @@ class Interview:
         if self._terminal.is_given(ask.MASK):
             return self._terminal.read(ask.MASK, lambda said: self._given_masks(said, dataset, names))
         found = {name: self._mask(dataset.fields[name]) for name in names}
-        return {name: _mask_entry(mask) for name, mask in found.items() if mask}
+        return {name: mask for name, mask in found.items() if mask}
 
     def _given_masks(self, said: str, dataset: Dataset, names: Collection[str]) -> dict[str, object]:
         """``field=mask; field=mask``."""
@@ -201,32 +204,41 @@ class Interview:
             name, _, words = part.partition("=")
             field = one_of(name.strip(), FIELD, {one: dataset.fields[one].title for one in names})
             if mask := self._checked(words.strip(), dataset.fields[field]):
-                found[field] = _mask_entry(mask)
+                found[field] = mask
         return found
 
-    def _mask(self, field: Field) -> Mask | None:
+    def _mask(self, field: Field) -> object:
+        """What is to be written for the field; None to release it as it is."""
         order = self._catalog.mask_order
         titles = {_NO_MASK: "原样给出 as it is"} if is_enough(None, field, order) else {}
-        for mask in ready_masks(field, self._check_mask, order):
-            words = mask_words(mask)
-            titles[mask_text(mask)] = f"{words.zh} {words.en} ·"
+        words = dict(ready_words(field, self._catalog.mask_profiles, self._check_mask, order))
+        known = list(words.values())
+        others = [mask for mask in ready_masks(field, self._check_mask, order) if mask not in known]
+        for said, mask in (*words.items(), *((mask_text(mask), mask) for mask in others)):
+            meant = mask_words(mask)
+            titles[said] = f"{meant.zh} {meant.en} ·"
         about = f"{field.title} {field.name}（{field.level}）"
         question = replace(ask.MASK, zh=f"{about}{ask.MASK.zh}", en=f"{ask.MASK.en}")
         first = next(iter(titles), None)
 
-        def parse(said: str) -> Mask | None:
+        def parse(said: str) -> object:
             number = said.isdecimal()
             return self._checked(one_of(said, _MASK, titles) if number else said, field)
 
         return self._terminal.read(question, parse, first, titles)
 
-    def _checked(self, words: str, field: Field) -> Mask | None:
+    def _checked(self, words: str, field: Field) -> object:
+        """The mask as it is to be written: a word, or an operator with parameters; None for none."""
         if words == _NO_MASK:
             return None
-        mask = mask_from(words)
-        if complaint := self._check_mask(field, mask):
+        mask: Mask | Sentence = mask_from(words)
+        if "=" not in words:
+            profiles, complain = self._catalog.mask_profiles, partial(self._check_mask, field)
+            mask = resolve(words, field.format, field.type, field.level, profiles, complain)
+        complaint = self._check_mask(field, mask) if isinstance(mask, Mask) else mask
+        if complaint:
             raise SetUpError(f"脱敏方式不可用：{complaint.zh}", f"Unusable mask: {complaint.en}")
-        return mask
+        return words if "=" not in words else mask_entry(mask_from(words))
 
     def _review(self) -> dict[str, object]:
         by = self._terminal.several(ask.REVIEW_BY, DEPARTMENT, _REVIEWERS, "provider", or_all=False)
@@ -274,10 +286,6 @@ class Interview:
 
 def _or_all(names: tuple[str, ...] | None) -> object:
     return "all" if names is None else list(names)
-
-
-def _mask_entry(mask: Mask) -> dict[str, object]:
-    return {mask.operator: dict(mask.params)}
 
 
 def _named_after(rule: Mapping[str, object]) -> str:
