@@ -41,7 +41,7 @@ def test_nothing_weaker_than_the_level_demands_is_offered(check):
 
 
 def test_words_of_the_profile_are_offered_the_level_s_own_first(check):
-    """An officer is shown what the authority's words mean for this field, and none that is too weak for it."""
+    """An officer is shown what the authority's words mean for this field, none too weak."""
     profile = MaskProfile(
         {"weak": Mask("partial", {"keep_start": 3}), "year": Mask("year"), "token": Mask("pseudonym")},
         {"L3": "token", "L1": "token"},
