@@ -27,8 +27,11 @@ format: .venv/dev.stamp ## Format Python and proto
 proto: .venv/dev.stamp ## Generate broker/v1 from proto/broker/v1
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. proto/broker/v1/*.proto
 
-bench: .venv/dev.stamp ## Measure, as ratios beside a peer or a physical limit
+bench: .venv/dev.stamp .venv-peers/stamp ## Measure, as ratios beside a peer or a physical limit
 	$(BIN)/python -m benchmarks $(ARGS)
+
+peers: .venv-peers/stamp ## Set up the peers that need an environment of their own, and ask them for the figures that tests compare
+	.venv-peers/bin/python benchmarks/pycanon_figures.py --golden tests/cli/mask/golden/pycanon.json
 
 soak: .venv/dev.stamp ## Long runs, kills and then load; or `make soak ARGS="kills --postgres"`
 	$(if $(ARGS),$(BIN)/python -m soak $(ARGS),$(BIN)/python -m soak kills && $(BIN)/python -m soak load)
@@ -43,10 +46,12 @@ lock: .venv/dev.stamp ## Pin all dependencies again, with hashes and without any
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --constraint requirements.lock --group dev --group build pyproject.toml \
 	  --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group pyproject.toml:peers --output-file requirements-peers.lock
 
 ##@ Clean
 clean: ## Remove the virtual environment, caches and the demo's data
-	rm -rf .venv var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
@@ -65,4 +70,9 @@ help: ## Show this help
 	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: demo test lint format proto bench soak docs lock clean help
+.venv-peers/stamp: requirements-peers.lock
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-peers.lock
+	touch $@
+
+.PHONY: demo test lint format proto bench peers soak docs lock clean help

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import appends, decisions, differences, exchanges, masks, stages, streams
+from benchmarks import appends, decisions, differences, exchanges, masks, risk, stages, streams
 
 ALL = {
     "exchanges": exchanges.run,
@@ -14,6 +14,7 @@ ALL = {
     "differences": differences.run,
     "appends": appends.run,
     "masks": masks.run,
+    "risk": risk.run,
 }
 
 
