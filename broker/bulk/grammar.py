@@ -35,6 +35,14 @@ class BadValues(StrEnum):
     """The whole run is refused."""
 
 
+class Encoding(StrEnum):
+    """Of CSV files."""
+
+    UTF8 = "utf8"
+    GB18030 = "gb18030"
+    """GBK and GB 2312 are parts of it."""
+
+
 class Below(StrEnum):
     """What becomes of the rows of a class smaller than k."""
 
@@ -84,6 +92,12 @@ PLAN = Keys(
             OneWord(BadValues),
             "不合类型的值：empty（默认）或 refuse",
             "empty (default) or refuse",
+        ),
+        option(
+            "encoding",
+            OneWord(Encoding),
+            "CSV 编码：utf8（默认）或 gb18030",
+            "of CSV: utf8 (default), gb18030",
         ),
         option("subject", Name(FIELD), "每行所关于的人", "field that says whom a row is about"),
         option("k_anonymity", GATE, "k-匿名门槛", "gate of k-anonymity"),

@@ -30,7 +30,7 @@ from broker.approve.problem import (
     Problems,
 )
 from broker.approve.table import Table, headed
-from broker.bulk.grammar import AS_IS, DROP, FIELD_OF_PLAN, PLAN, BadValues, Below
+from broker.bulk.grammar import AS_IS, DROP, FIELD_OF_PLAN, PLAN, BadValues, Below, Encoding
 from broker.desensitize.plan import check_mask
 from broker.errors import SetUpError
 from broker.formats import FORMATS
@@ -79,6 +79,7 @@ class BulkPlan:
     gate: Gate | None = None
     bad_values: BadValues = BadValues.EMPTY
     zone: str = ZONE
+    encoding: Encoding = Encoding.UTF8
     dataset: str = ""
     """The catalog's id of what is masked; empty: it is in no catalog."""
     file_sha256: str = field(default="", compare=False)
@@ -131,7 +132,7 @@ class _Reader:
         entries = dict(table.named_items("fields"))
         subject = table.name("subject", entries, FIELD) if "subject" in table else ""
         fields = tuple(self._field(name, node, dataset, subject) for name, node in entries.items())
-        self._check_columns(fields)
+        self._check_columns(fields, subject)
         return BulkPlan(
             provider=self._known("provider", departments, DEPARTMENT),
             consumer=self._known("consumer", departments, DEPARTMENT),
@@ -140,6 +141,7 @@ class _Reader:
             subject=subject,
             gate=self._gate([one.field.name for one in fields if one.released]),
             bad_values=table.word("bad_values", BadValues, BadValues.EMPTY),
+            encoding=table.word("encoding", Encoding, Encoding.UTF8),
             zone=zone(table) or (catalog.zone if catalog else ZONE),
             dataset=dataset.id if dataset else "",
             file_sha256=sha256,
@@ -258,7 +260,9 @@ class _Reader:
                 )
         return None
 
-    def _check_columns(self, fields: Collection[BulkField]) -> None:
+    def _check_columns(self, fields: Collection[BulkField], subject: str) -> None:
+        if any(one.field.name == subject and one.field.type is not FieldType.TEXT for one in fields):
+            self._table.add("subject", Code.WRONG_FIELD_TYPE, "类型须为 text", "must be of type text")
         if fields and not any(one.released for one in fields):
             self._table.add("fields", Code.NOTHING, "没有一个数据项会给出", "no field is given out")
 

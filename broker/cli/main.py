@@ -14,8 +14,10 @@ from broker.cli.mask import (  # noqa: F401 - add their commands
     checking,
     listing,
     risk,
+    run,
     showing,
     trying,
+    verify,
 )
 from broker.cli.mask.app import mask
 from broker.cli.policy import (  # noqa: F401 - add their commands

@@ -1,0 +1,74 @@
+"""What a worker is given: the fields' keys and no other, bound to the same operators or not at all."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from broker.bulk.plan import BulkPlan
+from broker.bulk.recipe import Masker, Recipe, recipe_of
+from broker.errors import SetUpError
+from broker.keys.keyring import Keyring
+
+from .conftest import OPERATORS, PLAN, people
+
+
+def test_a_recipe_travels_without_the_master_key(recipe: Recipe, keyring_file: Path) -> None:
+    """Pickled it masks alike, and no master key of the file is in it."""
+    sent = pickle.dumps(recipe)
+    batch = people(10).to_batches()[0]
+    assert Masker(pickle.loads(sent)).mask(batch) == Masker(recipe).mask(batch)  # noqa: S301 - our own bytes
+    for key in orjson.loads(keyring_file.read_bytes())["keys"].values():
+        assert bytes.fromhex(key) not in sent
+
+
+def test_keys_are_those_of_an_exchange(recipe: Recipe, keyring: Keyring) -> None:
+    """A pseudonym in a file is the one that the same consumer gets for the same purpose in a call."""
+    (person, *_) = recipe.columns
+    assert person.keys == keyring.for_field("tax", "housing_fund", "housing_fund_withdrawal", "resident_id")
+
+
+def test_other_operators_than_those_of_the_plan_mask_nothing(recipe: Recipe) -> None:
+    """As where an executor has another version installed."""
+    (person, *others) = recipe.columns
+    older = replace(person, said={**person.said, "version": "0"})
+    with pytest.raises(SetUpError, match="same versions"):
+        Masker(replace(recipe, columns=(older, *others)))
+
+
+def test_values_not_of_their_type_or_format_are_null_and_counted(
+    plan_of: Callable[[str], BulkPlan], keyring: Keyring
+) -> None:
+    """Whatever the file's type is; a null was no value and is not counted."""
+    masker = Masker(recipe_of(plan_of(PLAN), OPERATORS, keyring))
+    batch = pa.record_batch(
+        {
+            "身份证号": pa.array([1, None, 3]),
+            "name": pa.array(["张三", "李\ufffd", None]),
+            "born": pa.array(["20000101", "2000-02-30", None]),
+            "town": pa.array(["990101", "SECRET", None]).dictionary_encode(),
+        }
+    )
+    masked, bad = masker.mask(batch)
+    assert bad == {"name": 1, "born": 1, "town": 1}
+    assert masked["town"].to_pylist() == ["990101", None, None]
+    assert b"SECRET" not in masked.serialize().to_pybytes()
+
+
+def test_a_subject_is_at_hand_without_going_out(plan_of: Callable[[str], BulkPlan], keyring: Keyring) -> None:
+    """Dates of one person move by one number of days, though the person's id is dropped."""
+    text = PLAN.replace("mask: {pseudonym: {}}", "mask: drop").replace(
+        "{year: {}}", "{date_shift: {days: 30}}"
+    )
+    masker = Masker(recipe_of(plan_of("subject: person\n" + text), OPERATORS, keyring))
+    batch = pa.record_batch({**people(2).to_batches()[0].to_pydict(), "身份证号": ["1", "1"]})
+    masked, _ = masker.mask(batch.set_column(2, "born", pa.array([10, 20], pa.int32()).cast(pa.date32())))
+    first, second = masked["born"].to_pylist()
+    assert masked.schema.names == ["name", "born", "town"]
+    assert (second - first).days == 10
