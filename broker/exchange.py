@@ -27,11 +27,13 @@ from broker.apply.admission import Request, admit
 from broker.apply.identity import check_standing
 from broker.apply.signed import verify_signed_application
 from broker.approve.evaluate import evaluate
+from broker.desensitize.gate import gate_of
 from broker.desensitize.plan import MaskPlan
 from broker.desensitize.planner import Planner
+from broker.desensitize.totals import totals_of
 from broker.entries import Entries
 from broker.epoch import Epochs, InForce
-from broker.errors import DeadlinePassed, TooLarge
+from broker.errors import DeadlinePassed, TooLarge, TooSmall
 from broker.journal import QuotaExceeded
 from broker.keys.keyring import Keyring
 from broker.leases import Keeper
@@ -66,7 +68,7 @@ class Exchanged:
     receipt: Receipt
     answer: Answer | None = None
     masks: Mapping[str, str] | None = None
-    """Field → ``operator@version``, empty for a field released as it is."""
+    """Column → ``operator@version`` that masked it, or what it is the total of; empty for none."""
     nonce: bytes = b""
     digest: bytes = b""
     redelivered: bool = False
@@ -149,11 +151,15 @@ class Exchange:
 
         approved = decided.approved()
         mask_plan = self._planner.plan(approved)
+        gate, totals = gate_of(approved, mask_plan), totals_of(approved, mask_plan)
+        columns = mask_plan.column_masks if totals is None else totals.column_masks
         try:
-            answer = epoch.reader.read(approved, decided.now, mask_plan.apply_to_values)
-            return self._release(decided, mask_plan, answer, still_wanted)
+            answer = epoch.reader.read(approved, decided.now, mask_plan.apply_to_values, gate, totals)
+            return self._release(decided, mask_plan, columns, answer, still_wanted)
         except OverRowLimit:
             return self._without_data(decided.refused(Why(Reason.TOO_MANY_ROWS)))
+        except TooSmall as held_back:
+            return self._without_data(decided.refused(Why(held_back.reason)))
         except GroupTooSmall:
             return self._without_data(decided.refused(Why(Reason.GROUP_TOO_SMALL)))
         except QuotaExceeded as exceeded:
@@ -174,7 +180,12 @@ class Exchange:
         return Exchanged(decided.decision, self.log.append(entry).receipt)
 
     def _release(
-        self, decided: Decided, mask_plan: MaskPlan, answer: Answer, still_wanted: StillWanted
+        self,
+        decided: Decided,
+        mask_plan: MaskPlan,
+        columns: Mapping[str, str],
+        answer: Answer,
+        still_wanted: StillWanted,
     ) -> Exchanged:
         application = decided.application
         nonce = self.keyring.nonce(application.consumer.uri, application.request_id)
@@ -194,7 +205,7 @@ class Exchange:
             decided.decision,
             appended.receipt,
             answer,
-            mask_plan.column_masks,
+            columns,
             nonce,
             digest,
             appended.redelivered,
@@ -210,6 +221,8 @@ class Exchange:
             return self._refusal(decided)
         approved, application = decided.approved(), decided.application
         mask_plan = self._planner.plan(approved)
+        gate, totals = gate_of(approved, mask_plan), totals_of(approved, mask_plan)
+        schema = mask_plan.schema if totals is None else totals.schema
         nonce = self.keyring.nonce(consumer.uri, application.request_id)
         handover = Handover(
             self.entries,
@@ -217,8 +230,8 @@ class Exchange:
             self.keeper,
             Standing(self.epochs, decided, self.clock),
             mask_plan,
-            epoch.reader.stream(approved, decided.now, self.batch_rows),
-            IpcChunks(mask_plan.schema.with_metadata(_marks(decided)), self.chunk_bytes, nonce),
+            epoch.reader.stream(approved, decided.now, self.batch_rows, gate, totals),
+            IpcChunks(schema.with_metadata(_marks(decided)), self.chunk_bytes, nonce),
             nonce,
         )
         try:

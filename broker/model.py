@@ -542,6 +542,8 @@ class RowCounts:
     read: int = 0
     bad: int = 0
     released: int = 0
+    suppressed: int = 0
+    """Sound, but left out because too few people share what they would tell."""
 
 
 # ── what is in force ─────────────────────────────────────────────────────────────────────────────

@@ -88,7 +88,7 @@ class Handover:
             lease=LeaseBegin(round(self.keeper.seconds * 1000), self._unfinished()),
         )
         receipt = self.log.append(entry).receipt
-        self.opening = Opening(decided.decision, receipt, self.mask_plan.column_masks, self.nonce)
+        self.opening = Opening(decided.decision, receipt, self._column_masks, self.nonce)
         self._held = self.keeper.hold(receipt.leaf_index, self._unfinished, since)
 
     def parts(self, still_wanted: StillWanted) -> Iterator[Opening | bytes | Closing]:
@@ -119,16 +119,32 @@ class Handover:
 
     def _chunks(self, still_wanted: StillWanted) -> Iterator[bytes]:
         try:
+            for _ in self.reading.counting():
+                self._check(still_wanted)
             for batch in self.reading:
-                if not still_wanted():
-                    raise DeadlinePassed(Reason.DEADLINE_PASSED)
-                self.standing.check()
-                yield from self._hand_over(self.chunks.write(self.mask_plan.apply(batch)))
+                self._check(still_wanted)
+                if self.reading.totals is None:
+                    yield from self._hand_over(self.chunks.write(self.mask_plan.apply(batch)))
+                else:
+                    self.reading.totals.add(batch)
         except OverRowLimit:
             raise TooLarge(Reason.TOO_MANY_ROWS) from None
         except GroupTooSmall:
             raise TooSmall(Reason.GROUP_TOO_SMALL) from None
+        if self.reading.totals is not None:
+            yield from self._hand_over(self.chunks.write(self.reading.totals.result()))
         yield from self._hand_over(self.chunks.finish())
+
+    def _check(self, still_wanted: StillWanted) -> None:
+        """Whether to go on reading."""
+        if not still_wanted():
+            raise DeadlinePassed(Reason.DEADLINE_PASSED)
+        self.standing.check()
+
+    @property
+    def _column_masks(self) -> Mapping[str, str]:
+        totals = self.reading.totals
+        return self.mask_plan.column_masks if totals is None else totals.column_masks
 
     def _hand_over(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         while True:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adapters.masking.arrays import plain
+from adapters.masking.arrays import Bools, is_valid, plain
 
 Codes = npt.NDArray[np.int64]
 """Shape (rows,); equal numbers for equal values."""
@@ -24,6 +24,7 @@ Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 UNKNOWN = -1
 _BITS = 32
+_NONE: Bools = np.zeros(0, np.bool_)
 
 
 class TooManyClasses(ValueError):
@@ -98,6 +99,78 @@ class ClassCounter:
             return pa.array(np.zeros(len(columns[0]), np.int64), pa.int64())
         codes = self._numbering.find(columns)
         return pa.array(np.append(self._counts, 0)[codes], pa.int64())  # UNKNOWN is the last
+
+
+class CrowdCounter:
+    """Tells which classes of many batches have ``enough`` distinct people, in each of one or several columns
+    that say whom a row is about; a null there is nobody.
+
+    Rows do not count: five rows about one person hide nobody. Memory is that of the distinct classes, and of
+    fewer than ``enough`` people in each. Not safe for several threads.
+    """
+
+    def __init__(self, most_classes: int, enough: int) -> None:
+        self.most_classes, self.enough = most_classes, enough
+        self._numbering: _Numbering | None = None
+        self._crowds: tuple[_Crowd, ...] = ()
+
+    @property
+    def full(self) -> Bools:
+        """Of each class, in the order of their first rows, whether it has enough people."""
+        return np.logical_and.reduce([crowd.full for crowd in self._crowds]) if self._crowds else _NONE
+
+    def add(self, columns: Sequence[Column], people: Sequence[Column]) -> Codes:
+        """Count the rows of a batch; gives the number of each row's class.
+
+        Raises:
+            TooManyClasses: there are more than ``most_classes``; what is counted no longer means anything.
+            ValueError: no columns or no people, of different lengths, or not of the types of earlier batches.
+            TypeError: a column of nested values.
+        """
+        if self._numbering is None:
+            self._numbering = _Numbering(len(columns))
+            self._crowds = tuple(_Crowd(self.enough) for _ in people)
+        codes = self._numbering.learn(columns)
+        if self._numbering.classes > self.most_classes:
+            raise TooManyClasses(f"more than {self.most_classes} classes")
+        for crowd, who in zip(self._crowds, _plain(people, len(self._crowds)), strict=True):
+            crowd.add(codes, who, self._numbering.classes)
+        return codes
+
+    def crowded(self, columns: Sequence[Column]) -> Bools:
+        """For each row of a batch whether its class has enough people, as counted so far; shape (rows,).
+
+        Raises:
+            ValueError, TypeError: as :meth:`add`.
+        """
+        if self._numbering is None:
+            return np.zeros(len(columns[0]), np.bool_)
+        return np.append(self.full, False)[self._numbering.find(columns)]  # UNKNOWN is the last
+
+
+class _Crowd:
+    """The people of each class in one column, remembered until they are enough."""
+
+    def __init__(self, enough: int) -> None:
+        if enough < 1:
+            raise ValueError("enough is at least one")
+        self._enough = enough
+        self._met: dict[int, set[object]] = {}
+        self.full: Bools = _NONE
+
+    def add(self, codes: Codes, who: pa.Array, classes: int) -> None:
+        if len(codes) != len(who):
+            raise ValueError("columns of one length are needed")
+        self.full = np.append(self.full, np.zeros(classes - len(self.full), np.bool_))
+        rows = np.flatnonzero(~self.full[codes] & is_valid(who))
+        people = who.take(pa.array(rows, pa.int64())).to_pylist()
+        for code, person in zip(codes[rows].tolist(), people, strict=True):
+            if not self.full[code]:
+                met = self._met.setdefault(code, set())
+                met.add(person)
+                if len(met) >= self._enough:
+                    self.full[code] = True
+                    del self._met[code]
 
 
 class _Numbering:

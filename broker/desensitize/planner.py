@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from adapters.masking.contract import Operator
 from broker.desensitize.plan import KeyContexts, MaskPlan, plan
-from broker.errors import Failed
 from broker.model import Approved, Dataset, Mask
-from broker.reasons import Reason
 
 _MOST_PLANS = 1024
 
@@ -38,10 +36,7 @@ class Planner:
     def plan(self, approved: Approved) -> MaskPlan:
         """The mask plan of a permitted application; raises as :func:`~broker.desensitize.plan.plan`."""
         application, dataset = approved.application, approved.dataset
-        demanded = approved.decision.obligations
-        if demanded.k_anonymity or demanded.aggregate:
-            raise Failed(Reason.MASKING_FAILED)  # nothing here holds groups back yet
-        masks = demanded.masks
+        masks = approved.decision.obligations.masks
         kind = (dataset.id, application.fields, application.consumer.department, application.purpose)
         known = self._known.get(kind)
         if known is None or known.dataset is not dataset or known.masks != masks:

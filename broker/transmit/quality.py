@@ -35,19 +35,27 @@ class Checked:
     columns: Sequence[tuple[Field, Column]]
     """Every row read, in the catalog's types; null where a value did not fit."""
     sound: Sequence[bool]
-    """One for each row: whether it keeps all the catalog's rules."""
+    """One for each row: whether it keeps all the catalog's rules, and is not held back."""
     bad: int
-    """How many do not."""
+    """How many break a rule."""
+    held: int = 0
+    """How many break none, but are held back: too few people share what they would tell."""
 
     @property
     def good_rows(self) -> int:
-        """How many do."""
-        return len(self.sound) - self.bad
+        """How many may be released."""
+        return len(self.sound) - self.bad - self.held
 
     def without(self, rows: Set[int]) -> Checked:
         """The same with ``rows`` bad too."""
         sound = [truth and row not in rows for row, truth in enumerate(self.sound)]
         return Checked(self.columns, sound, sound.count(False))
+
+    def passing(self, truths: Sequence[bool]) -> Checked:
+        """The same with some of the sound rows held back; ``truths`` says of each whether it passes."""
+        passes = iter(truths)
+        sound = [truth and next(passes) for truth in self.sound]
+        return Checked(self.columns, sound, self.bad, len(truths) - sum(truths))
 
     def values(self, name: str) -> list[object]:
         """One field of every row read."""
@@ -66,12 +74,12 @@ class Checked:
         """The sound rows only; no byte of the others is in its buffers."""
         arrays = [_array(column, field) for field, column in self.columns]
         rows = pa.RecordBatch.from_arrays(arrays, names=[field.name for field, _ in self.columns])
-        return rows.filter(pa.array(self.sound)) if self.bad else rows
+        return rows.filter(pa.array(self.sound)) if self.bad or self.held else rows
 
     def good_values(self) -> Columns:
         """The sound rows only, as Python values."""
         columns = {field.name: _values(column) for field, column in self.columns}
-        if not self.bad:
+        if not (self.bad or self.held):
             return columns
         return {name: list(compress(values, self.sound)) for name, values in columns.items()}
 

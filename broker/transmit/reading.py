@@ -5,8 +5,8 @@ What is released and what the status means is decided in :mod:`broker.transmit.t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 import orjson
@@ -20,6 +20,7 @@ from broker.reasons import Reason
 from broker.transmit.digest import Record, records_of
 from broker.transmit.freshness import Freshness
 from broker.transmit.group import Part, from_group
+from broker.transmit.holding import Gate, Totals
 from broker.transmit.quality import Checked, check
 from broker.transmit.scope import within
 from broker.transmit.tally import About, Tally
@@ -55,7 +56,14 @@ class Reader:
         self._zone = zone
         self._freshness = Freshness(zone)
 
-    def read(self, approved: Approved, now: datetime, mask: Callable[[Columns], Columns]) -> Answer:
+    def read(
+        self,
+        approved: Approved,
+        now: datetime,
+        mask: Callable[[Columns], Columns],
+        gate: Gate | None = None,
+        totals: Totals | None = None,
+    ) -> Answer:
         """The whole answer at once. ``mask`` gets sound rows of every field read, and gives what is released.
 
         Raises:
@@ -63,23 +71,21 @@ class Reader:
             GroupTooSmall: they are about fewer subjects than permitted.
             TooLarge: there are more than :data:`MOST_UNARY_ROWS`.
             Unavailable: the source cannot be read.
+            BrokerError: what ``gate`` or ``totals`` raise.
         """
         limit = approved.decision.rows_per_call
         most = MOST_UNARY_ROWS if limit is None else min(limit, MOST_UNARY_ROWS)
-        reading = self._reading(approved, now, most, batch_rows=most + 1)
+        reading = self._reading(approved, now, most, most + 1, gate, totals)
         try:
+            reading.keep()
+            for _ in reading.counting():
+                pass
             parts = list(reading.parts())
         except OverRowLimit:
             if most == limit:
                 raise
             raise TooLarge(Reason.ANSWER_TOO_LARGE) from None
-        found = [
-            pair
-            for checked, about in parts
-            for pair in zip(about, records_of(mask(checked.good_values())), strict=True)
-        ]
-        if len(found) > 1:
-            found.sort(key=_place)
+        found = _records(parts, mask) if totals is None else _total_records(parts, totals)
         return Answer(
             reading.status,
             reading.as_of,
@@ -89,24 +95,42 @@ class Reader:
             record_subjects=[about for about, _ in found],
         )
 
-    def stream(self, approved: Approved, now: datetime, batch_rows: int) -> Reading:
+    def stream(
+        self,
+        approved: Approved,
+        now: datetime,
+        batch_rows: int,
+        gate: Gate | None = None,
+        totals: Totals | None = None,
+    ) -> Reading:
         """The sound rows batch by batch, before masking, in the memory of a few batches; never more than are
         charged when a stream begins."""
-        return self._reading(approved, now, approved.decision.most_rows, batch_rows)
+        return self._reading(approved, now, approved.decision.most_rows, batch_rows, gate, totals)
 
-    def _reading(self, approved: Approved, now: datetime, most: int | None, batch_rows: int) -> Reading:
+    def _reading(
+        self,
+        approved: Approved,
+        now: datetime,
+        most: int | None,
+        batch_rows: int,
+        gate: Gate | None,
+        totals: Totals | None,
+    ) -> Reading:
         source = self._sources[approved.dataset.id]
         told = Tally(approved.dataset, approved.application.subjects, now, self._zone)
         if approved.decision.minimum_group_size is None:
             tally = told
         else:  # what is held back is told of as little as it is released
             tally = Tally(approved.dataset, approved.application.subjects, now, self._zone)
-        return Reading(approved, source, tally, told, self._freshness, self._zone, most, batch_rows)
+        return Reading(
+            approved, source, tally, told, self._freshness, self._zone, most, batch_rows, gate, totals
+        )
 
 
 @dataclass(slots=True)
 class Reading:
-    """A read under way. Iterate once; the other members tell at any moment what was given out until then."""
+    """A read under way. Iterate over :meth:`counting`, then once over this; the other members tell at any
+    moment what was given out until then."""
 
     approved: Approved
     source: Source
@@ -117,6 +141,35 @@ class Reading:
     zone: tzinfo
     most: int | None
     batch_rows: int
+    gate: Gate | None = None
+    totals: Totals | None = None
+    """Takes the sound rows, where totals are released in their place; whoever iterates gives it them."""
+    kept: list[pa.RecordBatch] | None = None
+    """Everything that the source gave, where it is read but once."""
+
+    def keep(self) -> None:
+        """Read the source but once, if it would be read twice.
+
+        Raises:
+            OverRowLimit, Unavailable: as iterating.
+        """
+        if self.gate is not None:
+            self.kept = list(self._batches())
+
+    def counting(self) -> Iterator[None]:
+        """Read through all rows, batch by batch, where they must be counted before any is released.
+
+        Raises:
+            OverRowLimit, Unavailable: as iterating.
+            BrokerError: nothing may be released.
+        """
+        if self.gate is None:
+            return
+        for batch in self._batches():
+            checked, _ = self.tally.attributed(self._checked(batch))
+            self.gate.count(checked.good())
+            yield
+        self.gate.open()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Sound rows of every field read, in the catalog's types.
@@ -142,23 +195,54 @@ class Reading:
         self.told = self.tally
 
     def _parts(self) -> Iterator[Part]:
+        for batch in self._batches():
+            checked, about = self.tally.attributed(self._checked(batch))
+            if self.gate is not None:
+                checked = checked.passing(self.gate.passing(checked.good()))
+            about = self.tally.add(checked, about)
+            if checked.good_rows:
+                yield checked, about
+        if self.gate is not None:
+            self.gate.close()
+        self._finish()
+
+    def _finish(self) -> None:
         try:
-            for batch in self.source.read(self._query(), self.batch_rows):
-                if self.most is not None and self.tally.counts.read + batch.num_rows > self.most:
-                    raise OverRowLimit
-                checked, about = self.tally.add(self._checked(batch))
-                if checked.good_rows:
-                    yield checked, about
             self.tally.finish(self._newest())
         except SourceError:
-            failed = Unavailable(Reason.SOURCE_UNAVAILABLE, about=self.approved.dataset.id)
+            failed = self._unavailable()
         else:
             return
         raise failed
 
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        """What the source gives, or has given."""
+        if self.kept is not None:
+            yield from self.kept
+            return
+        read = 0
+        try:
+            for batch in self.source.read(self._query(), self.batch_rows):
+                read += batch.num_rows
+                if self.most is not None and read > self.most:
+                    raise OverRowLimit
+                yield batch
+        except SourceError:
+            failed = self._unavailable()
+        else:
+            return
+        raise failed  # here, so that it carries no context: that may quote the source
+
+    def _unavailable(self) -> Unavailable:
+        return Unavailable(Reason.SOURCE_UNAVAILABLE, about=self.approved.dataset.id)
+
     @property
     def status(self) -> AnswerStatus:
-        return self.told.status
+        if self.totals is None:
+            return self.told.status
+        if self.totals.suppressed and not self.totals.released:
+            return AnswerStatus.DOUBTFUL
+        return self.told.of_all
 
     @property
     def as_of(self) -> datetime | None:
@@ -166,11 +250,16 @@ class Reading:
 
     @property
     def subjects(self) -> tuple[SubjectAnswer, ...]:
-        return self.told.subjects
+        """Nothing of anybody where only totals are released."""
+        return self.told.subjects if self.totals is None else ()
 
     @property
     def counts(self) -> RowCounts:
-        return self.told.counts
+        counts = self.told.counts
+        if self.totals is None:
+            return counts
+        suppressed = counts.suppressed + self.totals.suppressed
+        return replace(counts, released=self.totals.released, suppressed=suppressed)
 
     def _checked(self, batch: pa.RecordBatch) -> Checked:
         return within(check(batch, self.approved.dataset, self.zone), self.approved.decision.row_scopes)
@@ -198,6 +287,25 @@ class Reading:
             within=[(columns[scope.field], scope.values) for scope in scopes if scope.values],
             limit=None if self.most is None else self.most + 1,
         )
+
+
+def _records(parts: Iterable[Part], mask: Callable[[Columns], Columns]) -> list[tuple[About, Record]]:
+    """The masked rows, ordered by subject, then by content."""
+    found = [
+        pair
+        for checked, about in parts
+        for pair in zip(about, records_of(mask(checked.good_values())), strict=True)
+    ]
+    if len(found) > 1:
+        found.sort(key=_place)
+    return found
+
+
+def _total_records(parts: Iterable[Part], totals: Totals) -> list[tuple[About, Record]]:
+    """The totals of the groups, which are about nobody."""
+    for checked, _ in parts:
+        totals.add(checked.good())
+    return [((), record) for record in records_of(totals.result().to_pydict())]
 
 
 def _spellings(subjects: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 ======== =================================================================================================
 status   meaning for one subject
 ======== =================================================================================================
-doubtful one of its rows is bad; bad rows are never released, its sound rows are
+doubtful one of its rows is bad, or held back; such rows are never released, its others are
 stale    one of its rows is older than the update cycle, or of unknown age (released all the same: the
          counter can use it as a hint, and the status says to verify by hand); or it has no row, and the
          source itself is older than the update cycle, so that nobody can say that there is none
@@ -61,29 +61,33 @@ class Tally:
         self._places = {subject: place for place, subject in enumerate(subjects)}
         self._seen = [_Seen() for _ in subjects]
         self._whole = _Seen()
-        self._read = self._bad = 0
+        self._read = self._bad = self._held = 0
         self._oldest: datetime | None = None
         self._newest: datetime | None = None
         self._source_is_current: bool | None = None
 
-    def add(self, checked: Checked) -> tuple[Checked, list[About]]:
-        """Count a batch; gives it with those rows sound that may be released, and of each whom it is about.
+    def attributed(self, checked: Checked) -> tuple[Checked, list[About]]:
+        """A batch with those rows sound that are about somebody asked for, and of each row whom it is about.
 
         Without subjects, the latter is empty.
         """
         about = self._about(checked) if self._places else []
         if about and not all(about):
             checked = checked.without({row for row, who in enumerate(about) if not who})
+        return checked, about
+
+    def add(self, checked: Checked, about: list[About]) -> list[About]:
+        """Count an :meth:`attributed` batch; gives of each row to be released whom it is about."""
         self._read += len(checked.sound)
         self._bad += checked.bad
+        self._held += checked.held
         self._whole.bad |= checked.bad > 0
         self._whole.released += checked.good_rows
         if about:
             self._attribute(checked, about)
-            about = list(compress(about, checked.sound)) if checked.bad else about
-        else:
-            self._date_ends(checked.good().column(self._dataset.as_of_field))
-        return checked, about
+            return list(compress(about, checked.sound)) if checked.bad or checked.held else about
+        self._date_ends(checked.good().column(self._dataset.as_of_field))
+        return []
 
     @property
     def released_nothing_about_somebody(self) -> bool:
@@ -97,7 +101,7 @@ class Tally:
 
     @property
     def counts(self) -> RowCounts:
-        return RowCounts(self._read, self._bad, self._whole.released)
+        return RowCounts(self._read, self._bad, self._whole.released, self._held)
 
     @property
     def as_of(self) -> datetime | None:
@@ -115,8 +119,15 @@ class Tally:
     @property
     def status(self) -> AnswerStatus:
         """Over all subjects, or over the whole dataset when none was named."""
-        of = [answer.status for answer in self.subjects] or [self._whole.status(self._source_is_current)]
+        of = [answer.status for answer in self.subjects] or [self.of_all]
         return max(of, key=_CARE.index)
+
+    @property
+    def of_all(self) -> AnswerStatus:
+        """Over all rows, whoever was named."""
+        if self._held and not self._whole.released:
+            return AnswerStatus.DOUBTFUL  # there is something, and nobody may be told that there is not
+        return self._whole.status(self._source_is_current)
 
     def _about(self, checked: Checked) -> list[About]:
         """Of each row the places of its subjects; one in lower case is the same person."""

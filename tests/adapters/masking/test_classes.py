@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.masking.classes import ClassCounter, TooManyClasses, class_codes, class_sizes
+from adapters.masking.classes import ClassCounter, CrowdCounter, TooManyClasses, class_codes, class_sizes
 
 KINDS = (
     (pa.string(), st.sampled_from(("", "甲", "乙", "a", "a\x00"))),
@@ -115,3 +115,46 @@ def test_what_cannot_be_compared_is_refused() -> None:
     counter.add([pa.array([1])])
     with pytest.raises(ValueError, match="changed its type"):
         counter.sizes([pa.array(["1"])])
+
+
+PEOPLE = st.lists(
+    st.tuples(
+        st.integers(0, 3), st.sampled_from("甲乙丙丁") | st.none(), st.sampled_from("子丑寅") | st.none()
+    ),
+    max_size=60,
+)
+
+
+@given(PEOPLE, st.integers(1, 4), st.integers(1, 20))
+@settings(max_examples=150, deadline=None)
+def test_a_crowd_is_of_distinct_people_in_every_column(
+    rows: list[tuple[int, str | None, str | None]], enough: int, step: int
+) -> None:
+    """However cut into batches, a class is crowded when each column has so many different people of it."""
+    counter = CrowdCounter(10, enough)
+
+    def columns(part: list[tuple[int, str | None, str | None]]) -> list[pa.Array]:
+        kinds = (pa.int64(), pa.string(), pa.string())
+        return [pa.array([row[i] for row in part], kind) for i, kind in enumerate(kinds)]
+
+    for start in range(0, len(rows), step):
+        kind, *people = columns(rows[start : start + step])
+        counter.add([kind], people)
+    expected = {
+        kind: all(len({row[i] for row in rows if row[0] == kind and row[i]}) >= enough for i in (1, 2))
+        for kind, _, _ in rows
+    }
+    assert counter.crowded([pa.array([*expected, 9], pa.int64())]).tolist() == [*expected.values(), False]
+    assert counter.full.tolist() == list(expected.values())
+
+
+def test_a_crowd_counts_within_bounds() -> None:
+    """Too many classes raise, and ragged columns; nobody is enough."""
+    counter = CrowdCounter(1, 1)
+    assert not counter.crowded([pa.array([1])]).any()
+    with pytest.raises(TooManyClasses):
+        counter.add([pa.array([1, 2])], [pa.array(["a", "a"])])
+    with pytest.raises(ValueError, match="one length"):
+        CrowdCounter(1, 1).add([pa.array([1, 1])], [pa.array(["a"])])
+    with pytest.raises(ValueError, match="at least one"):
+        CrowdCounter(1, 0).add([pa.array([1])], [pa.array(["a"])])
