@@ -59,6 +59,8 @@ class Masked:
     params: Params
     domain: str
     type: FieldType
+    format: str | None
+    """Of the field, as :attr:`broker.model.Field.format`."""
     identifies: bool
     """Whether the field is the one by which the dataset's subjects are known."""
 
@@ -138,7 +140,7 @@ class Masks:
         if dataset is None or field is None or params is None:
             return None
         identifies = dataset.subject_fields == (field.name,)
-        return Masked(operator, params, key_domain(dataset, field), field.type, identifies)
+        return Masked(operator, params, key_domain(dataset, field), field.type, field.format, identifies)
 
     def _params(self, bundle: Bundle, released: Released, operator: Operator) -> Params | None:
         about = bundle.about.get(released.dataset)
@@ -154,12 +156,12 @@ class Masks:
         with self._store.epochs() as tables:
             packed = tables.bundle(hash_) or b""
         try:
-            return bundle_of(unpack(packed, hash_), _unchecked)
+            return bundle_of(unpack(packed, hash_), unchecked)
         except (SetUpError, VerificationFailed):
             raise Unavailable(Reason.POLICY_UNUSABLE) from None
 
 
-def _unchecked(_field: Field, _mask: Mask, _of_subjects: Sequence[str] = ()) -> None:
+def unchecked(_field: Field, _mask: Mask, _of_subjects: Sequence[str] = ()) -> None:
     """The bundle was in force: what its masks cannot do now is found when one is looked for."""
 
 

@@ -81,7 +81,7 @@ def add_suspension(
 ) -> None:
     """立即暂停共享，返回时已生效 / stop sharing at once; in force on return."""
     target, name = _target(consumer, dataset, purpose, everything)
-    order = order_of(by, _stated(reason))
+    order = order_of(by, stated(reason))
     suspension, moved = act(config, lambda publisher: publisher.suspend(target, name, order))
     typer.echo(f"已暂停：{_what(suspension)}，编号 {suspension.number}，生效序号 {moved.after.sequence}。")
     typer.echo(f"Suspended, number {suspension.number}, epoch {moved.after.sequence}.")
@@ -95,7 +95,7 @@ def lift_suspension(
     by: By = "",
 ) -> None:
     """解除一项暂停 / lift a suspension."""
-    order = order_of(by, _stated(reason))
+    order = order_of(by, stated(reason))
     suspension, moved = act(config, lambda publisher: publisher.lift(number, order))
     typer.echo(f"已解除：{_what(suspension)}，生效序号 {moved.after.sequence}。")
     typer.echo(f"Lifted, epoch {moved.after.sequence}.")
@@ -108,7 +108,7 @@ def list_suspensions(
     as_json: Json = False,
 ) -> None:
     """列出暂停 / list the suspensions."""
-    with _store(load_settings(config)) as store, store.epochs() as tables:
+    with store_of(load_settings(config)) as store, store.epochs() as tables:
         found = tables.suspensions(lifted=lifted)
     if as_json:
         _print_json({"suspensions": found})
@@ -124,13 +124,13 @@ def act(config: Path, do: Callable[[Publisher], T]) -> T:
     from broker.server.parts import publisher_of  # Arrow is loaded by the commands that need it
 
     settings = load_settings(config)
-    with _store(settings) as store:
+    with store_of(settings) as store:
         done = do(publisher_of(settings, store, lambda: datetime.now(UTC)))
-        _sign(settings, store)
+        sign_head(settings, store)
     return done
 
 
-def _sign(settings: Settings, store: Store) -> None:
+def sign_head(settings: Settings, store: Store) -> None:
     """If a signer runs here, the head over the act's leaf is signed now; else with the next batch."""
     with suppress(SetUpError, Unavailable):
         signer = CheckpointSigner(socket_of(settings.path(settings.keys.signer_state)))
@@ -147,7 +147,8 @@ def _sign(settings: Settings, store: Store) -> None:
 
 
 @contextmanager
-def _store(settings: Settings) -> Iterator[Store]:
+def store_of(settings: Settings) -> Iterator[Store]:
+    """The database that the settings name, closed at the end."""
     store = open_store(settings.store_url)
     try:
         yield store
@@ -156,7 +157,7 @@ def _store(settings: Settings) -> Iterator[Store]:
 
 
 def _in_force(config: Path) -> Epoch:
-    with _store(load_settings(config)) as store, store.epochs() as tables:
+    with store_of(load_settings(config)) as store, store.epochs() as tables:
         epoch = tables.epoch()
     if epoch is None:
         raise SetUpError(
@@ -166,7 +167,7 @@ def _in_force(config: Path) -> Epoch:
     return epoch
 
 
-def _stated(reason: str) -> str:
+def stated(reason: str) -> str:
     """A reason that says something: who is kept from data, or let at them again, may ask why.
 
     Raises:

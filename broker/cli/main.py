@@ -34,6 +34,7 @@ from broker.cli.policy import (  # noqa: F401 - add their commands
     show,
 )
 from broker.cli.policy.app import policy
+from broker.cli.trace import trace_leak
 from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ app.command("restore")(maintenance.restore)
 app.command("fsck")(maintenance.fsck)
 app.command("status")(status.status)
 app.command("demo")(demo.demo)
+app.command("trace-leak")(trace_leak)
 
 EXIT_REFUSED, EXIT_SET_UP, EXIT_UNVERIFIED = 1, 2, 3
 

@@ -163,6 +163,7 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             ("时间", "recorded", statement["recorded_at"]),
             ("日志", "origin", statement.get("origin", "")),
             *_act(statement),
+            *_traced(statement),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
@@ -214,6 +215,22 @@ def _turned_back(statement: dict[str, Any], outcome: dict[str, Any]) -> list[tup
         ("审批摘要", "approval", approval["digest"]),
         ("令牌数", "tokens", str(statement["tokens"])),
         ("还原数", "turned back", str(outcome.get("known", ""))),
+    ]
+
+
+def _traced(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Of a trace; nothing for other statements."""
+    if "found" not in statement:
+        return []
+    found = [
+        f"{one['consumer']}  {one['purpose']}: {', '.join(map(str, one['receipts']))}"
+        for one in statement["found"]
+    ]
+    return [
+        ("追查者", "actor", statement["actor"]),
+        ("原因", "reason", statement["reason"]),
+        ("文件", "file", f"sha256 {statement['file']['sha256']}"),
+        ("查到", "found", "\n".join(found) or "无 none"),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from broker.errors import SetUpError
-from broker.transmit.watermark import MARKS
+from broker.transmit.watermark import watermark_of
 
 if TYPE_CHECKING:
     import pandas
@@ -35,12 +35,6 @@ def to_polars(table: pa.Table) -> polars.DataFrame:
     """
     frame: polars.DataFrame = _extra("polars").from_arrow(table)
     return frame
-
-
-def watermark_of(schema: pa.Schema) -> dict[str, str]:
-    """The marks in a schema; empty when it has none."""
-    marks = schema.metadata or {}
-    return {name: marks[key].decode(errors="replace") for name in MARKS if (key := name.encode()) in marks}
 
 
 def _extra(name: str) -> Any:

@@ -21,6 +21,7 @@ from broker.client.status import failure_of
 from broker.errors import VerificationFailed
 from broker.model import Receipt, Verdict
 from broker.receipt.note import VerifierKey
+from broker.transmit.watermark import watermark_of
 from broker.v1 import exchange_pb2
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Reception:
     @property
     def watermark(self) -> dict[str, str]:
         """Marks that must stay with the batches wherever they go; empty where policy demands none."""
-        return frames.watermark_of(self._batches.schema) if self._batches.schema is not None else {}
+        return watermark_of(self._batches.schema) if self._batches.schema is not None else {}
 
     def _require_marked(self) -> None:
         if self.duties.watermark:

@@ -94,3 +94,60 @@ def detokenization(
         content["outcome"] = {"known": turned_back.known, "digest": turned_back.digest.hex()}
         content["subject_tags"] = [tag.hex() for tag in turned_back.subject_tags]
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a trace found of one consumer and purpose."""
+
+    consumer: str
+    purpose: str
+    provider: str
+    fields: Sequence[str]
+    """``dataset/field``."""
+    hits: int
+    chance: float
+    """At most that of as many, if it were not so."""
+    receipts: Sequence[int]
+    """Leaf indices, as many as were told."""
+
+
+def trace(
+    actor: str,
+    reason: str,
+    recorded_at: datetime,
+    *,
+    sha256: str,
+    size: int,
+    words: int,
+    keys: int,
+    found: Sequence[Named],
+) -> bytes:
+    """The statement that ``actor`` looked to whom the words of a leaked file were released, and what it gave.
+
+    The file is named by SHA-256 and size; ``words`` and ``keys`` count what was tried.
+    """
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "kind": EntryKind.TRACE,
+        "recorded_at": instant(recorded_at),
+        "salt": secrets.token_hex(SALT_BYTES),
+        "actor": actor,
+        "reason": reason,
+        "file": {"sha256": sha256, "bytes": size},
+        "words": words,
+        "keys": keys,
+        "found": [
+            {
+                "consumer": one.consumer,
+                "purpose": one.purpose,
+                "provider": one.provider,
+                "fields": one.fields,
+                "hits": one.hits,
+                "chance": one.chance,
+                "receipts": one.receipts,
+            }
+            for one in found
+        ],
+    }
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

@@ -6,6 +6,8 @@ mark, and who wants to can take it away.
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 CONSUMER, PURPOSE, REQUEST = "sharebroker.consumer", "sharebroker.purpose", "sharebroker.request_id"
 MARKS = (CONSUMER, PURPOSE, REQUEST)
 """Keys of the schema metadata (Arrow) of a watermarked table."""
@@ -14,3 +16,9 @@ MARKS = (CONSUMER, PURPOSE, REQUEST)
 def watermark(consumer_uri: str, purpose: str, request_id: str) -> dict[str, str]:
     """The marks of one exchange; ``consumer_uri`` is the SPIFFE id of who asked."""
     return {CONSUMER: consumer_uri, PURPOSE: purpose, REQUEST: request_id}
+
+
+def watermark_of(schema: pa.Schema) -> dict[str, str]:
+    """The marks in a schema; empty when it has none."""
+    marks = schema.metadata or {}
+    return {name: marks[key].decode(errors="replace") for name in MARKS if (key := name.encode()) in marks}

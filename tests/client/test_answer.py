@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from broker.client.answer import Exchanged
-from broker.client.frames import watermark_of
 from broker.errors import SetUpError, VerificationFailed
 from broker.model import Receipt, Verdict
+from broker.transmit.watermark import watermark_of
 
 RECEIPT = Receipt(b"{}", 1, 2, (), "")
 MASKS = {"name": "partial@1", "flats": "", "married": "", "registered_on": "year@1", "email": ""}

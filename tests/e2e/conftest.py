@@ -210,18 +210,21 @@ def withdrawal(cast):
     }
 
 
+PACKAGE = {
+    "dataset": "public_security.household",
+    "fields": ["resident_id", "name", "household_no", "born_on", "district", "mobile"],
+    "purpose": "grid_service",
+    "service_item": "990100-YB-0007",
+    "case_no": "YB-2026-000001",
+    "legal_basis": "医疗保障基金使用监督管理条例 第六条",
+    "operator": "YB-0001",
+}
+
+
 @pytest.fixture
 def package():
     """Terms of a permitted stream: medical insurance asks public security for the whole register."""
-    return {
-        "dataset": "public_security.household",
-        "fields": ["resident_id", "name", "household_no", "born_on", "district", "mobile"],
-        "purpose": "grid_service",
-        "service_item": "990100-YB-0007",
-        "case_no": "YB-2026-000001",
-        "legal_basis": "医疗保障基金使用监督管理条例 第六条",
-        "operator": "YB-0001",
-    }
+    return dict(PACKAGE)
 
 
 HOUSEHOLD = "sharing/public-security-household.yaml"
@@ -250,6 +253,7 @@ class TokenCity:
         self._stack = stack
         with closing(sqlite3.connect(folder / "data" / "public_security.db")) as database:
             self.people = [row[0] for row in database.execute("SELECT sfzh FROM czrk ORDER BY sfzh")]
+            self.households = [row[0] for row in database.execute("SELECT DISTINCT hh FROM czrk")]
 
     def credentials(self, department, role=Role.SYSTEM, name=""):
         """Those that the city has, or of a new person."""
@@ -297,6 +301,10 @@ class TokenCity:
         ):
             epochs = Epochs(store, compiler(operators), sources, ca)
             yield Detokenizer(epochs, Masks(store, operators), keyring, log, ca, clock, 1_000)
+
+    def register(self):
+        """All of public security's register, streamed to medical insurance."""
+        return self.client("medical_insurance").stream(**PACKAGE)
 
     def withdrawal(self, *people, fields=("resident_id", "relation")):
         """What the housing fund's counter asks of people."""
