@@ -35,12 +35,12 @@ from broker.approve.rule import Limits
 from broker.demo.setup import Embedded, load_shipped, prepare, shipped_policies
 from broker.epoch import Epochs, InForce
 from broker.exchange import Exchange
-from broker.keys.keyring import Keyring
 from broker.keys.revocation import read_revocations
 from broker.leases import Keeper
 from broker.model import Entry, EntryKind, Epoch, Identity, Receipt, Role
 from broker.receipt.log import Appended, ReceiptLog
-from broker.settings import Masking
+from broker.server.parts import keyring_of
+from broker.settings import Masking, load_settings
 from broker.standing import Decided
 from broker.transmit.reading import Reader
 from broker.transmit.sources import Sources
@@ -119,7 +119,7 @@ def _stages(case: _Case, embedded: Embedded) -> dict[str, tuple[Cost, str, Cost]
     application = admit(request, consumer, catalog, _unsigned)
     decided = Decided(epoch, application, evaluate(application, None, epoch.bundle, now), now)
     approved = decided.approved()
-    mask_plan = exchange._planner.plan(approved)
+    mask_plan = exchange._planner.plan(approved, epoch.keyring)
     answer = reader.read(approved, now, mask_plan.apply_to_values)
     assert answer.counts.released == len(answer.records) >= len(request.subjects)
     reading = reader.stream(approved, now, MANY)
@@ -138,7 +138,7 @@ def _stages(case: _Case, embedded: Embedded) -> dict[str, tuple[Cost, str, Cost]
         return {
             "1 apply": (_time(apply), *parse),
             "2 approve": (_time(lambda: evaluate(application, None, epoch.bundle, now)), *parse),
-            "3 mask plan": (_time(lambda: exchange._planner.plan(approved)), *parse),
+            "3 mask plan": (_time(lambda: exchange._planner.plan(approved, epoch.keyring)), *parse),
             "4 source": (_time(lambda: list(source.read(query, MANY))), *select),
             "4 mask": (_time(lambda: mask_plan.apply_to_values(rows)), *write),
             "4 all of transmit": (
@@ -178,7 +178,6 @@ def _exchange(embedded: Embedded) -> tuple[Exchange, InForce]:
     exchange = Exchange(
         epochs=cast("Epochs", None),
         operators=load_operators(Masking().allowed),
-        keyring=Keyring.open(embedded.folder / "keys" / "keyring.json"),
         log=cast("ReceiptLog", _Unlogged()),
         keeper=cast("Keeper", None),
         ca=ca,
@@ -187,7 +186,14 @@ def _exchange(embedded: Embedded) -> tuple[Exchange, InForce]:
         batch_rows=MANY,
         chunk_bytes=1024 * 1024,
     )
-    return exchange, InForce(epoch, bundle, revocations, (), Reader(sources, bundle.zone))
+    return exchange, InForce(
+        epoch,
+        bundle,
+        revocations,
+        (),
+        Reader(sources, bundle.zone),
+        keyring_of(load_settings(embedded.settings)),
+    )
 
 
 def _unsigned(message: bytes, application: object) -> bytes:

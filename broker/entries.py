@@ -8,7 +8,6 @@ from datetime import datetime
 from types import MappingProxyType
 
 from broker.desensitize.plan import MaskPlan
-from broker.keys.keyring import Keyring
 from broker.model import Entry, EntryKind
 from broker.receipt.statement import Outcome, statement
 from broker.standing import Decided
@@ -20,7 +19,6 @@ NO_MASKS: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 class Entries:
     """Writes entries, dated when they are written."""
 
-    keyring: Keyring
     clock: Callable[[], datetime]
 
     def entry(
@@ -38,7 +36,8 @@ class Entries:
         request id and settles the charges."""
         recorded_at, application = self.clock(), decided.application
         provider = decided.provider
-        tags = [self.keyring.subject_tag(s, application.request_id) for s in application.subjects]
+        keyring = decided.epoch.keyring
+        tags = [keyring.subject_tag(s, application.request_id) for s in application.subjects]
         content = statement(
             kind,
             application,

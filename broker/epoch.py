@@ -20,6 +20,7 @@ from cryptography import x509
 from broker.approve.bundle import Bundle
 from broker.approve.files import Files, unpack
 from broker.errors import SetUpError, Unavailable, VerificationFailed
+from broker.keys.keyring import Keyring
 from broker.keys.revocation import Revocations, read_revocations
 from broker.model import Epoch, Suspension
 from broker.publication.dossiers import lineage
@@ -45,6 +46,9 @@ LONGEST_BLIND = 1.0
 MOST_LOOKS = 3
 """Looks in a row, when each took so long that what it saw is too old to go by."""
 
+OpenKeyring = Callable[[], Keyring]
+"""The keyring as it is on disk now; raises SetUpError."""
+
 Compile = Callable[[Files], Bundle]
 """The bundle of these files; raises SetUpError for one that this program cannot use."""
 
@@ -58,6 +62,8 @@ class InForce:
     revocations: Revocations
     suspensions: tuple[Suspension, ...]
     reader: Reader
+    keyring: Keyring
+    """With the version in use that the epoch names."""
     manifest: Manifest | None = None
     """Of the bundle; None where approvals are not demanded, or it has none."""
     standing: Mapping[str, datetime] = field(default_factory=dict)
@@ -102,6 +108,7 @@ class Epochs:
         compile_bundle: Compile,
         sources: Sources,
         ca: x509.Certificate,
+        open_keyring: OpenKeyring,
         *,
         scrutiny: Scrutiny | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -112,6 +119,7 @@ class Epochs:
         self._compile = compile_bundle
         self._sources = sources
         self._ca = ca
+        self._open_keyring = open_keyring
         self._lock = threading.Lock()
         self._known: InForce | None = None
         """The last epoch that could be used; kept when a later one cannot: nothing may go back behind it."""
@@ -222,15 +230,15 @@ class Epochs:
 
     def _compiled(self, found: _Found) -> InForce:
         epoch, known = found.epoch, self._known
-        revocations = self._revocations(found)
+        revocations, keyring = self._revocations(found), self._keyring(found)
         if known is not None and _same_terms(known.epoch, epoch):
-            return replace(known, epoch=epoch, suspensions=found.suspensions)
+            return replace(known, epoch=epoch, suspensions=found.suspensions, keyring=keyring)
         if known is not None and known.bundle.hash == epoch.bundle_hash:
             bundle, reader = known.bundle, known.reader
         else:
             bundle = self._compile(unpack(found.packed, epoch.bundle_hash))
             reader = Reader(self._sources.open(bundle.catalog), bundle.zone)
-        in_force = InForce(epoch, bundle, revocations, found.suspensions, reader)
+        in_force = InForce(epoch, bundle, revocations, found.suspensions, reader, keyring)
         return self._scrutinised(in_force, found.dossiers)
 
     def _scrutinised(self, found: InForce, dossiers: tuple[Dossier, ...]) -> InForce:
@@ -271,12 +279,21 @@ class Epochs:
             raise VerificationFailed("数据库中的吊销列表被替换 / revocation list: not the one in force")
         return read
 
+    def _keyring(self, found: _Found) -> Keyring:
+        """Read anew when another key is in use: a broker without that key must not mask with one before."""
+        known, key = self._known, found.epoch.key
+        if known is not None and known.epoch.key == key:
+            return known.keyring
+        if known is not None and key.version < known.epoch.key.version:
+            raise VerificationFailed("数据库中的密钥版本倒退 / keyring: the database went back")
+        return self._open_keyring().in_use(key)
+
 
 _NO_APPROVAL = "What is in force was not approved by officers, so nothing is permitted."
 
 
 def _same_terms(one: Epoch, other: Epoch) -> bool:
-    """Whether they differ in suspensions only."""
+    """Whether they differ in suspensions and keys only."""
     return (one.bundle_hash, one.crl_number) == (other.bundle_hash, other.crl_number)
 
 

@@ -86,6 +86,11 @@ class Conflict(BrokerError):
 class Changed(BrokerError):
     """A retry found other data than the first attempt."""
 
+    def __init__(self, reason: Reason, about: str = "", first_leaf: int | None = None) -> None:
+        super().__init__(reason, about)
+        self.first_leaf = first_leaf
+        """Of the log: what the first attempt was answered."""
+
 
 class TooLarge(BrokerError):
     """The answer does not fit into one message; the streamed call takes it."""

@@ -33,7 +33,7 @@ from broker.desensitize.planner import Planner
 from broker.desensitize.totals import totals_of
 from broker.entries import Entries
 from broker.epoch import Epochs, InForce
-from broker.errors import DeadlinePassed, TooLarge, TooSmall
+from broker.errors import Changed, DeadlinePassed, TooLarge, TooSmall
 from broker.journal import QuotaExceeded
 from broker.keys.keyring import Keyring
 from broker.leases import Keeper
@@ -50,7 +50,7 @@ from broker.model import (
 from broker.needs import charge, need_of, recorded
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
-from broker.receipt.statement import Outcome
+from broker.receipt.statement import Outcome, key_version
 from broker.standing import Decided, Standing, in_one_epoch
 from broker.streaming import Closing, Handover, Opening, StillWanted
 from broker.transmit.chunks import IpcChunks
@@ -82,7 +82,6 @@ class Exchange:
 
     epochs: Epochs
     operators: Mapping[str, Operator]
-    keyring: Keyring
     log: ReceiptLog
     keeper: Keeper
     ca: x509.Certificate
@@ -96,11 +95,11 @@ class Exchange:
     _planner: Planner = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_planner", Planner(self.operators, self.keyring))
+        object.__setattr__(self, "_planner", Planner(self.operators))
 
     @property
     def entries(self) -> Entries:
-        return Entries(self.keyring, self.clock)
+        return Entries(self.clock)
 
     def unary(self, request: Request, consumer: Identity, still_wanted: StillWanted) -> Exchanged:
         """Decide and, for a permit, release the masked records: the on-the-spot case.
@@ -149,13 +148,8 @@ class Exchange:
         if not decided.permitted or decided.application.validate_only:
             return self._without_data(decided)
 
-        approved = decided.approved()
-        mask_plan = self._planner.plan(approved)
-        gate, totals = gate_of(approved, mask_plan), totals_of(approved, mask_plan)
-        columns = mask_plan.column_masks if totals is None else totals.column_masks
         try:
-            answer = epoch.reader.read(approved, decided.now, mask_plan.apply_to_values, gate, totals)
-            return self._release(decided, mask_plan, columns, answer, still_wanted)
+            return self._answered(decided, still_wanted)
         except OverRowLimit:
             return self._without_data(decided.refused(Why(Reason.TOO_MANY_ROWS)))
         except TooSmall as held_back:
@@ -164,6 +158,28 @@ class Exchange:
             return self._without_data(decided.refused(Why(Reason.GROUP_TOO_SMALL)))
         except QuotaExceeded as exceeded:
             return self._without_data(decided.refused(_quota(exceeded)))
+
+    def _answered(self, decided: Decided, still_wanted: StillWanted) -> Exchanged:
+        """With data. A retry of what an earlier key masked is the same answer only under that key."""
+        keyring = decided.epoch.keyring
+        try:
+            return self._with_data(decided, keyring, still_wanted)
+        except Changed as changed:
+            first = None if changed.first_leaf is None else self.log.entry(changed.first_leaf)
+            version = 0 if first is None else key_version(first.statement)
+            if version == keyring.version or version not in keyring.versions:
+                raise
+        return self._with_data(decided, keyring.using(version), still_wanted)
+
+    def _with_data(self, decided: Decided, keyring: Keyring, still_wanted: StillWanted) -> Exchanged:
+        """Steps 3 to 5 of a permitted application."""
+        approved = decided.approved()
+        mask_plan = self._planner.plan(approved, keyring)
+        gate, totals = gate_of(approved, mask_plan), totals_of(approved, mask_plan)
+        columns = mask_plan.column_masks if totals is None else totals.column_masks
+        reader = decided.epoch.reader
+        answer = reader.read(approved, decided.now, mask_plan.apply_to_values, gate, totals)
+        return self._release(decided, mask_plan, columns, answer, still_wanted)
 
     def _without_data(self, decided: Decided) -> Exchanged:
         if need := need_of(decided):
@@ -188,7 +204,8 @@ class Exchange:
         still_wanted: StillWanted,
     ) -> Exchanged:
         application = decided.application
-        nonce = self.keyring.nonce(application.consumer.uri, application.request_id)
+        keyring = decided.epoch.keyring
+        nonce = keyring.nonce(application.consumer.uri, application.request_id)
         content = canonical_answer(
             answer.status, [s.status for s in answer.subjects], answer.records, answer.record_subjects
         )
@@ -198,7 +215,7 @@ class Exchange:
         outcome = Outcome(answer.status, answer.as_of, answer.counts, digest, answer.subjects)
         if not still_wanted():
             raise DeadlinePassed(Reason.DEADLINE_PASSED)
-        request_mac = self._request_mac(application)
+        request_mac = _request_mac(keyring, application)
         entry = self.entries.entry(EntryKind.EXCHANGE, decided, mask_plan, outcome, request_mac=request_mac)
         appended = self.log.append(entry, outcome.counts.released)
         return Exchanged(
@@ -220,10 +237,10 @@ class Exchange:
         if not decided.permitted:
             return self._refusal(decided)
         approved, application = decided.approved(), decided.application
-        mask_plan = self._planner.plan(approved)
+        mask_plan = self._planner.plan(approved, epoch.keyring)
         gate, totals = gate_of(approved, mask_plan), totals_of(approved, mask_plan)
         schema = mask_plan.schema if totals is None else totals.schema
-        nonce = self.keyring.nonce(consumer.uri, application.request_id)
+        nonce = epoch.keyring.nonce(consumer.uri, application.request_id)
         handover = Handover(
             self.entries,
             self.log,
@@ -235,7 +252,7 @@ class Exchange:
             nonce,
         )
         try:
-            handover.begin(_reserved(decided.decision), self._request_mac(application))
+            handover.begin(_reserved(decided.decision), _request_mac(epoch.keyring, application))
         except QuotaExceeded as exceeded:
             return self._refusal(decided.refused(_quota(exceeded)))
         return handover
@@ -243,9 +260,6 @@ class Exchange:
     def _refusal(self, decided: Decided) -> Opening:
         refused = self._without_data(decided)
         return Opening(refused.decision, refused.receipt)
-
-    def _request_mac(self, application: Application) -> bytes:
-        return self.keyring.request_mac(_canonical_request(application))
 
 
 def _quota(exceeded: QuotaExceeded) -> Why:
@@ -264,6 +278,10 @@ def _reserved(decision: Decision) -> tuple[Charge, ...]:
     return tuple(
         c if c.amount is not None else replace(c, amount=decision.most_rows) for c in decision.charges
     )
+
+
+def _request_mac(keyring: Keyring, application: Application) -> bytes:
+    return keyring.request_mac(_canonical_request(application))
 
 
 def _canonical_request(application: Application) -> bytes:

@@ -593,6 +593,20 @@ class Suspension:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyInUse:
+    """Which key masks, by name. A keyring without exactly this key is another keyring."""
+
+    version: int
+    """0: none is named."""
+    fingerprint: str
+    """16 hexadecimal digits, the same for the same key only; they tell nothing of it."""
+
+
+NO_KEY = KeyInUse(0, "")
+"""In epochs of before keys were part of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """What is in force, by name. What was decided under one epoch is recorded under it, or decided again."""
 
@@ -601,6 +615,8 @@ class Epoch:
     bundle_hash: str
     crl_number: int
     since: datetime
+    key: KeyInUse = NO_KEY
+    """The version of the keyring that masks from here on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,10 @@ from broker.approve.bundle import Bundle
 from broker.approve.files import Files, pack, unpack
 from broker.epoch import Compile
 from broker.errors import SetUpError
+from broker.keys.keyring import Keyring
+from broker.keys.keyring_file import KeyringFile
 from broker.keys.revocation import Revocations, read_revocations
-from broker.model import Entry, EntryKind, Epoch, Publication, Suspension, Target
+from broker.model import NO_KEY, Entry, EntryKind, Epoch, KeyInUse, Publication, Suspension, Target
 from broker.receipt.log import append_alone
 from broker.receipt.statement import epoch_act
 from broker.store.store import Store, StoreTransaction
@@ -127,7 +129,7 @@ class Publisher:
         self._check = check
         self._ca = ca
 
-    def begin(self, files: Files, crl: bytes, order: Order) -> bool:
+    def begin(self, files: Files, crl: bytes, key: KeyInUse, order: Order) -> bool:
         """Puts the first epoch in force; False when one is already. The log must have begun.
 
         Raises:
@@ -139,7 +141,7 @@ class Publisher:
             if transaction.epochs.epoch() is not None:
                 return False
             now = max(self.clock(), transaction.head.recorded_at)
-            epoch = Epoch(1, bundle.hash, revocations.number, now)
+            epoch = Epoch(1, bundle.hash, revocations.number, now, key)
             transaction.epochs.keep_bundle(bundle.hash, pack(files))
             transaction.epochs.keep_crl(revocations.number, crl)
             transaction.epochs.begin(epoch)
@@ -194,6 +196,24 @@ class Publisher:
                 raise _older(revocations.number, act.before.crl_number)
             act.transaction.epochs.keep_crl(revocations.number, crl)
             return act.move("revocations", act.next(crl_number=revocations.number), order)
+
+    def rotate(self, file: KeyringFile, order: Order) -> Moved:
+        """Puts the newest version of the keyring in use, a further one unless one was prepared.
+
+        Raises:
+            SetUpError: this keyring lacks the key in force, or cannot be read or written.
+        """
+        with self.act() as act:
+            before = file.read().in_use(act.before.key)  # or keys came into force that nobody else has
+            keyring = file.prepare(before.version, act.now)
+            return act.move("keys", act.next(key=keyring.key), order)
+
+    def name_key(self, keyring: Keyring, order: Order) -> Moved:
+        """Names the key in use, in a database of before epochs named one."""
+        with self.act() as act:
+            if act.before.key != NO_KEY:
+                return Moved(act.before, act.before)
+            return act.move("keys", act.next(key=keyring.key), order)
 
     def suspend(self, target: Target, name: str, order: Order) -> tuple[Suspension, Moved]:
         """Stops sharing for a department, of a dataset, for a purpose, or all of it (``name`` empty).

@@ -176,8 +176,8 @@ SENTENCES: dict[Reason, Sentence] = {
         "Entered in the list of needs: the authority will look for a provider; until data are shared, serve by hand.",
     ),
     Reason.POLICY_UNUSABLE: Sentence(
-        "生效中的策略无法载入，未返回任何数据，请稍后重试或联系管理员。",
-        "The policy in force cannot be loaded, so nothing is released; retry later or tell the administrator.",
+        "生效中的策略或密钥无法载入，未返回任何数据，请稍后重试或联系管理员。",
+        "The policy or key in force cannot be loaded, so nothing is released; retry later or tell the administrator.",
     ),
     Reason.NO_LONGER_PERMITTED: Sentence(
         "传输途中共享许可已变化（{about}），传输已中止，请重新申请。",

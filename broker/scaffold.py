@@ -6,14 +6,17 @@ The demo furnishes one around the sample city, ``sharebroker init`` one around a
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from broker.keys.authority import Authority, Issued, write_public_file
 from broker.keys.files import write_private_file
-from broker.keys.keyring import Keyring
+from broker.keys.keyring_file import KeyringFile
 from broker.keys.log_key import create_log_key
+from broker.keys.wrapping import VARIABLE, create_master_key, master_key_of
 from broker.model import Role
 from broker.receipt.note import VerifierKey
 from broker.settings import load_settings
@@ -28,6 +31,14 @@ _NOTICE = """\
 
 DEVELOPMENT ONLY. The authority's private key (ca.key) lies here: whoever has it can pass as any department.
 Before real service run `sharebroker pki init` on a machine kept apart, and keep only ca.pem and crl.pem here.
+"""
+_MASTER_KEY_NOTICE = """\
+master.key 是打开 keyring.json 的主密钥。两者放在一起，等于没有上锁：正式使用前，请把 master.key 移到别处
+（另一块盘、密钥保管设备、systemd LoadCredential），用 [keys] master_key_file 指明，备份也分开存放。
+
+master.key opens keyring.json. Side by side they are a lock with its key in it: before real service move
+master.key elsewhere (another disk, a vault, systemd's LoadCredential), name it in [keys] master_key_file, and
+keep the backups apart as well. See docs/keys.md.
 """
 COUNTER = "counter"
 """Name of the one system that each department gets a certificate for."""
@@ -137,7 +148,11 @@ def _keys(home: Home, origin: str) -> None:
     keys = home.folder / "keys"
     keys.mkdir(mode=0o700, exist_ok=True)
     if not (keys / "keyring.json").exists():
-        Keyring.create(keys / "keyring.json")
+        master_key = keys / "master.key"
+        if not (master_key.exists() or VARIABLE in os.environ):
+            create_master_key(master_key)
+        KeyringFile(keys / "keyring.json", lambda: master_key_of(master_key)).create(datetime.now(UTC))
+        write_public_file(keys / "MASTER-KEY.txt", _MASTER_KEY_NOTICE.encode())
     if not (keys / "log.key").exists():
         verifier = VerifierKey.of(origin, create_log_key(keys / "log.key"))
         write_public_file(home.trust, f"{verifier}\n".encode())

@@ -181,7 +181,16 @@ class Masking(Section):
 class Keys(Section):
     """Secret keys; each file must be readable by its owner only."""
 
-    keyring: Path = Field(Path("keys/keyring.json"), description="Masking, tagging and binding keys.")
+    keyring: Path = Field(
+        Path("keys/keyring.json"),
+        description="Masking, tagging and binding keys, wrapped under the master key.",
+    )
+    master_key_file: Path = Field(
+        Path("keys/master.key"),
+        description="The master key, which opens the keyring: 32 bytes, 64 hexadecimal digits or base64. "
+        "Keep it apart from the keyring and its backups. The environment's `SHAREBROKER_MASTER_KEY` goes "
+        "before it; a file is better, for the environment shows in process listings and crash reports.",
+    )
     log_key: Path = Field(Path("keys/log.key"), description="Ed25519 key that signs the log's head, PEM.")
     signer_state: Path = Field(
         Path("keys/log.checkpoint"),

@@ -106,6 +106,10 @@ def _say(folder: Path, departments: Mapping[str, str]) -> None:
     typer.echo(
         "!! DEVELOPMENT ONLY: the authority's key lies in pki/; use one kept apart before real service."
     )
+    typer.echo("！！主密钥 keys/master.key 与密钥文件放在一起：正式使用前请移到别处（docs/keys.md）。")
+    typer.echo(
+        "!! The master key keys/master.key lies beside the keyring: move it elsewhere before real service."
+    )
     typer.echo("接下来 / next:")
     typer.echo(f"  cd {folder}")
     typer.echo(f"  sharebroker catalog import <FILE|URL> --department {provider} --name my_table")

@@ -8,7 +8,21 @@ from typing import NoReturn
 
 import typer
 
-from broker.cli import catalog, city, db, demo, epoch, init, maintenance, needs, pki, receipt, serve, status
+from broker.cli import (
+    catalog,
+    city,
+    db,
+    demo,
+    epoch,
+    init,
+    keyring,
+    maintenance,
+    needs,
+    pki,
+    receipt,
+    serve,
+    status,
+)
 from broker.cli.detokenize import app as detokenize
 from broker.cli.mask import (  # noqa: F401 - add their commands
     checking,
@@ -49,6 +63,7 @@ app.add_typer(receipt.app, name="receipt")
 app.add_typer(policy, name="policy")
 app.add_typer(mask, name="mask")
 app.add_typer(detokenize, name="detokenize")
+app.add_typer(keyring.app, name="keyring")
 app.add_typer(needs.app, name="needs")
 app.add_typer(epoch.revocations, name="revocations")
 app.add_typer(epoch.suspend, name="suspend")

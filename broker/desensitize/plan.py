@@ -27,6 +27,11 @@ T = TypeVar("T")
 class KeyContexts(Protocol):
     """Where the masking keys come from (:class:`broker.keys.keyring.Keyring`)."""
 
+    @property
+    def version(self) -> int:
+        """Of the master key in use."""
+        ...
+
     def for_field(self, provider: str, consumer: str, purpose: str, domain: str) -> KeyContext:
         """Keys for one field domain of one provider, consumer (department ids) and purpose."""
         ...

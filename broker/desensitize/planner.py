@@ -24,24 +24,24 @@ class _Known:
 class Planner:
     """Gives what :func:`~broker.desensitize.plan.plan` gives. Safe for use by many threads.
 
-    A plan is a pure function of dataset, masks, fields, consumer, purpose and keys, and ``keys`` keeps one
-    version for life. So a plan made under an earlier bundle is found again only where that changed none of
-    these.
+    A plan is a pure function of dataset, masks, fields, consumer, purpose and the version of the one keyring.
+    So a plan made under an earlier bundle is found again only where that changed none of these.
     """
 
-    def __init__(self, operators: Mapping[str, Operator], keys: KeyContexts) -> None:
-        self._operators, self._keys = operators, keys
+    def __init__(self, operators: Mapping[str, Operator]) -> None:
+        self._operators = operators
         self._known: dict[object, _Known] = {}
 
-    def plan(self, approved: Approved) -> MaskPlan:
+    def plan(self, approved: Approved, keys: KeyContexts) -> MaskPlan:
         """The mask plan of a permitted application; raises as :func:`~broker.desensitize.plan.plan`."""
         application, dataset = approved.application, approved.dataset
         masks = approved.decision.obligations.masks
-        kind = (dataset.id, application.fields, application.consumer.department, application.purpose)
+        asked = application.fields, application.consumer.department, application.purpose
+        kind = (dataset.id, *asked, keys.version)
         known = self._known.get(kind)
         if known is None or known.dataset is not dataset or known.masks != masks:
             if len(self._known) >= _MOST_PLANS:
                 self._known.clear()
-            known = _Known(dataset, masks, plan(approved, self._operators, self._keys))
+            known = _Known(dataset, masks, plan(approved, self._operators, keys))
             self._known[kind] = known
         return known.plan

@@ -27,7 +27,6 @@ from broker.detokenize.values import Values, canonical
 from broker.epoch import Epochs, InForce
 from broker.errors import DeadlinePassed, Failed, NotFound, NotReversible, SetUpError
 from broker.journal import QuotaExceeded
-from broker.keys.keyring import Keyring
 from broker.model import CORE, Charge, Entry, EntryKind, Identity, Receipt, SharingAttribute, Verdict, Why
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
@@ -71,7 +70,6 @@ class Detokenizer:
 
     epochs: Epochs
     masks: Masks
-    keyring: Keyring
     log: ReceiptLog
     ca: x509.Certificate
     clock: Callable[[], datetime]
@@ -156,7 +154,7 @@ class Detokenizer:
         one of theirs: under another key a token may look like one too."""
         released = case.released
         try:
-            keys = keys_of(self.keyring, released, masked)
+            keys = keys_of(case.epoch.keyring, released, masked)
         except SetUpError:
             raise NotReversible(Reason.NOT_REVERSIBLE, released.field) from None
         unbind = masked.unbind(keys)
@@ -176,24 +174,24 @@ class Detokenizer:
         if value is None:
             return False
         request_id, version = case.statement["request_id"], case.released.key_version
-        return self.keyring.subject_tag(value, request_id, version).hex() in tags
+        return case.epoch.keyring.subject_tag(value, request_id, version).hex() in tags
 
     # ── the receipt ──────────────────────────────────────────────────────────────────────────────
 
     def _answered(self, case: _Case, masked: Masked, values: Values) -> Detokenized:
-        request, caller = case.request, case.caller
-        nonce = self.keyring.nonce(caller.uri, request.request_id)
+        request, caller, keyring = case.request, case.caller, case.epoch.keyring
+        nonce = keyring.nonce(caller.uri, request.request_id)
         digest = answer_digest(nonce, canonical(values))
         known = [value for value in values if value is not None]
         people = known if masked.identifies else []
-        tags = [self.keyring.subject_tag(value, request.request_id) for value in people]
+        tags = [keyring.subject_tag(value, request.request_id) for value in people]
         entry = self._entry(case, turned_back=TurnedBack(len(known), digest, tags))
         day = case.now.astimezone(case.epoch.bundle.zone).date().isoformat()
         counter = f"detokenize/{case.released.dataset}/{caller.department}/{day}"
         entry = replace(
             entry,
             request_id=request.request_id,
-            request_mac=self.keyring.request_mac(_canonical_request(case)),
+            request_mac=keyring.request_mac(_canonical_request(case)),
             answer_digest=digest,
             charges=(Charge(counter, self.per_day, len(request.tokens)),),
         )

@@ -1,4 +1,4 @@
-"""The broker's secret keys: one master key per version, and a derived key for every use.
+"""The broker's secret keys: one master per version, and a derived key for every use.
 
 Source: RFC 5869 (HKDF-SHA256), RFC 2104 (HMAC). Each use has a label of its own, so no key serves two uses
 and knowing one derived key tells nothing of another or of the master.
@@ -9,86 +9,106 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 
-import orjson
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from adapters.masking.keys import FieldKeys, unambiguous
 from broker.errors import SetUpError
-from broker.keys.files import read_private_file, write_private_file
+from broker.model import KeyInUse
 
-FORMAT = "share-keyring/v1"
-_MASTER_BYTES = 32
+MASTER_BYTES = 32
 _TAG_BYTES = 16
+_FINGERPRINT_BYTES = 8
 _CACHED_KEYS = 8192
 
 
-class Keyring:
-    """Master keys by version, in a JSON file readable by its owner only. The latest version is used.
+@dataclass(frozen=True, slots=True)
+class Master:
+    """One version of the keyring."""
 
-    An object keeps the version it was opened with. After :meth:`rotate` (and a restart of the broker)
-    pseudonyms change, subject tags of one person no longer match earlier ones, and a retry of a request
-    made before is no longer recognised as one; older versions stay in the file for what was made with them.
+    key: bytes = field(repr=False)
+    """32 bytes."""
+    created: datetime | None = None
+    """None for one that a ``share-keyring/v1`` held."""
+
+
+class Keyring:
+    """Masters by version, one of them in use. Immutable; safe for use by many threads.
+
+    ``binding`` is the version that recognises retries and persons. It stays when masks move on to another:
+    or a retry would be taken for another request, and a person's receipts of before not be found.
+
+    Raises:
+        SetUpError: it has no such version.
     """
 
-    def __init__(self, path: Path, masters: Mapping[int, bytes]) -> None:
-        self._path = path
-        self._masters = dict(masters)
-        self.version = max(masters)
+    def __init__(self, masters: Mapping[int, Master], binding: int, version: int | None = None) -> None:
+        self.masters = dict(masters)
+        self.binding = binding
+        self.version = self.newest if version is None else version
+        for needed in (self.binding, self.version):
+            self._require(needed)
         self._derived = lru_cache(maxsize=_CACHED_KEYS)(self._derive)
 
     def __repr__(self) -> str:
         return f"Keyring(version={self.version})"  # never the keys
 
     @classmethod
-    def create(cls, path: Path) -> Keyring:
-        """A new keyring with version 1.
+    def new(cls, created: datetime) -> Keyring:
+        """A keyring with version 1."""
+        return cls({1: Master(secrets.token_bytes(MASTER_BYTES), created)}, binding=1)
+
+    def with_another(self, created: datetime) -> Keyring:
+        """The keyring with a further, newest version, which is the one in use."""
+        master = Master(secrets.token_bytes(MASTER_BYTES), created)
+        return Keyring({**self.masters, self.newest + 1: master}, self.binding)
+
+    def using(self, version: int) -> Keyring:
+        """The keyring with ``version`` in use; raises SetUpError if it has none such."""
+        return self if version == self.version else Keyring(self.masters, self.binding, version)
+
+    def in_use(self, named: KeyInUse) -> Keyring:
+        """The keyring with that key in use; the newest where none is named.
 
         Raises:
-            SetUpError: the file exists or cannot be written.
+            SetUpError: it has no such version, or another key of that version.
         """
-        if path.exists():
+        if not named.version:
+            return self.using(self.newest)
+        keyring = self.using(named.version)
+        if keyring.fingerprint() != named.fingerprint:
             raise SetUpError(
-                f"密钥文件 {path} 已存在，未作改动。", f"Key file {path} exists; nothing changed."
+                f"密钥文件中第 {named.version} 版密钥的指纹是 {keyring.fingerprint()}，"
+                f"生效的却是 {named.fingerprint}：这是另一份密钥文件，请换回同一份。",
+                f"The keyring's version {named.version} has the fingerprint {keyring.fingerprint()}, but in "
+                f"force is {named.fingerprint}: this is another keyring; put back the one that all brokers "
+                "of the database share.",
             )
-        keyring = cls(path, {1: secrets.token_bytes(_MASTER_BYTES)})
-        keyring._write()
         return keyring
 
-    @classmethod
-    def open(cls, path: Path) -> Keyring:
-        """The keyring in ``path``.
-
-        Raises:
-            SetUpError: the file is missing, damaged, or open to others.
-        """
-        try:
-            content = orjson.loads(read_private_file(path))
-            masters = {int(version): bytes.fromhex(key) for version, key in content["keys"].items()}
-            usable = content["format"] == FORMAT and masters and min(masters) > 0
-            if not usable or any(len(key) != _MASTER_BYTES for key in masters.values()):
-                raise ValueError("not a keyring")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise SetUpError(
-                f"密钥文件 {path} 不是 {FORMAT} 或已损坏，请从备份恢复。",
-                f"Key file {path} is not {FORMAT} or is damaged; restore it from a backup.",
-            ) from None
-        return cls(path, masters)
-
-    def rotate(self) -> Keyring:
-        """The keyring with a further, newest version, written to the file."""
-        masters = {**self._masters, self.version + 1: secrets.token_bytes(_MASTER_BYTES)}
-        keyring = Keyring(self._path, masters)
-        keyring._write()
-        return keyring
+    @property
+    def newest(self) -> int:
+        """The highest version."""
+        return max(self.masters)
 
     @property
     def versions(self) -> tuple[int, ...]:
         """All there are, ascending; those before the one in use are kept to turn back what they made."""
-        return tuple(sorted(self._masters))
+        return tuple(sorted(self.masters))
+
+    @property
+    def key(self) -> KeyInUse:
+        """The key in use, by name."""
+        return KeyInUse(self.version, self.fingerprint())
+
+    def fingerprint(self, version: int | None = None) -> str:
+        """16 hexadecimal digits, the same for the same key and binding key only; they tell nothing of it."""
+        binding = self.derive(("fingerprint",), 32, self.binding)
+        return _prf(self.derive(("fingerprint",), 32, version), binding)[:_FINGERPRINT_BYTES].hex()
 
     def for_field(
         self, provider: str, consumer: str, purpose: str, domain: str, version: int | None = None
@@ -100,54 +120,69 @@ class Keyring:
         Raises:
             SetUpError: the keyring has no such version.
         """
-        version = self.version if version is None else version
-        key = self.derive(("mask", provider, consumer, purpose, domain), _MASTER_BYTES, version)
-        return FieldKeys(version, key)
+        return self._of_field(("mask", provider, consumer, purpose, domain), version)
+
+    def for_link(
+        self,
+        link: str,
+        provider: str,
+        consumer: str,
+        purpose: str,
+        domain: str,
+        version: int | None = None,
+    ) -> FieldKeys:
+        """The same for all that a link domain joins: what it joins over is empty. Raises as above."""
+        return self._of_field(("link", link, provider, consumer, purpose, domain), version)
 
     def request_mac(self, data: bytes) -> bytes:
         """32 bytes (HMAC-SHA256) that bind a request: an outsider cannot test guesses of its content."""
-        return _prf(self.derive(("request-mac",), 32), data)
+        return _prf(self._binding_key("request-mac"), data)
 
     def nonce(self, consumer_uri: str, request_id: str) -> bytes:
         """32 bytes that salt an answer's digest; the same for a retry, unknown to all but the consumer."""
-        return _prf(self.derive(("nonce",), 32), unambiguous((consumer_uri, request_id)))
+        return _prf(self._binding_key("nonce"), unambiguous((consumer_uri, request_id)))
 
     def subject_tag(self, subject: str, request_id: str, version: int | None = None) -> bytes:
         """16 bytes by which the holder of the vault key finds a person's receipts; nobody else can.
 
-        ``version`` is the one in use, or that with which a receipt was tagged.
+        ``version`` is that of the masks beside a receipt's tag: keyrings of before also tagged with it.
 
         Raises:
             SetUpError: the keyring has no such version.
         """
+        version = self.binding if version is None else min(version, self.binding)
         own_key = _prf(self.derive(("subject-vault",), 32, version), subject.encode())
         return _prf(own_key, request_id.encode())[:_TAG_BYTES]
 
     def derive(self, context: tuple[str, ...], length: int, version: int | None = None) -> bytes:
-        """``length`` bytes for ``context``, from the master key in use or that of ``version``. Cached.
+        """``length`` bytes for ``context``, from the master in use or that of ``version``. Cached.
 
         Raises:
             SetUpError: the keyring has no such version.
         """
         return self._derived(context, length, self.version if version is None else version)
 
+    def _of_field(self, context: tuple[str, ...], version: int | None) -> FieldKeys:
+        version = self.version if version is None else version
+        return FieldKeys(version, self.derive(context, MASTER_BYTES, version))
+
+    def _binding_key(self, label: str) -> bytes:
+        return self.derive((label,), 32, self.binding)
+
     def _derive(self, context: tuple[str, ...], length: int, version: int) -> bytes:
+        self._require(version)
         info = unambiguous(("sharebroker/v1", *context, str(length)))
-        master = self._masters.get(version)
-        if master is None:
-            raise self._no_version(version)
+        master = self.masters[version].key
         return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(master)
 
-    def _no_version(self, version: int) -> SetUpError:
-        there = "、".join(map(str, self.versions)), ", ".join(map(str, self.versions))
-        return SetUpError(
-            f"密钥文件 {self._path} 没有第 {version} 版密钥，只有第 {there[0]} 版，请从备份恢复。",
-            f"Key file {self._path} has no key of version {version}, only {there[1]}; restore a backup.",
-        )
-
-    def _write(self) -> None:
-        keys = {str(version): key.hex() for version, key in self._masters.items()}
-        write_private_file(self._path, orjson.dumps({"format": FORMAT, "keys": keys}))
+    def _require(self, version: int) -> None:
+        if version not in self.masters:
+            there = "、".join(map(str, self.versions)), ", ".join(map(str, self.versions))
+            raise SetUpError(
+                f"密钥文件中没有第 {version} 版密钥，只有第 {there[0]} 版：请放上含有该版本的密钥文件。",
+                f"The keyring has no key of version {version}, only {there[1]}: put a keyring in place that "
+                "has it.",
+            )
 
 
 def _prf(key: bytes, data: bytes) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from hashlib import sha256
 from typing import Any
 
-from broker.model import EntryKind
+from broker.model import NO_KEY, EntryKind
 from broker.receipt.finding import Finding, row_name
 from broker.receipt.indexed import Indexed
 from broker.store.rows import microseconds
@@ -37,6 +37,8 @@ class Acts:
             "bundle_hash": act["bundle"],
             "crl_number": crl["number"],
             "since": since,
+            "key_version": act.get("key", {}).get("version", NO_KEY.version),
+            "key_fingerprint": act.get("key", {}).get("fingerprint", NO_KEY.fingerprint),
         }
         self._bundles.add(act["bundle"])
         self._crls[crl["number"]] = crl["digest"]

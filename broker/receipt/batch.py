@@ -83,7 +83,7 @@ class Batch:
         if claim.request_mac != entry.request_mac:
             raise Conflict(Reason.REQUEST_ID_REUSED)
         if (claim.answer_digest, claim.verdict) != (entry.answer_digest, entry.verdict):
-            raise Changed(Reason.DATA_CHANGED)
+            raise Changed(Reason.DATA_CHANGED, first_leaf=claim.leaf_index)
         self._add(_redelivery(entry, claim.leaf_index, self.now))
         return Admitted(claim.leaf_index, redelivered=True)
 

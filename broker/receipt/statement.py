@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import orjson
 
 from broker.model import (
+    NO_KEY,
     AnswerStatus,
     Application,
     Decision,
@@ -125,6 +126,12 @@ def statement(
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
+def key_version(content: bytes) -> int:
+    """The version of the key that masked the answer of a :func:`statement`; 0: none, or it was erased."""
+    masks = orjson.loads(content or b"{}").get("obligations", {}).get("masks", {})
+    return max((mask["key_version"] or 0 for mask in masks.values()), default=0)
+
+
 def genesis(origin: str, verifier_key: str, recorded_at: datetime) -> bytes:
     """The statement of leaf 0: which log this is, and under which key it began."""
     return orjson.dumps(
@@ -152,8 +159,8 @@ def epoch_act(
 ) -> bytes:
     """The statement of an act that moved the epoch: what is in force from here on, who did it, and why.
 
-    ``act`` is ``begin``, ``policy``, ``revocations``, ``suspend`` or ``lift``; the last two name it, and
-    ``policy`` says what it follows and who approved it.
+    ``act`` is ``begin``, ``policy``, ``revocations``, ``keys``, ``suspend`` or ``lift``; the last two name
+    it, and ``policy`` says what it follows and who approved it.
     """
     content: dict[str, object] = {
         "format": FORMAT,
@@ -167,6 +174,8 @@ def epoch_act(
         "actor": actor,
         "reason": reason,
     }
+    if epoch.key != NO_KEY:
+        content["key"] = {"version": epoch.key.version, "fingerprint": epoch.key.fingerprint}
     if suspension is not None:
         content["suspension"] = {
             "number": suspension.number,

@@ -20,7 +20,10 @@ from broker.desensitize.plan import check_mask
 from broker.epoch import Compile
 from broker.errors import SetUpError, VerificationFailed
 from broker.keys.keyring import Keyring
+from broker.keys.keyring_file import KeyringFile
 from broker.keys.revocation import read_revocations
+from broker.keys.wrapping import master_key_of
+from broker.model import NO_KEY
 from broker.publication.manifest import without_manifest
 from broker.publication.scrutiny import Scrutiny
 from broker.publish import Order, Publisher
@@ -33,6 +36,7 @@ log = structlog.get_logger("sharebroker.server")
 OFFICERS = "officers"
 """The value of ``[policies] approval`` with which two officers are needed."""
 FIRST_START = Order("sharebroker", "first start")
+FIRST_KEY = Order("sharebroker", "the key in use is named from here on")
 NEWER_LIST = Order("sharebroker", "newer list found at start")
 
 
@@ -97,7 +101,13 @@ def keyring_of(settings: Settings) -> Keyring:
     Raises:
         SetUpError: they cannot be read.
     """
-    return Keyring.open(settings.path(settings.keys.keyring))
+    return keyring_file(settings).read()
+
+
+def keyring_file(settings: Settings) -> KeyringFile:
+    """The keyring where the settings say; nothing is read yet."""
+    master_key = settings.path(settings.keys.master_key_file)
+    return KeyringFile(settings.path(settings.keys.keyring), lambda: master_key_of(master_key))
 
 
 def publisher_of(settings: Settings, store: Store, clock: Callable[[], datetime]) -> Publisher:
@@ -168,8 +178,10 @@ def begin_epoch(settings: Settings, store: Store, publisher: Publisher) -> None:
         packed = b"" if epoch is None else tables.bundle(epoch.bundle_hash) or b""
     folder, crl = settings.path(settings.policies.folder), settings.path(settings.identity.crl)
     if epoch is None:
-        publisher.begin(read_files(folder), _read_crl(crl), FIRST_START)
+        publisher.begin(read_files(folder), _read_crl(crl), keyring_of(settings).key, FIRST_START)
         return
+    if epoch.key == NO_KEY:
+        publisher.name_key(keyring_of(settings), FIRST_KEY)
     _tell_of_draft(folder, epoch.bundle_hash, packed)
     try:
         pem = _read_crl(crl)

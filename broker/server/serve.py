@@ -42,7 +42,7 @@ from broker.server.parts import (
     ca_of,
     compiler,
     demanded_scrutiny,
-    keyring_of,
+    keyring_file,
     operators_of,
     publisher_of,
     scrutiny_of,
@@ -123,7 +123,6 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
     """
     with ExitStack() as closing:
         operators, ca = operators_of(settings), ca_of(settings)
-        keyring = keyring_of(settings)
         store = open_store(settings.store_url)
         closing.callback(store.close)
         receipts = _receipt_log(settings, store, clock, closing)
@@ -134,13 +133,14 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         closing.callback(sources.close)
         warn_of_operator(settings)
         scrutiny = demanded_scrutiny(settings)
-        epochs = Epochs(store, compiler(operators), sources, ca, scrutiny=scrutiny)
+        epochs = Epochs(
+            store, compiler(operators), sources, ca, keyring_file(settings).read, scrutiny=scrutiny
+        )
         proposals = Proposals(publisher, scrutiny_of(settings))
         keeper = Keeper(store, receipts, clock, settings.server.stream_lease_seconds)
         exchange = Exchange(
             epochs=epochs,
             operators=operators,
-            keyring=keyring,
             log=receipts,
             keeper=keeper,
             ca=ca,
@@ -152,7 +152,6 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         detokenizer = Detokenizer(
             epochs=epochs,
             masks=Masks(store, operators),
-            keyring=keyring,
             log=receipts,
             ca=ca,
             clock=clock,

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from broker.errors import Unavailable
-from broker.model import Epoch, Suspension, Target
+from broker.model import Epoch, KeyInUse, Suspension, Target
 from broker.reasons import Reason
 from broker.store.proposals import ProposalTables
 from broker.store.rows import instant, microseconds
@@ -33,7 +33,8 @@ class EpochTables:
         row = self.connection.execute(select(EPOCH)).mappings().first()
         if row is None:
             return None
-        return Epoch(row["sequence"], row["bundle_hash"], int(row["crl_number"]), instant(row["since"]))
+        key = KeyInUse(row["key_version"], row["key_fingerprint"])
+        return Epoch(row["sequence"], row["bundle_hash"], int(row["crl_number"]), instant(row["since"]), key)
 
     def bundle(self, hash_: str) -> bytes | None:
         """The bytes whose SHA-256 should be ``hash_``."""
@@ -97,6 +98,8 @@ def _epoch_row(epoch: Epoch) -> dict[str, object]:
         "bundle_hash": epoch.bundle_hash,
         "crl_number": str(epoch.crl_number),
         "since": microseconds(epoch.since),
+        "key_version": epoch.key.version,
+        "key_fingerprint": epoch.key.fingerprint,
     }
 
 

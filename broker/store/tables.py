@@ -106,6 +106,9 @@ class EpochRow(SQLModel, table=True):
     crl_number: str
     since: int = Field(sa_type=BIG)
     """Microseconds since 1970-01-01 UTC."""
+    key_version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """Of the keyring; 0 until a broker has named one."""
+    key_fingerprint: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class BundleRow(SQLModel, table=True):

@@ -100,6 +100,7 @@ class Keyring:
     """Key contexts, and a record of those asked for."""
 
     def __init__(self) -> None:
+        self.version = 1
         self.asked: list[tuple[str, ...]] = []
 
     def for_field(self, provider: str, consumer: str, purpose: str, domain: str) -> KeyContext:

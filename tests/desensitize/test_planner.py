@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -54,16 +53,16 @@ def permit(application: Application, masks: dict[str, Mask], dataset: Dataset = 
 
 
 @pytest.fixture
-def keyring(tmp_path: Path) -> Keyring:
-    return Keyring.create(tmp_path / "keyring.json")
+def keyring() -> Keyring:
+    return Keyring.new(datetime.now(UTC))
 
 
 def test_a_plan_is_found_again(keyring: Keyring) -> None:
     """Another request for the same, whoever it is about."""
-    planner = Planner(load_operators(None), keyring)
-    first = planner.plan(permit(APPLICATION, {"payer": Mask("pseudonym")}))
+    planner = Planner(load_operators(None))
+    first = planner.plan(permit(APPLICATION, {"payer": Mask("pseudonym")}), keyring)
     other = replace(APPLICATION, request_id="s", subjects=("990101189901010023",))
-    assert planner.plan(permit(other, {"payer": Mask("pseudonym")})) is first
+    assert planner.plan(permit(other, {"payer": Mask("pseudonym")}), keyring) is first
 
 
 @pytest.mark.parametrize(
@@ -83,9 +82,20 @@ def test_a_plan_is_found_again(keyring: Keyring) -> None:
 def test_whatever_a_plan_depends_on_makes_another(keyring: Keyring, approved: Approved) -> None:
     """A changed mask, purpose, consumer or catalog gives what a plan made anew would give."""
     operators = load_operators(None)
-    planner = Planner(operators, keyring)
-    planner.plan(permit(APPLICATION, {"payer": Mask("pseudonym")}))
+    planner = Planner(operators)
+    planner.plan(permit(APPLICATION, {"payer": Mask("pseudonym")}), keyring)
     column = {"payer": ["990101189901010015"], "office": ["甲"]}
     anew = plan(approved, operators, keyring)
-    assert planner.plan(approved).apply_to_values(column) == anew.apply_to_values(column)
-    assert planner.plan(approved).operator_versions == anew.operator_versions
+    assert planner.plan(approved, keyring).apply_to_values(column) == anew.apply_to_values(column)
+    assert planner.plan(approved, keyring).operator_versions == anew.operator_versions
+
+
+def test_another_key_makes_another_plan(keyring: Keyring) -> None:
+    """After a rotation nothing is masked under the key before; with that key, as before."""
+    planner, rotated = Planner(load_operators(None)), keyring.with_another(datetime.now(UTC))
+    approved = permit(APPLICATION, {"payer": Mask("pseudonym")})
+    column = {"payer": ["990101189901010015"], "office": ["甲"]}
+    first, second, again = (planner.plan(approved, keys) for keys in (keyring, rotated, rotated.using(1)))
+    assert [plan.operator_versions["payer"]["key_version"] for plan in (first, second, again)] == [1, 2, 1]
+    assert first.apply_to_values(column) != second.apply_to_values(column)
+    assert first.apply_to_values(column) == again.apply_to_values(column)

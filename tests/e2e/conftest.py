@@ -299,8 +299,8 @@ class TokenCity:
             closing(CheckpointSigner(socket_of(settings.path(settings.keys.signer_state)))) as signer,
             closing(ReceiptLog(store, signer, settings.log.origin, clock)) as log,
         ):
-            epochs = Epochs(store, compiler(operators), sources, ca)
-            yield Detokenizer(epochs, Masks(store, operators), keyring, log, ca, clock, 1_000)
+            epochs = Epochs(store, compiler(operators), sources, ca, lambda: keyring)
+            yield Detokenizer(epochs, Masks(store, operators), log, ca, clock, 1_000)
 
     def register(self):
         """All of public security's register, streamed to medical insurance."""

@@ -14,12 +14,12 @@ from broker.apply.identity import read_credential
 from broker.cli.main import app
 from broker.client import TokenRequest, export_receipt
 from broker.detokenize.request import Request
-from broker.errors import BrokerError, MalformedRequest, NotApproved, NotFound, NotReversible
+from broker.errors import BrokerError, MalformedRequest, NotApproved, NotFound, NotReversible, SetUpError
 from broker.keys.authority import Authority
-from broker.keys.files import write_private_file
 from broker.keys.keyring import Keyring
 from broker.model import Role, Verdict
 from broker.reasons import Reason
+from broker.server.parts import keyring_file
 from broker.settings import load_settings
 
 GROUNDS = {"reason": "核实一户重复提取", "legal_basis": "住房公积金管理条例 第二十四条"}
@@ -200,33 +200,32 @@ def test_what_was_not_masked_reversibly_does_not_come_back(token_city, draw_up, 
         token_city.client("housing_fund").detokenize(request, approve(request))
 
 
-def test_the_key_version_is_that_of_the_receipt(token_city, tokens, draw_up, approve, tmp_path):
-    """After a rotation old tokens still come back under their receipt, and tokens of the new key do not; by
-    another key of that version none do."""
+def test_the_key_version_is_that_of_the_receipt(token_city, tokens, draw_up, approve):
+    """After a rotation old tokens still come back under their receipt, and tokens of the new key do not;
+    another key of that version is refused before anybody asks."""
     settings = load_settings(token_city.embedded.settings)
-    path = tmp_path / "keyring.json"
-    write_private_file(path, settings.path(settings.keys.keyring).read_bytes())
-    rotated = Keyring.open(path).rotate()
+    rotated = keyring_file(settings).read().with_another(datetime.now(UTC))
     domain = "public_security.household.resident_id"
     keys = rotated.for_field("public_security", "housing_fund", "housing_fund_withdrawal", domain)
     mask = Token().bind(TokenParams(profile="resident_id"), keys)
     (new,) = mask(pa.array([token_city.people[0]])).to_pylist()
-    other = Keyring.create(tmp_path / "other.json")
-    for keyring, values in ((rotated, (*tokens, None)), (other, (None,) * 4)):
-        drawn = draw_up([*tokens.values(), new])
-        asked = drawn.asked
-        request = Request(
-            asked.request_id,
-            f"receipts/{asked.receipt}",
-            asked.field,
-            drawn.tokens,
-            asked.reason,
-            asked.legal_basis,
-            approve(drawn),
-        )
-        caller = read_credential(token_city.credentials("housing_fund").chain[0]).identity
-        with token_city.detokenizer(keyring) as detokenizer:
-            assert detokenizer.detokenize(request, caller, lambda: True).values == values
+    drawn = draw_up([*tokens.values(), new])
+    asked = drawn.asked
+    request = Request(
+        asked.request_id,
+        f"receipts/{asked.receipt}",
+        asked.field,
+        drawn.tokens,
+        asked.reason,
+        asked.legal_basis,
+        approve(drawn),
+    )
+    caller = read_credential(token_city.credentials("housing_fund").chain[0]).identity
+    with token_city.detokenizer(rotated) as detokenizer:
+        assert detokenizer.detokenize(request, caller, lambda: True).values == (*tokens, None)
+    other = Keyring.new(datetime.now(UTC))
+    with pytest.raises(SetUpError, match="another keyring"), token_city.detokenizer(other):
+        pass
 
 
 def test_all_that_is_malformed_is_told_at_once(token_city, draw_up):

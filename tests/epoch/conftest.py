@@ -18,7 +18,6 @@ from broker.demo.setup import prepare, shipped_policies
 from broker.epoch import LOOK_EVERY, Epochs
 from broker.exchange import Exchange
 from broker.keys.authority import Authority
-from broker.keys.keyring import Keyring
 from broker.leases import Keeper
 from broker.model import ReceiptFilter, Role
 from broker.proposals import Draft, Proposals
@@ -31,6 +30,7 @@ from broker.server.parts import (
     ca_of,
     compiler,
     demanded_scrutiny,
+    keyring_file,
     operators_of,
     publisher_of,
     read_files,
@@ -162,6 +162,7 @@ class World:
             compile_bundle,
             sources,
             ca,
+            keyring_file(self.settings).read,
             scrutiny=demanded_scrutiny(self.settings),
             monotonic=self.clock,
         )
@@ -173,7 +174,6 @@ class World:
         return Exchange(
             epochs=self.epochs(store),
             operators=operators_of(self.settings),
-            keyring=Keyring.open(self.settings.path(self.settings.keys.keyring)),
             log=log,
             keeper=Keeper(store, log, self.now, lease_seconds),
             ca=ca_of(self.settings),

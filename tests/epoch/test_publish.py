@@ -41,9 +41,10 @@ def test_first_start_publishes_what_the_settings_name(any_world):
     assert (began["bundle"], began["crl"]["number"]) == (epoch.bundle_hash, str(epoch.crl_number))
     begin_epoch(any_world.settings, any_world.store, any_world.publisher)
     assert in_force(any_world) == epoch
-    assert not any_world.publisher.begin(
-        read_files(any_world.policies), (any_world.authority.folder / "crl.pem").read_bytes(), any_world.order
-    )
+    crl = (any_world.authority.folder / "crl.pem").read_bytes()
+    files = read_files(any_world.policies)
+    assert not any_world.publisher.begin(files, crl, epoch.key, any_world.order)
+    assert began["key"] == {"version": 1, "fingerprint": epoch.key.fingerprint}
 
 
 def test_policy_is_published_whole_with_a_leaf_that_says_so(any_world):

@@ -26,7 +26,7 @@ from sqlmodel import SQLModel
 from broker.approve.files import pack
 from broker.errors import VerificationFailed
 from broker.keys.authority import Authority
-from broker.model import Entry, EntryKind, Epoch, Proposal, Publication, Role, Suspension, Target
+from broker.model import Entry, EntryKind, Epoch, KeyInUse, Proposal, Publication, Role, Suspension, Target
 from broker.publication.manifest import Manifest
 from broker.publication.signing import Approving, Covered, Proposing, sign_approval, sign_proposal
 from broker.receipt.finding import row_name
@@ -149,7 +149,7 @@ def acts(url: str) -> None:
     now = datetime.now(UTC)
     suspension = Suspension(2, Target.DATASET, "tax.income", "leak", "li", now)
     crl, bundle = b"-----BEGIN X509 CRL-----", b"share-bundle/v1\n"
-    epoch = Epoch(1, sha256(bundle).hexdigest(), 1, now)
+    epoch = Epoch(1, sha256(bundle).hexdigest(), 1, now, KeyInUse(1, "0123456789abcdef"))
     with closing(open_store(url)) as store:
         for number, act in enumerate(("begin", "suspend", "lift"), 1):
             with store.append_transaction() as transaction:

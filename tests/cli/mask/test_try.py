@@ -5,7 +5,7 @@ import os
 import pty
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +14,9 @@ import pytest
 
 from adapters.masking.resident_id import is_resident_id
 from broker.errors import SetUpError
-from broker.keys.keyring import Keyring
+from broker.keys.wrapping import create_master_key
+from broker.server.parts import keyring_file
+from broker.settings import load_settings
 
 ROOT = Path(__file__).parents[3]
 POLICIES = ROOT / "policies"
@@ -83,8 +85,9 @@ def test_real_keys_give_the_tokens_that_are_released(run, file, tmp_path):
     """With the keyring a plan's tokens are the same at every try, and only with a plan."""
     (tmp_path / "plan.yaml").write_text(PLAN)
     (tmp_path / "keys").mkdir(mode=0o700)
-    Keyring.create(tmp_path / "keys" / "keyring.json")
+    create_master_key(tmp_path / "keys" / "master.key")
     (tmp_path / "sharebroker.toml").write_text("")
+    keyring_file(load_settings(tmp_path / "sharebroker.toml")).create(datetime.now(UTC))
     words = ("try", file, "--plan", "plan.yaml", "--real-keys")
     assert tried(run(*words, "--json")) == tried(run(*words, "--json"))
     assert "所用为配置中的密钥" in run(*words)
