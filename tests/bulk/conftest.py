@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from broker.bulk.manifest import Signer
 from broker.bulk.plan import BulkPlan, read_plan
 from broker.bulk.recipe import Recipe, recipe_of
 from broker.bulk.run import Job
-from broker.cli.mask.run import signer_in
+from broker.cli.mask.run import opened_keyring, signer_in
 from broker.keys.authority import Authority
 from broker.keys.certificates import cert_pem
 from broker.keys.files import write_private_file
 from broker.keys.keyring import Keyring
+from broker.keys.keyring_file import KeyringFile
+from broker.keys.wrapping import create_master_key
 from broker.model import Role
 from broker.settings import Masking
 
@@ -95,14 +98,15 @@ def signer(identity: Path) -> Signer:
 
 @pytest.fixture(scope="session")
 def keyring_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("keys") / "keyring.json"
-    Keyring.create(file)
-    return file
+    folder = tmp_path_factory.mktemp("keys")
+    wrapper = create_master_key(folder / "master.key")
+    KeyringFile(folder / "keyring.json", lambda: wrapper).create(datetime.now(UTC))
+    return folder / "keyring.json"
 
 
 @pytest.fixture(scope="session")
 def keyring(keyring_file: Path) -> Keyring:
-    return Keyring.open(keyring_file)
+    return opened_keyring(keyring_file, Path())
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -164,7 +165,7 @@ def test_a_run_s_identity_is_all_that_its_output_depends_on(
 
     plain = of(job)
     assert of(job_of(workers=3)) == plain
-    other = Keyring.create(tmp_path / "other.json")
+    other = Keyring.new(datetime.now(UTC))
     assert of(replace(job, recipe=recipe_of(job.plan, OPERATORS, other))) != plain
     assert of(job_of(form=Form.CSV)) != plain
     assert of(job_of(PLAN.replace("keep_start: 1", "keep_start: 2"))) != plain

@@ -75,15 +75,18 @@ def run(
 
 
 def opened_keyring(file: Path | None, config: Path) -> Keyring:
-    """The keyring named, else that of the settings.
+    """The keyring named, with the master key in the environment or beside it; else that of the settings.
 
     Raises:
         SetUpError: it cannot be read.
     """
-    from broker.keys.keyring import Keyring
+    from broker.keys.keyring_file import KeyringFile
+    from broker.keys.wrapping import master_key_of
     from broker.server.parts import keyring_of
 
-    return keyring_of(load_settings(config)) if file is None else Keyring.open(file)
+    if file is None:
+        return keyring_of(load_settings(config))
+    return KeyringFile(file, lambda: master_key_of(file.parent / "master.key")).read()
 
 
 def signer_in(folder: Path) -> Signer:
