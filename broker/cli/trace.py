@@ -62,9 +62,8 @@ def _traced(
 ) -> Traced:
     from broker.approve.bundle import bundle_of
     from broker.approve.files import unpack
-    from broker.keys.keyring import Keyring
     from broker.releases import Masks, unchecked
-    from broker.server.parts import operators_of, sources_of
+    from broker.server.parts import keyring_of, operators_of, sources_of
     from broker.trace.trace import Tracer
 
     with store.epochs() as tables:
@@ -75,7 +74,7 @@ def _traced(
     bundle = bundle_of(unpack(packed, epoch.bundle_hash), unchecked)
     if dataset and dataset not in bundle.catalog.datasets:
         raise SetUpError(f"目录中没有数据资源 {dataset}。", f"The catalog has no dataset {dataset}.")
-    keyring = Keyring.open(settings.path(settings.keys.keyring))
+    keyring = keyring_of(settings)
     with closing(sources_of(settings)) as sources:
         tracer = Tracer(
             store,
