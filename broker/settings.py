@@ -169,7 +169,7 @@ class Masking(Section):
             "date_shift",
             "match",
         ),
-        description="Names of operators that policies may use.",
+        description="Operators that policies may use; with the version it must have: partial@1.",
     )
     detokenize_per_day: Positive = Field(
         1000,

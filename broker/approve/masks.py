@@ -25,7 +25,7 @@ class CheckMask(Protocol):
         ...
 
 
-MOST_VALUES = 1000
+MOST_VALUES = 2000
 """So many values the parameters of one mask may hold, in lists and mappings together."""
 DEEPEST = 3
 """So many lists and mappings may stand within one another in one parameter."""

@@ -97,3 +97,25 @@ def test_an_unknown_name_is_refused_with_those_there_are() -> None:
     """A typing error in the settings is answered with the names to choose from."""
     with pytest.raises(ValueError, match=r"'redcat' is installed; there are .*redact"):
         load_operators(["redcat"])
+
+
+def test_a_name_may_carry_its_version(install) -> None:
+    """What an officer approved is one version; another one, which may mask otherwise, is not taken for it."""
+    install("masks-a", shift="third_party_masks:Shift")
+    assert set(load_operators(["shift@1", "redact", "shift"])) == {"shift", "redact"}
+    with pytest.raises(ValueError, match=r"'shift' is installed in version 1, .* 2 is allowed.*shift@1"):
+        load_operators(["shift@2"])
+
+
+@pytest.mark.parametrize(
+    ("allowed", "complaint"),
+    [
+        (["redact@"], "'redact@' is no operator"),
+        (["@1"], "'@1' is no operator"),
+        (["redact@1", "redact@2"], "'redact' is allowed in two versions: 1, 2"),
+    ],
+)
+def test_a_version_that_says_nothing_is_refused(allowed, complaint) -> None:
+    """A slip in the settings never widens what they allow."""
+    with pytest.raises(ValueError, match=complaint):
+        load_operators(allowed)
