@@ -243,10 +243,10 @@ def _outcome(
     return Outcome((change,), Anonymity.of(sizes), prosecutor(sizes, threshold))
 
 
-def _worse(outcome: Outcome) -> tuple[float, bool, int]:
+def _worse(outcome: Outcome) -> tuple[float, bool, int, int]:
     """A coarser column still says something: before one left out, if as few rows are at risk."""
     is_left_out = outcome.changes[0].mask is None
-    return outcome.prosecutor.above, is_left_out, -outcome.anonymity.k
+    return outcome.prosecutor.above, is_left_out, -outcome.anonymity.k, outcome.anonymity.classes
 
 
 def _together(
@@ -255,18 +255,22 @@ def _together(
     threshold: float,
     found: Mapping[str, Sequence[tuple[Mask, pa.Array]]],
 ) -> Outcome | None:
-    """Each time the change that leaves the fewest rows at risk, until none is."""
+    """Each time the change that leaves the fewest rows at risk, until none is or none is left to try."""
     left = dict(found)
-    changes: tuple[Change, ...] = ()
+    masks: dict[str, Mask] = {}
     best: Outcome | None = None
     while best is None or best.prosecutor.above > 0:
         tried = list(_tried(combinations, quasi, threshold, left))
         if not tried:
             break
-        best, combinations = min(tried, key=lambda pair: _worse(pair[0]))
-        changes = (*changes, *best.changes)
-        del left[best.changes[0].column]
-    return None if best is None else Outcome(changes, best.anonymity, best.prosecutor)
+        best, combinations, still = min(tried, key=lambda one: _worse(one[0]))
+        (change,) = best.changes
+        masks |= {change.column: change.mask} if change.mask else {}
+        left[change.column] = still
+    if best is None:
+        return None
+    changes = tuple(Change(name, mask) for name, mask in masks.items())
+    return Outcome(changes, best.anonymity, best.prosecutor)
 
 
 def _tried(
@@ -274,10 +278,9 @@ def _tried(
     quasi: Sequence[str],
     threshold: float,
     found: Mapping[str, Sequence[tuple[Mask, pa.Array]]],
-) -> Iterator[tuple[Outcome, Combinations]]:
+) -> Iterator[tuple[Outcome, Combinations, Sequence[tuple[Mask, pa.Array]]]]:
+    """Every change that is left, what it makes, and the still coarser ones of its column."""
     for name, steps in found.items():
-        for step in steps:
-            yield (
-                _outcome(combinations, quasi, threshold, name, step),
-                combinations.instead(name, step[1]),
-            )
+        for place, step in enumerate(steps):
+            outcome = _outcome(combinations, quasi, threshold, name, step)
+            yield outcome, combinations.instead(name, step[1]), steps[place + 1 :]
