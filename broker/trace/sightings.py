@@ -18,7 +18,8 @@ MOST_PAIRS = 5_000_000
 """Of person and receipt are compared at most; of more people a sample is taken."""
 TAGGED = 2.0**-64
 """At most the chance that a wrong identifier fits one of the tags, of 128 bits, in a whole log."""
-_ANSWERS = frozenset({EntryKind.EXCHANGE, EntryKind.STREAM_OUTCOME})
+ANSWERS = frozenset({EntryKind.EXCHANGE, EntryKind.STREAM_OUTCOME})
+"""Kinds of statement that tell what was released."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def sight(
     sightings = {key: Sightings() for key in people}
     for leaf_index, statement in said:
         rows = statement.get("outcome", {}).get("rows", {}).get("released", 0)
-        if statement["kind"] not in _ANSWERS or not rows:
+        if statement["kind"] not in ANSWERS or not rows:
             continue
         keys = {contexts.key_of(released) for released in released_fields(statement)}
         for key in keys & sightings.keys():

@@ -25,7 +25,7 @@ from broker.trace.chance import LIKELY, SURE, chance_of
 from broker.trace.contexts import Context, Contexts, Key, statements
 from broker.trace.join import EACH, SHORTEST, Met, met_in_list, met_in_sources
 from broker.trace.reverse import turned_back
-from broker.trace.sightings import TAGGED, Sighting, Sightings, sight
+from broker.trace.sightings import ANSWERS, TAGGED, Sighting, Sightings, sight
 from broker.trace.words import Leaked
 from broker.transmit.watermark import REQUEST
 
@@ -171,7 +171,7 @@ class Tracer:
             return None
         request_id = leaked.marks.get(REQUEST, "")
         for leaf_index, statement in statements(self.store):
-            if statement["request_id"] == request_id and "outcome" in statement:
+            if statement["request_id"] == request_id and statement["kind"] in ANSWERS:
                 return Marked(leaked.marks, Sighting.of(leaf_index, statement, 0))
         return Marked(leaked.marks, None)
 

@@ -285,7 +285,7 @@ class TokenCity:
         return done.output
 
     @contextmanager
-    def detokenizer(self, keyring):
+    def detokenizer(self, keyring, per_day=1_000):
         """The broker's own, on its database and with its signer, under another keyring."""
         settings = load_settings(self.embedded.settings)
         operators, ca = operators_of(settings), ca_of(settings)
@@ -300,7 +300,7 @@ class TokenCity:
             closing(ReceiptLog(store, signer, settings.log.origin, clock)) as log,
         ):
             epochs = Epochs(store, compiler(operators), sources, ca, lambda: keyring)
-            yield Detokenizer(epochs, Masks(store, operators), log, ca, clock, 1_000)
+            yield Detokenizer(epochs, Masks(store, operators), log, ca, clock, per_day)
 
     def register(self):
         """All of public security's register, streamed to medical insurance."""

@@ -1,5 +1,6 @@
 """Tokens turned back over real mutual TLS: only for what an officer of the provider has signed."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from adapters.masking.token import Token, TokenParams
 from broker.apply.identity import read_credential
 from broker.cli.main import app
-from broker.client import TokenRequest, export_receipt
+from broker.client import AsyncClient, TokenRequest, export_receipt
 from broker.detokenize.request import Request
 from broker.errors import BrokerError, MalformedRequest, NotApproved, NotFound, NotReversible, SetUpError
 from broker.keys.authority import Authority
@@ -72,6 +73,25 @@ def refusal(client, request, approval):
         client.detokenize(request, approval)
     said = [violation.en for violation in getattr(error.value, "violations", ())]
     return error.value.reason, " ".join(said)
+
+
+def as_sent(drawn, approval):
+    """The request as the broker gets it."""
+    asked = drawn.asked
+    return Request(
+        asked.request_id,
+        f"receipts/{asked.receipt}",
+        asked.field,
+        drawn.tokens,
+        asked.reason,
+        asked.legal_basis,
+        approval,
+    )
+
+
+def caller_of(token_city):
+    """The housing fund's system."""
+    return read_credential(token_city.credentials("housing_fund").chain[0]).identity
 
 
 def test_an_approved_request_is_answered_and_receipted(token_city, tokens, draw_up, approve, released):
@@ -210,17 +230,7 @@ def test_the_key_version_is_that_of_the_receipt(token_city, tokens, draw_up, app
     mask = Token().bind(TokenParams(profile="resident_id"), keys)
     (new,) = mask(pa.array([token_city.people[0]])).to_pylist()
     drawn = draw_up([*tokens.values(), new])
-    asked = drawn.asked
-    request = Request(
-        asked.request_id,
-        f"receipts/{asked.receipt}",
-        asked.field,
-        drawn.tokens,
-        asked.reason,
-        asked.legal_basis,
-        approve(drawn),
-    )
-    caller = read_credential(token_city.credentials("housing_fund").chain[0]).identity
+    request, caller = as_sent(drawn, approve(drawn)), caller_of(token_city)
     with token_city.detokenizer(rotated) as detokenizer:
         assert detokenizer.detokenize(request, caller, lambda: True).values == (*tokens, None)
     other = Keyring.new(datetime.now(UTC))
@@ -282,6 +292,33 @@ def test_the_two_people_use_commands(token_city, tokens, released, tmp_path):
     run("run", asked, approval, *reach, caller, "--out", out)
     assert out.stat().st_mode & 0o777 == 0o600
     assert loads(run("run", asked, approval, *reach, caller, "--json"))["values"].keys() >= {*tokens.values()}
+
+
+def test_the_day_s_quota_holds(token_city, tokens, draw_up, approve):
+    """Beyond it the answer is a refusal with its receipt, whoever has approved it."""
+    settings = load_settings(token_city.embedded.settings)
+    keyring = keyring_file(settings).read()
+    drawn = draw_up(tokens.values())
+    with token_city.detokenizer(keyring, per_day=2) as detokenizer:
+        found = detokenizer.detokenize(as_sent(drawn, approve(drawn)), caller_of(token_city), lambda: True)
+    assert (found.values, [why.reason for why in found.reasons]) == ((), [Reason.QUOTA_EXCEEDED])
+    assert found.reasons[0].about.startswith("detokenize/public_security.household/housing_fund/")
+
+
+def test_an_asyncio_client_asks_the_same(token_city, tokens, draw_up, approve):
+    """With the same request, approval and answer."""
+    request = draw_up(tokens.values())
+
+    async def ask():
+        async with AsyncClient(token_city.address, token_city.credentials("housing_fund")) as client:
+            return await client.detokenize(request, approve(request), timeout=120)
+
+    assert asyncio.run(ask()).values == tuple(tokens)
+
+
+def test_the_log_is_sound(token_city, tokens):
+    """An fsck of all that was written here finds it whole."""
+    assert "完好" in token_city.command("fsck")
 
 
 def test_the_receipt_is_shown(token_city, tokens, draw_up, approve, tmp_path):

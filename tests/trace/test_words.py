@@ -1,0 +1,85 @@
+"""The words of leaked files of every kind, in bounded memory."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xlsxwriter
+
+from broker.errors import SetUpError
+from broker.trace import words
+from broker.trace.words import Sample, read_leaked
+
+TOKENS = ("426433838416183578", "05867132778", "a7eb28f170f473dcfe5327aafd3a6046", "y7DBazdP-SW9pp-8wqm5")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_words_stand_anywhere_in_a_text(tmp_path, encoding):
+    """Whatever the separators and the encoding."""
+    leaked = tmp_path / "leak"
+    leaked.write_bytes('姓名，令牌\n王某,{}；（{}）\t"{}"|{}'.format(*TOKENS).encode(encoding))
+    assert set(TOKENS) <= set(read_leaked(leaked).words)
+
+
+def test_a_word_is_not_cut_where_the_file_is_read_in_parts(tmp_path, monkeypatch):
+    """However small the parts."""
+    monkeypatch.setattr(words, "_CHUNK", 40)
+    leaked = tmp_path / "leak"
+    leaked.write_text("，".join(TOKENS), "utf-8")
+    assert set(TOKENS) <= set(read_leaked(leaked).words)
+
+
+def test_parts_and_other_cases_are_words_too(tmp_path):
+    """Joined by a hyphen, an X in lower case, a pseudonym in capitals."""
+    leaked = tmp_path / "leak"
+    leaked.write_text("id_42848480723007527x-426433838416183578 A7EB28F170F473DCFE5327AAFD3A6046", "utf-8")
+    found = set(read_leaked(leaked).words)
+    assert {"42848480723007527X", TOKENS[0], TOKENS[2]} <= found
+
+
+def test_tables_of_every_kind_are_read(tmp_path):
+    """Parquet, Arrow file and stream, workbook; dictionaries and whole numbers too; marks are kept."""
+    table = pa.table(
+        {
+            "a": pa.array([TOKENS[0], None]).dictionary_encode(),
+            "b": pa.array([int(TOKENS[0]), 7]),
+            "c": pa.array([TOKENS[2], TOKENS[3]], pa.string_view()),
+            "d": pa.array([1.5, 2.5]),
+        },
+        metadata={"sharebroker.purpose": "grid_service"},
+    )
+    plain = table.set_column(2, "c", table.column("c").cast(pa.string()))
+    pq.write_table(plain, tmp_path / "leak.parquet")
+    with pa.ipc.new_file(tmp_path / "leak.arrow", table.schema) as writer:
+        writer.write_table(table)
+    with pa.ipc.new_stream(tmp_path / "leak.stream", table.schema) as writer:
+        writer.write_table(table)
+    with xlsxwriter.Workbook(tmp_path / "leak.xlsx") as book:
+        book.add_worksheet()
+        book.add_worksheet().write_column(3, 2, TOKENS)
+    for name in ("leak.parquet", "leak.arrow", "leak.stream", "leak.xlsx"):
+        leaked = read_leaked(tmp_path / name)
+        assert {TOKENS[0], TOKENS[2], TOKENS[3]} <= set(leaked.words)
+        assert leaked.marks == ({} if name.endswith("xlsx") else {"sharebroker.purpose": "grid_service"})
+
+
+def test_a_sample_keeps_to_its_bound():
+    """Of many words the same ones whatever their order, and it says that it is a sample."""
+    first, second = Sample(100), Sample(100)
+    many = [f"{number:018}" for number in range(5_000)]
+    for word in many:
+        first.add(word)
+    for word in reversed(many):
+        second.add(word)
+    assert first.words == second.words
+    assert 20 <= len(first.words) <= 100
+    assert not first.is_whole
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    """In two languages, without what stands in it."""
+    broken = tmp_path / "leak.parquet"
+    broken.write_bytes(b"PAR1 426433838416183578")
+    for path in (broken, tmp_path / "missing"):
+        with pytest.raises(SetUpError) as error:
+            read_leaked(path)
+        assert TOKENS[0] not in str(error.value)
