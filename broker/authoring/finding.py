@@ -43,6 +43,7 @@ class Lint(StrEnum):
     NO_SERVICE_ITEM = "NO_SERVICE_ITEM"
     # rules that defeat themselves or one another
     MASKS_CONTRADICT = "MASKS_CONTRADICT"
+    DEFAULT_CONTRADICTS = "DEFAULT_CONTRADICTS"
     ROWS_CONTRADICT = "ROWS_CONTRADICT"
     NEVER_RELEASES = "NEVER_RELEASES"
     REVIEWER_ASKS = "REVIEWER_ASKS"
@@ -55,6 +56,10 @@ class Lint(StrEnum):
     MASK_TOO_WEAK = "MASK_TOO_WEAK"
     RETENTION_MISSING = "RETENTION_MISSING"
     QUOTA_MISSING = "QUOTA_MISSING"
+    # what the authority says of masks
+    ORDER_UNKNOWN = "ORDER_UNKNOWN"
+    PROFILE_TOO_WEAK = "PROFILE_TOO_WEAK"
+    PROFILE_UNUSED = "PROFILE_UNUSED"
     # what time brings, and what is missing
     ENDS_SOON = "ENDS_SOON"
     CALENDAR_MISSING = "CALENDAR_MISSING"
@@ -91,6 +96,9 @@ ABOUT: Mapping[Lint, About] = MappingProxyType(
         Lint.MASKS_CONTRADICT: About(
             _ERROR, "两条许可的脱敏方式互相矛盾", "two permits demand masks that contradict"
         ),
+        Lint.DEFAULT_CONTRADICTS: About(
+            _WARNING, "脱敏与默认许可的矛盾", "a mask that contradicts that of the default permit"
+        ),
         Lint.ROWS_CONTRADICT: About(
             _ERROR, "两条许可的行范围没有交集", "two permits whose rows have nothing in common"
         ),
@@ -116,6 +124,13 @@ ABOUT: Mapping[Lint, About] = MappingProxyType(
             _WARNING, "有条件共享未限定保存期限", "conditional data permitted without a retention"
         ),
         Lint.QUOTA_MISSING: About(_WARNING, "整体共享没有额度", "whole dataset permitted without a quota"),
+        Lint.ORDER_UNKNOWN: About(
+            _WARNING, "强弱次序里有不能用的脱敏方式", "the order of masks names an operator that is not there"
+        ),
+        Lint.PROFILE_TOO_WEAK: About(
+            _WARNING, "脱敏方案弱于分级的要求", "a profile's treatment weaker than the level demands"
+        ),
+        Lint.PROFILE_UNUSED: About(_NOTE, "没有数据项用到的脱敏方案", "a profile that no field has"),
         Lint.ENDS_SOON: About(_WARNING, "三十天内到期", "ends within 30 days"),
         Lint.CALENDAR_MISSING: About(
             _WARNING, "有的年份没有工作日历", "no calendar for a year in which the rule needs one"

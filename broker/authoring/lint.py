@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from broker.approve.masks import CheckMask
 from broker.approve.problem import PolicyProblems, Position, Problems
 from broker.approve.rule import Effect, Rule
 from broker.authoring.finding import Finding, Lint
+from broker.authoring.lint_masks import of_masks
 from broker.authoring.lint_rule import RuleChecks
 from broker.authoring.lint_rules import between
 from broker.authoring.repair import repaired_files
@@ -34,10 +35,14 @@ NO_FILES: Files = MappingProxyType({})
 
 
 def lint_folder(
-    folder: Path, check_mask: CheckMask, now: datetime, instead: Files = NO_FILES
+    folder: Path,
+    check_mask: CheckMask,
+    now: datetime,
+    instead: Files = NO_FILES,
+    operators: Collection[str] | None = None,
 ) -> tuple[Finding, ...]:
     """Findings about the bundle in ``folder`` at ``now`` (aware), ordered by place; some of its files read as
-    they are in ``instead``.
+    they are in ``instead``. ``operators`` are those that policies may use; None: not known.
 
     Raises:
         SetUpError: there is no such folder.
@@ -48,11 +53,14 @@ def lint_folder(
         problems.refuse()
     except PolicyProblems as unread:
         whole = files.keys() >= set(BASE_FILES)
-        return in_order({*of_problems(unread), *(lint_files(files, check_mask, now) if whole else ())})
-    return lint_files(files, check_mask, now)
+        rest = lint_files(files, check_mask, now, operators) if whole else ()
+        return in_order({*of_problems(unread), *rest})
+    return lint_files(files, check_mask, now, operators)
 
 
-def lint_files(files: Files, check_mask: CheckMask, now: datetime) -> tuple[Finding, ...]:
+def lint_files(
+    files: Files, check_mask: CheckMask, now: datetime, operators: Collection[str] | None = None
+) -> tuple[Finding, ...]:
     """As :func:`lint_folder`, of files read before. Where the reader refuses policy files, of the others only
     that is told which no rule in those could change; where it refuses the catalog, nothing of the rules."""
     with uncollected():
@@ -60,9 +68,9 @@ def lint_files(files: Files, check_mask: CheckMask, now: datetime) -> tuple[Find
             bundle = bundle_of(files, check_mask)
         except PolicyProblems as refused:
             hidden = _behind_slips(refused, files, check_mask)
-            rest = _of_the_rest(refused, files, check_mask, now)
+            rest = _of_the_rest(refused, files, check_mask, now, operators)
             return in_order({*of_problems(refused), *hidden, *rest})
-        return lint_bundle(bundle, now, files)
+        return lint_bundle(bundle, now, files, operators)
 
 
 def _behind_slips(refused: PolicyProblems, files: Files, check_mask: CheckMask) -> Iterator[Finding]:
@@ -87,14 +95,18 @@ def _widths(text: bytes) -> list[int]:
 
 
 def _of_the_rest(
-    refused: PolicyProblems, files: Files, check_mask: CheckMask, now: datetime
+    refused: PolicyProblems,
+    files: Files,
+    check_mask: CheckMask,
+    now: datetime,
+    operators: Collection[str] | None,
 ) -> Iterator[Finding]:
     broken = {problem.file for problem in refused.problems}
     if not all(is_policy(file) for file in broken):
         return
     sound = {file: content for file, content in files.items() if file not in broken}
     with suppress(PolicyProblems):
-        for finding in lint_bundle(bundle_of(sound, check_mask), now, sound):
+        for finding in lint_bundle(bundle_of(sound, check_mask), now, sound, operators):
             if finding.code not in _OF_THE_WHOLE:
                 yield finding
 
@@ -108,8 +120,11 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: (f.file, f.line, f.column, f.code, f.zh)))
 
 
-def lint_bundle(bundle: Bundle, now: datetime, files: Files = NO_FILES) -> tuple[Finding, ...]:
-    """Findings about a bundle that was read. ``files`` tell where in the catalog a dataset stands."""
+def lint_bundle(
+    bundle: Bundle, now: datetime, files: Files = NO_FILES, operators: Collection[str] | None = None
+) -> tuple[Finding, ...]:
+    """Findings about a bundle that was read. ``files`` tell where things stand that a bundle has no places
+    for: a dataset of the catalog, an entry of the authority's files."""
     checks = RuleChecks(bundle.catalog, now)
     written: defaultdict[str, list[Rule]] = defaultdict(list)
     ids = {rule.id for rule in bundle.rules}
@@ -128,6 +143,7 @@ def lint_bundle(bundle: Bundle, now: datetime, files: Files = NO_FILES) -> tuple
         for rule in instances:
             found.update(checks.findings(rule))
     found.update(between(bundle, alive))
+    found.update(of_masks(bundle, alive, files, operators))
     found.update(_never_released(bundle, alive, files))
     return in_order(found)
 

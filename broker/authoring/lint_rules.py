@@ -19,7 +19,6 @@ from broker.authoring.reach import (
     reaches_but_fields,
     speak_together,
 )
-from broker.model import Mask, MaskOrder
 
 _SCOPED = (Effect.PERMIT, Effect.DELEGATE)
 Written = Mapping[str, tuple[Rule, ...]]
@@ -49,7 +48,6 @@ def between(bundle: Bundle, written: Written) -> Iterator[Finding]:
     alive = written.keys()
     for about in bundle.about.values():
         rules = [rule for rule in about.rules if rule.id in alive]
-        yield from _masks_contradict(rules, bundle.catalog.mask_order)
         yield from _rows_contradict(rules)
         yield from _delegation(rules, about)
 
@@ -99,7 +97,7 @@ def _shadowed(instances: tuple[Rule, ...], denies: _Near) -> Iterator[Finding]:
         left = left or denied != rule.fields
     if not by:
         return
-    rule, named = instances[0], _named(by.values())
+    rule, named = instances[0], placed(by.values())
     if not left:
         zh = f"从不起作用：凡它适用之处，禁止规则 {named} 也适用，而禁止优先；请删改其一"
         en = f"never matters: wherever it applies, {named} denies; change or remove one of them"
@@ -120,7 +118,7 @@ def _repeated(instances: tuple[Rule, ...], near: _Near) -> Iterator[Finding]:
         if wide is None:
             return
         wider[wide.id] = wide
-    named = _named(wider.values())
+    named = placed(wider.values())
     zh = f"与规则 {named} 重复：那条规则适用范围不比它小，要求不比它松；请删去此规则"
     en = f"repeats rule {named}, which reaches as far and demands no less; remove this one"
     yield Finding.of(instances[0].at, Lint.REDUNDANT, zh, en)
@@ -146,49 +144,13 @@ def _says_no_more(rule: Rule, wide: Rule) -> bool:
 # ── contradictions ───────────────────────────────────────────────────────────────────────────────
 
 
-def _masks_contradict(about: Collection[Rule], order: MaskOrder) -> Iterator[Finding]:
-    permits = [rule for rule in about if rule.effect is Effect.PERMIT and rule.obligations.masks]
-    demanded: defaultdict[str, dict[str, Mask]] = defaultdict(dict)
-    for rule in permits:
-        for field, mask in rule.obligations.masks.items():
-            demanded[field].setdefault(repr(mask), mask)
-    disputed = {
-        field: masks
-        for field, masks in demanded.items()
-        if any(_unordered(one, other, order) for one, other in product(masks.values(), repeat=2))
-    }
-    for field in sorted(disputed):
-        concerned = [rule for rule in permits if field in rule.obligations.masks and field in rule.fields]
-        for rule, other in _pairs(concerned, partial(_disagree, field, order)):
-            masks = rule.obligations.masks[field].operator, other.obligations.masks[field].operator
-            zh = f"{field} 的脱敏与 {_named((other,))} 矛盾（{masks[0]}、{masks[1]}），同时适用就不同意"
-            en = f"its mask of {field} contradicts that of {_named((other,))} ({masks[0]}, {masks[1]}); "
-            zh, en = f"{zh}；请改成同一种", f"{en}where both apply the answer is always deny; agree on one"
-            yield Finding.of(rule.at, Lint.MASKS_CONTRADICT, zh, en)
-
-
-def _disagree(field: str, order: MaskOrder, one: Rule, other: Rule) -> bool:
-    return _unordered(one.obligations.masks[field], other.obligations.masks[field], order)
-
-
-def _unordered(one: Mask, other: Mask, order: MaskOrder) -> bool:
-    """§5.2: neither is the stricter."""
-    if one == other:
-        return False
-    return (
-        one.operator == other.operator
-        or order.strictness(one.operator) is None
-        or order.strictness(other.operator) is None
-    )
-
-
 def _rows_contradict(about: Collection[Rule]) -> Iterator[Finding]:
     permits = [rule for rule in about if rule.effect is Effect.PERMIT and rule.rows.lists]
     for field in sorted({field for rule in permits for field in rule.rows.lists}):
         listing = [rule for rule in permits if field in rule.rows.lists]
-        for rule, other in _pairs(listing, partial(_disjoint, field)):
-            zh = f"rows 中 {field} 与规则 {_named((other,))} 没有相同的值，同时适用时总不同意；请改其一"
-            en = f"rows: no value of {field} is also in {_named((other,))}; where both apply the answer is "
+        for rule, other in pairs(listing, partial(_disjoint, field)):
+            zh = f"rows 中 {field} 与规则 {placed((other,))} 没有相同的值，同时适用时总不同意；请改其一"
+            en = f"rows: no value of {field} is also in {placed((other,))}; where both apply the answer is "
             yield Finding.of(rule.at, Lint.ROWS_CONTRADICT, zh, f"{en}always deny; change one")
 
 
@@ -196,7 +158,7 @@ def _disjoint(field: str, one: Rule, other: Rule) -> bool:
     return set(one.rows.lists[field]).isdisjoint(other.rows.lists[field])
 
 
-def _pairs(rules: Collection[Rule], contradict: Callable[[Rule, Rule], bool]) -> Iterator[tuple[Rule, Rule]]:
+def pairs(rules: Collection[Rule], contradict: Callable[[Rule, Rule], bool]) -> Iterator[tuple[Rule, Rule]]:
     """Each rule that another contradicts where both speak, with the first such."""
     by_department: defaultdict[str | None, list[Rule]] = defaultdict(list)
     for rule in rules:
@@ -246,7 +208,7 @@ def _serves(delegate: Rule, rule: Rule) -> bool:
     )
 
 
-def _named(rules: Iterable[Rule]) -> str:
+def placed(rules: Iterable[Rule]) -> str:
     """The first by id with its place, and how many more."""
     ordered = sorted(rules, key=lambda rule: rule.id)
     at, more = ordered[0].at, f" (+{len(ordered) - 1})" if len(ordered) > 1 else ""

@@ -28,7 +28,7 @@ def linted(overlay: Path, folder: Path) -> tuple[Finding, ...]:
     """Findings about the sound folder with the files of ``overlay`` put over it."""
     shutil.copytree(BASE, folder)
     shutil.copytree(overlay, folder, dirs_exist_ok=True)
-    return lint_folder(folder, check_mask, NOW)
+    return lint_folder(folder, check_mask, NOW, operators=("redact", "partial", "year"))
 
 
 @pytest.mark.parametrize("overlay", SHOWN, ids=lambda path: path.name)

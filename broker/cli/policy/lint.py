@@ -65,7 +65,7 @@ def lint(
         raise SetUpError("--names 和 --dry-run 要与 --fix 同用。", "--names and --dry-run go with --fix.")
     check_mask = checker(config)
     instead = _fix(folder, check_mask, names, dry_run, format_ is not Format.TEXT) if fix else {}
-    findings = lint_folder(folder, check_mask, _instant(at), instead)
+    findings = lint_folder(folder, check_mask, _instant(at), instead, operators(config))
     if format_ is Format.TEXT:
         _print(findings)
     else:
