@@ -97,7 +97,7 @@ class TooLarge(BrokerError):
 
 
 class TooSmall(BrokerError):
-    """A stream's answer is about fewer subjects than policy lets anybody learn of together."""
+    """An answer is about fewer people than policy lets anybody learn of together, or cannot be counted."""
 
 
 class Elsewhere(BrokerError):

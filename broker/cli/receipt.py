@@ -31,6 +31,7 @@ _ROWS_ZH, _ROWS_EN = (
     "读出 {read}，不合格 {bad}，提供 {released}",
     "read {read}, bad {bad}, released {released}",
 )
+_LEFT_OUT_ZH, _LEFT_OUT_EN = "，略去 {suppressed}（同类的人太少）", ", left out {suppressed} (too few alike)"
 _NO_STATEMENT = VerificationFailed("存证内容格式不符 / statement: not of the documented form")
 STATUS_TITLES = {"found": "有", "none": "无", "doubtful": "存疑", "stale": "过期"}
 
@@ -169,7 +170,8 @@ def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
     rows = outcome.get("rows", {})
     masks = statement.get("obligations", {}).get("masks", {})
     said = [*decision["reasons"], *decision.get("missing", []), *outcome.get("reasons", [])]
-    counted = (_ROWS_ZH if zh else _ROWS_EN).format_map(rows) if rows else ""
+    left_out = (_LEFT_OUT_ZH if zh else _LEFT_OUT_EN) if rows.get("suppressed") else ""
+    counted = ((_ROWS_ZH if zh else _ROWS_EN) + left_out).format_map(rows) if rows else ""
     return [
         ("类别", "kind", statement["kind"]),
         ("时间", "recorded", statement["recorded_at"]),
@@ -262,6 +264,14 @@ _DUTIES = {
     "watermark": ("结果带水印", "watermarked"),
     "notify_subject": ("须告知当事人", "the citizen must be told"),
     "countersignature": ("须经提供部门会签", "with the provider's countersignature"),
+    "k_anonymity": (
+        "k-匿名：每行在 {0[quasi_identifiers]} 上至少与 {0[k]} 人相同",
+        "k-anonymous: each row looks like those of {0[k]} people in {0[quasi_identifiers]}",
+    ),
+    "aggregate": (
+        "只给按 {0[by]} 分组的汇总，每组至少 {0[smallest_group]} 人",
+        "only totals by {0[by]}, each of at least {0[smallest_group]} people",
+    ),
 }
 
 

@@ -56,6 +56,10 @@ class Exchanged:
     """Marks that must stay with the records wherever they go; empty where policy demands none."""
     advice: tuple[str, str] | None = None
     """What to tell the counter, Chinese and English, when ``status`` is not found."""
+    only_totals: bool = False
+    """Each record is a total of a group: its columns are such as ``sum(amount)``, ``count(rows)``."""
+    suppressed: int = 0
+    """Rows left out because too few people share what they would tell."""
     redelivered: bool = False
     attempts: int = 1
     """How often the request was sent until this answer came."""
@@ -121,6 +125,8 @@ def exchanged_of(
         reviews=reviews_of(decision),
         watermark=dict(answer.watermark),
         advice=(answer.advice.zh, answer.advice.en) if answer.HasField("advice") else None,
+        only_totals=decision.obligations.HasField("aggregate"),
+        suppressed=answer.counts.suppressed,
         redelivered=response.redelivered,
         attempts=attempts,
     )

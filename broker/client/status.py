@@ -30,6 +30,7 @@ BY_REASON: dict[Reason, type[errors.BrokerError]] = {
     Reason.SERVED_ELSEWHERE: errors.Elsewhere,
     Reason.GROUP_TOO_SMALL: errors.TooSmall,
     Reason.CLASS_TOO_SMALL: errors.TooSmall,
+    Reason.TOO_MANY_CLASSES: errors.TooSmall,
     Reason.NOT_APPROVED: errors.NotApproved,
     Reason.APPROVAL_MISSING: errors.NotApproved,
     Reason.NOT_REVERSIBLE: errors.NotReversible,

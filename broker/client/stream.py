@@ -81,6 +81,16 @@ class Reception:
         return self.outcome is not None and self.outcome.redelivered
 
     @property
+    def only_totals(self) -> bool:
+        """Whether each row is a total of a group: columns are such as ``sum(amount)``, ``count(rows)``."""
+        return bool(self.decision.obligations.HasField("aggregate"))
+
+    @property
+    def suppressed(self) -> int:
+        """Rows left out because too few people share what they would tell; known at the end."""
+        return self.outcome.counts.suppressed if self.outcome is not None else 0
+
+    @property
     def reasons(self) -> tuple[exchange_pb2.Reason, ...]:
         """Why not, for a refusal."""
         return (*self.decision.reasons, *self.decision.missing)

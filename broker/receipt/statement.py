@@ -197,7 +197,19 @@ DUTIES = ("acknowledge_hours", "no_onward_sharing", "watermark", "notify_subject
 
 
 def _duties(obligations: Obligations) -> dict[str, object]:
-    return {name: value for name in DUTIES if (value := getattr(obligations, name))}
+    duties = {name: value for name in DUTIES if (value := getattr(obligations, name))}
+    if (gate := obligations.k_anonymity) is not None:
+        names = list(gate.quasi_identifiers)
+        duties["k_anonymity"] = {"quasi_identifiers": names, "k": gate.k, "below": gate.below}
+    if (totals := obligations.aggregate) is not None:
+        duties["aggregate"] = {
+            "by": totals.by,
+            "measures": dict(totals.measures),
+            "smallest_group": totals.smallest_group,
+            "largest_share": totals.largest_share,
+            "named_subjects": totals.named_subjects,
+        }
+    return duties
 
 
 def _review(review: ReviewBy) -> dict[str, object]:
@@ -218,7 +230,12 @@ def _outcome(outcome: Outcome) -> dict[str, object]:
     return {
         "status": outcome.status,
         "as_of": instant(outcome.as_of) if outcome.as_of else None,
-        "rows": {"read": counts.read, "bad": counts.bad, "released": counts.released},
+        "rows": {
+            "read": counts.read,
+            "bad": counts.bad,
+            "released": counts.released,
+            **({"suppressed": counts.suppressed} if counts.suppressed else {}),
+        },
         "subjects": [{"status": answer.status, "rows": answer.rows} for answer in outcome.subjects],
         "digest": outcome.digest.hex(),
         "interrupted": outcome.interrupted,

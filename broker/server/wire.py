@@ -11,13 +11,16 @@ from broker.apply.admission import Request
 from broker.exchange import Exchanged
 from broker.journal import NeedOnRecord
 from broker.model import (
+    Aggregate,
     AnswerStatus,
+    Below,
     Dataset,
     Decision,
     Department,
     DepartmentKind,
     Field,
     FieldType,
+    KAnonymity,
     Obligations,
     Receipt,
     ReviewBy,
@@ -142,6 +145,24 @@ def _obligations(obligations: Obligations, masks: Mapping[str, str]) -> exchange
         watermark=obligations.watermark,
         notify_subject=obligations.notify_subject,
         countersignature=obligations.countersignature,
+        k_anonymity=_k_anonymity(obligations.k_anonymity) if obligations.k_anonymity else None,
+        aggregate=_aggregate(obligations.aggregate) if obligations.aggregate else None,
+    )
+
+
+def _k_anonymity(wanted: KAnonymity) -> exchange_pb2.KAnonymity:
+    return exchange_pb2.KAnonymity(
+        quasi_identifiers=wanted.quasi_identifiers, k=wanted.k, refuse=wanted.below is Below.REFUSE
+    )
+
+
+def _aggregate(wanted: Aggregate) -> exchange_pb2.Aggregate:
+    return exchange_pb2.Aggregate(
+        by=wanted.by,
+        measures={field: exchange_pb2.Measures(measures=measures) for field, measures in wanted.measures},
+        smallest_group=wanted.smallest_group,
+        largest_share=wanted.largest_share or 0,
+        named_subjects=wanted.named_subjects,
     )
 
 
@@ -266,7 +287,9 @@ def _columns(masks: Mapping[str, str]) -> list[exchange_pb2.Column]:
 
 
 def _counts(counts: RowCounts) -> exchange_pb2.RowCounts:
-    return exchange_pb2.RowCounts(read=counts.read, bad=counts.bad, released=counts.released)
+    return exchange_pb2.RowCounts(
+        read=counts.read, bad=counts.bad, released=counts.released, suppressed=counts.suppressed
+    )
 
 
 def reason_messages(reasons: Iterable[Why]) -> list[exchange_pb2.Reason]:

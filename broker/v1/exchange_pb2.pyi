@@ -175,7 +175,7 @@ class Review(_message.Message):
     def __init__(self, departments: _Optional[_Iterable[str]] = ..., count: _Optional[int] = ..., within_working_days: _Optional[int] = ..., never_own: _Optional[bool] = ...) -> None: ...
 
 class Obligations(_message.Message):
-    __slots__ = ("masks", "retain_days", "signed_application", "acknowledge_hours", "no_onward_sharing", "watermark", "notify_subject", "countersignature")
+    __slots__ = ("masks", "retain_days", "signed_application", "acknowledge_hours", "no_onward_sharing", "watermark", "notify_subject", "countersignature", "k_anonymity", "aggregate")
     class MasksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +191,8 @@ class Obligations(_message.Message):
     WATERMARK_FIELD_NUMBER: _ClassVar[int]
     NOTIFY_SUBJECT_FIELD_NUMBER: _ClassVar[int]
     COUNTERSIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    K_ANONYMITY_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATE_FIELD_NUMBER: _ClassVar[int]
     masks: _containers.ScalarMap[str, str]
     retain_days: int
     signed_application: bool
@@ -199,7 +201,46 @@ class Obligations(_message.Message):
     watermark: bool
     notify_subject: bool
     countersignature: bool
-    def __init__(self, masks: _Optional[_Mapping[str, str]] = ..., retain_days: _Optional[int] = ..., signed_application: _Optional[bool] = ..., acknowledge_hours: _Optional[int] = ..., no_onward_sharing: _Optional[bool] = ..., watermark: _Optional[bool] = ..., notify_subject: _Optional[bool] = ..., countersignature: _Optional[bool] = ...) -> None: ...
+    k_anonymity: KAnonymity
+    aggregate: Aggregate
+    def __init__(self, masks: _Optional[_Mapping[str, str]] = ..., retain_days: _Optional[int] = ..., signed_application: _Optional[bool] = ..., acknowledge_hours: _Optional[int] = ..., no_onward_sharing: _Optional[bool] = ..., watermark: _Optional[bool] = ..., notify_subject: _Optional[bool] = ..., countersignature: _Optional[bool] = ..., k_anonymity: _Optional[_Union[KAnonymity, _Mapping]] = ..., aggregate: _Optional[_Union[Aggregate, _Mapping]] = ...) -> None: ...
+
+class KAnonymity(_message.Message):
+    __slots__ = ("quasi_identifiers", "k", "refuse")
+    QUASI_IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
+    K_FIELD_NUMBER: _ClassVar[int]
+    REFUSE_FIELD_NUMBER: _ClassVar[int]
+    quasi_identifiers: _containers.RepeatedScalarFieldContainer[str]
+    k: int
+    refuse: bool
+    def __init__(self, quasi_identifiers: _Optional[_Iterable[str]] = ..., k: _Optional[int] = ..., refuse: _Optional[bool] = ...) -> None: ...
+
+class Aggregate(_message.Message):
+    __slots__ = ("by", "measures", "smallest_group", "largest_share", "named_subjects")
+    class MeasuresEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Measures
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Measures, _Mapping]] = ...) -> None: ...
+    BY_FIELD_NUMBER: _ClassVar[int]
+    MEASURES_FIELD_NUMBER: _ClassVar[int]
+    SMALLEST_GROUP_FIELD_NUMBER: _ClassVar[int]
+    LARGEST_SHARE_FIELD_NUMBER: _ClassVar[int]
+    NAMED_SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    by: _containers.RepeatedScalarFieldContainer[str]
+    measures: _containers.MessageMap[str, Measures]
+    smallest_group: int
+    largest_share: int
+    named_subjects: bool
+    def __init__(self, by: _Optional[_Iterable[str]] = ..., measures: _Optional[_Mapping[str, Measures]] = ..., smallest_group: _Optional[int] = ..., largest_share: _Optional[int] = ..., named_subjects: _Optional[bool] = ...) -> None: ...
+
+class Measures(_message.Message):
+    __slots__ = ("measures",)
+    MEASURES_FIELD_NUMBER: _ClassVar[int]
+    measures: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, measures: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Answer(_message.Message):
     __slots__ = ("status", "as_of", "subjects", "columns", "records", "counts", "nonce", "digest", "advice", "watermark")
@@ -284,14 +325,16 @@ class Value(_message.Message):
     def __init__(self, text: _Optional[str] = ..., integer: _Optional[int] = ..., truth: _Optional[bool] = ...) -> None: ...
 
 class RowCounts(_message.Message):
-    __slots__ = ("read", "bad", "released")
+    __slots__ = ("read", "bad", "released", "suppressed")
     READ_FIELD_NUMBER: _ClassVar[int]
     BAD_FIELD_NUMBER: _ClassVar[int]
     RELEASED_FIELD_NUMBER: _ClassVar[int]
+    SUPPRESSED_FIELD_NUMBER: _ClassVar[int]
     read: int
     bad: int
     released: int
-    def __init__(self, read: _Optional[int] = ..., bad: _Optional[int] = ..., released: _Optional[int] = ...) -> None: ...
+    suppressed: int
+    def __init__(self, read: _Optional[int] = ..., bad: _Optional[int] = ..., released: _Optional[int] = ..., suppressed: _Optional[int] = ...) -> None: ...
 
 class Receipt(_message.Message):
     __slots__ = ("name", "leaf_index", "tree_size", "statement", "proof", "checkpoint")

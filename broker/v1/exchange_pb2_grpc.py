@@ -82,8 +82,9 @@ class ExchangeServiceServicer:
         stream still under way under that id then ends with ABORTED (TAKEN_OVER). Once an attempt was complete, later
         ones must deliver the same bytes, else they end with ABORTED (DATA_CHANGED).
 
-        Errors: as for Exchange; FAILED_PRECONDITION (TOO_MANY_ROWS, GROUP_TOO_SMALL) when the rows turn out to be too many, or
-        about fewer subjects than permitted, of which then nothing was delivered; RESOURCE_EXHAUSTED also when one system has half of the places (SHARE_USED_UP);
+        Errors: as for Exchange; FAILED_PRECONDITION (TOO_MANY_ROWS, GROUP_TOO_SMALL, CLASS_TOO_SMALL, TOO_MANY_CLASSES) when the
+        rows turn out to be too many, about fewer subjects than permitted, or like those of too few (but for TOO_MANY_ROWS nothing was
+        delivered then); ABORTED (CHANGED_WHILE_READ) when the source changed so that what was delivered is no longer like that of enough people; RESOURCE_EXHAUSTED also when one system has half of the places (SHARE_USED_UP);
         ABORTED (LEASE_EXPIRED) when the stream stood still for so long that it was receipted as interrupted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
