@@ -13,9 +13,9 @@ from typing import ClassVar
 
 import pyarrow as pa
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from adapters.masking.arrays import require, text_mask
+from adapters.masking.cipher import SIV, Siv
 from adapters.masking.contract import (
     Becomes,
     BoundMask,
@@ -82,11 +82,11 @@ class Encrypt:
         return _of_texts(read)
 
 
-def _siv(params: Params, keys: KeyContext | None) -> AESSIV:
+def _siv(params: Params, keys: KeyContext | None) -> Siv:
     EncryptParams.model_validate(params)
     if keys is None:
         raise ValueError("encrypt needs a key")
-    return AESSIV(keys.derive(KEY_LABEL, _KEY_BYTES))
+    return SIV(keys.derive(KEY_LABEL, _KEY_BYTES))
 
 
 def _written(encrypted: bytes) -> str:

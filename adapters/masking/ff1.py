@@ -12,13 +12,11 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, algorithms, modes
 
 from adapters.masking.arrays import Bytes
+from adapters.masking.cipher import BLOCK, CIPHER, BlockCipher, blocks
 
 Numbers: TypeAlias = npt.NDArray[np.uint64]
-Block = Callable[[bytes], BlockCipherAlgorithm]
-"""A block cipher of 16-byte blocks under a key: AES, or another of that size."""
 Encrypt = Callable[[bytes], bytes]
 """From whole blocks to as many."""
 
@@ -26,7 +24,6 @@ SMALLEST_DOMAIN = 1_000_000
 """SP 800-38G Rev. 1 §5.1: radix^length is at least that, or all values could be tried."""
 
 _ROUNDS = 10
-_BLOCK = 16
 _ROWS_AT_ONCE = 16_384
 """The working set of so many rows stays in the processor's cache."""
 _WIDEST_HALF = 1 << 56
@@ -44,7 +41,7 @@ class FF1:
     """
 
     def __init__(
-        self, key: bytes, radix: int, length: int, tweak: bytes = b"", *, cipher: Block = algorithms.AES
+        self, key: bytes, radix: int, length: int, tweak: bytes = b"", *, cipher: BlockCipher = CIPHER
     ) -> None:
         if not 2 <= radix <= 256:
             raise ValueError("FF1: a radix of 2 to 256")
@@ -58,7 +55,7 @@ class FF1:
         self._modulus = radix**self._left, radix**self._right
         self._prefix, self._last = self._constant(tweak)
         self._fixed = self._prefix ^ int.from_bytes(self._last, "big") << 8 * (self._half_bytes + 1)
-        self._beyond: int = 8 * (_BLOCK - self._sum_bytes)
+        self._beyond: int = 8 * (BLOCK - self._sum_bytes)
 
     def encrypt(self, numerals: Bytes) -> Bytes:
         """Each row encrypted; shape and radix stay."""
@@ -83,13 +80,13 @@ class FF1:
         """
         first = bytes([1, 2, 1]) + self.radix.to_bytes(3, "big") + bytes([10, self._left % 256])
         first += self.length.to_bytes(4, "big") + len(tweak).to_bytes(4, "big")
-        padding = -(len(tweak) + self._half_bytes + 1) % _BLOCK
+        padding = -(len(tweak) + self._half_bytes + 1) % BLOCK
         start = tweak + bytes(padding)
-        whole = len(start) // _BLOCK * _BLOCK
+        whole = len(start) // BLOCK * BLOCK
         return _chained(self._encryptor(), 0, first + start[:whole]), start[whole:]
 
     def _encryptor(self) -> Encrypt:
-        return Cipher(self._cipher, modes.ECB()).encryptor().update  # noqa: S305 - of single blocks
+        return blocks(self._cipher).update
 
     # ── one value, of any size ───────────────────────────────────────────────────────────────────
 
@@ -113,15 +110,15 @@ class FF1:
 
     def _sum(self, encrypt: Encrypt, i: int, half: int) -> int:
         """y of round ``i``: steps 6.i to 6.iv."""
-        if self._half_bytes < _BLOCK and self._sum_bytes <= _BLOCK:  # one block in, one out
+        if self._half_bytes < BLOCK and self._sum_bytes <= BLOCK:  # one block in, one out
             block = self._fixed ^ i << 8 * self._half_bytes ^ half
-            output = int.from_bytes(encrypt(block.to_bytes(_BLOCK, "big")), "big")
+            output = int.from_bytes(encrypt(block.to_bytes(BLOCK, "big")), "big")
             return output >> self._beyond
         message = self._last + bytes([i]) + half.to_bytes(self._half_bytes, "big")
         state = _chained(encrypt, self._prefix, message)
-        stretched = state.to_bytes(_BLOCK, "big")
-        for j in range(1, ceil(self._sum_bytes / _BLOCK)):
-            stretched += encrypt((state ^ j).to_bytes(_BLOCK, "big"))
+        stretched = state.to_bytes(BLOCK, "big")
+        for j in range(1, ceil(self._sum_bytes / BLOCK)):
+            stretched += encrypt((state ^ j).to_bytes(BLOCK, "big"))
         return int.from_bytes(stretched[: self._sum_bytes], "big")
 
     # ── a column ─────────────────────────────────────────────────────────────────────────────────
@@ -149,19 +146,19 @@ class FF1:
 
     def _many(self, left: Numbers, right: Numbers, rounds: range) -> tuple[Numbers, Numbers]:
         """:meth:`_one` of each pair: the last block of Q alone differs from row to row."""
-        first = _BLOCK - self._half_bytes - 1
-        high, low = np.frombuffer(self._fixed.to_bytes(_BLOCK, "big"), ">u8").astype(np.uint64)
-        blocks = np.empty((len(left), 2), ">u8")
-        blocks[:, 0] = high
-        update = Cipher(self._cipher, modes.ECB()).encryptor().update_into  # noqa: S305 - as above
+        first = BLOCK - self._half_bytes - 1
+        high, low = np.frombuffer(self._fixed.to_bytes(BLOCK, "big"), ">u8").astype(np.uint64)
+        inputs = np.empty((len(left), 2), ">u8")
+        inputs[:, 0] = high
+        update = blocks(self._cipher).update_into
         output = np.empty(len(left) * 2 + 2, ">u8")
         forward = rounds.step > 0
         for i in rounds:
             modulus = np.uint64(self._modulus[i % 2])
-            counter = i << 8 * (_BLOCK - 1 - first)
-            blocks[:, 0] = high ^ np.uint64(counter >> 64)
-            blocks[:, 1] = (right if forward else left) ^ (low ^ np.uint64(counter & (1 << 64) - 1))
-            update(blocks.data.cast("B"), output.data.cast("B"))
+            counter = i << 8 * (BLOCK - 1 - first)
+            inputs[:, 0] = high ^ np.uint64(counter >> 64)
+            inputs[:, 1] = (right if forward else left) ^ (low ^ np.uint64(counter & (1 << 64) - 1))
+            update(inputs.data.cast("B"), output.data.cast("B"))
             y = self._reduced(output[:-2].reshape(-1, 2), modulus)
             if forward:
                 left, right = right, _added(left, y, modulus)
@@ -198,9 +195,9 @@ class FF1:
 
 def _chained(encrypt: Encrypt, state: int, message: bytes) -> int:
     """PRF of algorithm 6: CBC-MAC over whole blocks, from ``state`` on."""
-    for at in range(0, len(message), _BLOCK):
-        block = state ^ int.from_bytes(message[at : at + _BLOCK], "big")
-        state = int.from_bytes(encrypt(block.to_bytes(_BLOCK, "big")), "big")
+    for at in range(0, len(message), BLOCK):
+        block = state ^ int.from_bytes(message[at : at + BLOCK], "big")
+        state = int.from_bytes(encrypt(block.to_bytes(BLOCK, "big")), "big")
     return state
 
 

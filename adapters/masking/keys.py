@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from adapters.masking.cipher import derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,7 @@ class FieldKeys:
 
     def derive(self, label: str, length: int) -> bytes:
         """``length`` key bytes for ``label``; the same arguments always give the same bytes."""
-        info = unambiguous((label, str(length)))
-        return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(self.key)
+        return derived(self.key, unambiguous((label, str(length))), length)
 
 
 def unambiguous(parts: tuple[str, ...]) -> bytes:

@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
+from adapters.masking.cipher import derived
 from adapters.masking.keys import FieldKeys, unambiguous
 from broker.errors import SetUpError
 from broker.model import KeyInUse
@@ -172,8 +170,7 @@ class Keyring:
     def _derive(self, context: tuple[str, ...], length: int, version: int) -> bytes:
         self._require(version)
         info = unambiguous(("sharebroker/v1", *context, str(length)))
-        master = self.masters[version].key
-        return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(master)
+        return derived(self.masters[version].key, info, length)
 
     def _require(self, version: int) -> None:
         if version not in self.masters:
