@@ -119,14 +119,14 @@ class Masker:
         arrays = []
         for one in self._recipe.columns:
             given = batch.column(one.column)
-            values = self._sound(given, one.field)
+            values = self.sound(given, one.field)
             if count := values.null_count - given.null_count:
                 bad[one.field.name] = count
             arrays.append(values)
         names = [one.field.name for one in self._recipe.columns]
         return self._plan.apply(pa.RecordBatch.from_arrays(arrays, names=names)), bad
 
-    def _sound(self, given: pa.Array, field: Field) -> pa.Array:
+    def sound(self, given: pa.Array, field: Field) -> pa.Array:
         """``given`` in the field's type; null where a value is not of that type or format."""
         values = converted(given, field.type, self._zone)
         if field.format is None:

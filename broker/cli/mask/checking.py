@@ -83,7 +83,7 @@ def _check_plan(path: Path, file: Path | None, config: Path, as_json: bool) -> N
     from broker.bulk.plan import read_plan
     from broker.cli.mask.fitting import Severity, fit
     from broker.cli.mask.reading import opened_table
-    from broker.cli.mask.trial import Trial, throw_away_keys
+    from broker.cli.mask.trial import ThrowAwayKeys, Trial
 
     known = operators(config)
     plan = read_plan(path, known)
@@ -95,7 +95,7 @@ def _check_plan(path: Path, file: Path | None, config: Path, as_json: bool) -> N
             typer.echo("计划可用；再写上文件，可看它是否适合。Usable; name a file to see whether it fits.")
         return
     with opened_table(file) as table:
-        fitted = fit(Trial(plan, known, throw_away_keys()), table)
+        fitted = fit(Trial(plan, known, ThrowAwayKeys()), table)
     found = list(fitted.findings())
     if as_json:
         columns = [_counts(one) for one in fitted.columns]

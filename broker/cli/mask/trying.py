@@ -17,8 +17,8 @@ from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, 
 from broker.errors import SetUpError
 
 if TYPE_CHECKING:
-    from broker.bulk.plan import BulkPlan
-    from broker.cli.mask.trial import KeysOf, Trial, TriedColumn
+    from broker.bulk.recipe import Keys
+    from broker.cli.mask.trial import Trial, TriedColumn
     from broker.treatments import Profiles
 
 _USUAL_FOLDER = Path("policies")
@@ -49,7 +49,7 @@ def try_(
     from broker.bulk.plan import read_plan
     from broker.cli.mask.reading import few_rows_of, opened_table
     from broker.cli.mask.shorthand import Wanted, plan_for
-    from broker.cli.mask.trial import Trial, throw_away_keys
+    from broker.cli.mask.trial import ThrowAwayKeys, Trial
 
     if bool(masks) == bool(plan):
         raise SetUpError("--mask 和 --plan 写其中一种。", "Give either --mask or --plan.")
@@ -65,7 +65,7 @@ def try_(
         else:
             wanted = [Wanted.of(one) for one in masks or ()]
             chosen = plan_for(table, wanted, subject, level, _profiles(policies, config), known)
-        trial = Trial(chosen, known, _keyring(config, chosen) if real_keys else throw_away_keys())
+        trial = Trial(chosen, known, _keyring(config) if real_keys else ThrowAwayKeys())
         trial.check_columns(table)
         tried = trial.on(few_rows_of(table, trial.columns, rows))
         notes = table.notes
@@ -85,12 +85,11 @@ def _profiles(folder: Path | None, config: Path) -> Profiles:
     return bundle_in_folder(folder or _USUAL_FOLDER, config).catalog.mask_profiles
 
 
-def _keyring(config: Path, plan: BulkPlan) -> KeysOf:
+def _keyring(config: Path) -> Keys:
     from broker.server.parts import keyring_of
     from broker.settings import load_settings
 
-    keyring = keyring_of(load_settings(config))
-    return lambda domain: keyring.for_field(plan.provider, plan.consumer, plan.purpose, domain)
+    return keyring_of(load_settings(config))
 
 
 def _record(tried: Sequence[TriedColumn], real_keys: bool) -> dict[str, object]:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 
+from adapters.masking.redact import Redact
 from adapters.masking.resident_id import is_resident_id
 from broker.errors import SetUpError
 from broker.keys.wrapping import create_master_key
@@ -163,3 +165,35 @@ def test_slips_are_answered_with_what_to_do(run, tmp_path, words, complaint):
     with pytest.raises(SetUpError) as caught:
         run("try", "people.csv", *words)
     assert complaint in caught.value.zh
+
+
+def test_a_workbook_with_titles_above_its_header(run, tmp_path):
+    """What offices really send: a title, a header below it, a total at the end, and cells with blanks."""
+    with xlsxwriter.Workbook(tmp_path / "people.xlsx") as book:
+        sheet = book.add_worksheet("名册")
+        rows = (
+            ["某某局人员名册"],
+            [],
+            ["身份证号", "姓名"],
+            [f" {IDS[0]}", "张三"],
+            [IDS[1], "李四"],
+            ["合计：2人"],
+        )
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+    found = tried(run("try", "people.xlsx", "--mask", "身份证号=partial keep_start=1 keep_end=1", "--json"))
+    assert found["身份证号"][0] == ["9****************5", "9****************3"]
+    assert "表头在第 3 行" in run("try", "people.xlsx", "--mask", "姓名=redact")
+
+
+def test_an_operator_that_fails_says_where_and_nothing_of_the_value(run, file, monkeypatch):
+    """Its own message may quote what it was given."""
+
+    def fails(values):
+        raise RuntimeError(f"cannot mask {values}")
+
+    monkeypatch.setattr(Redact, "bind", lambda self, params, keys: fails)
+    with pytest.raises(SetUpError, match="算子处理数据项“姓名”时出错") as caught:
+        run("try", file, "--mask", "姓名=redact")
+    assert "张三" not in str(caught.value)
+    assert caught.value.__context__ is None
