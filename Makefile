@@ -9,7 +9,7 @@ demo: .venv/run.stamp ## Set everything up, run both scenarios, verify the recei
 	@$(BIN)/sharebroker demo $(ARGS)
 
 ##@ Develop
-test: .venv/dev.stamp ## Run all tests, on SQLite and on a real PostgreSQL
+test: .venv/dev.stamp .venv/spark.stamp ## Run all tests, on SQLite, on a real PostgreSQL and on a real Spark
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, import-linter, buf
@@ -47,7 +47,13 @@ lock: .venv/dev.stamp ## Pin all dependencies again, with hashes and without any
 	  --custom-compile-command "make lock" --constraint requirements.lock --group dev --group build pyproject.toml \
 	  --output-file requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --constraint requirements.lock --extra spark pyproject.toml \
+	  --output-file requirements-spark.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --group pyproject.toml:peers --output-file requirements-peers.lock
+
+spark: .venv/spark.stamp ## Install Spark (needs Java 17) and test on a cluster of two workers
+	$(BIN)/python -m pytest -m spark $(ARGS)
 
 ##@ Clean
 clean: ## Remove the virtual environment, caches and the demo's data
@@ -70,9 +76,14 @@ help: ## Show this help
 	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
 
+# Spark comes as source, so it is built, by what the lock file of development pins and without fetching more.
+.venv/spark.stamp: .venv/dev.stamp requirements-spark.lock
+	$(PIP_INSTALL) --require-hashes --no-build-isolation -r requirements-spark.lock
+	touch $@
+
 .venv-peers/stamp: requirements-peers.lock
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-peers.lock
 	touch $@
 
-.PHONY: demo test lint format proto bench peers soak docs lock clean help
+.PHONY: demo test lint format proto bench peers soak docs lock spark clean help

@@ -18,7 +18,7 @@ from broker.settings import load_settings
 
 if TYPE_CHECKING:
     from broker.bulk.manifest import Manifest, Signer
-    from broker.bulk.run import Progress
+    from broker.bulk.run import Job, Progress
     from broker.keys.keyring import Keyring
 
 EXIT_REFUSED = 1
@@ -39,6 +39,13 @@ def run(
     keyring: Keys = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="进程数，缺省为核数 / processes; by default one a core")
+    ] = None,
+    spark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MASTER",
+            help="由 Spark 处理，如 spark://host:7077；在 spark-submit 中写 submit / by this Spark",
+        ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="输出 CSV / write CSV")] = False,
     config: Config = DEFAULT_CONFIG,
@@ -65,13 +72,20 @@ def run(
     )
     try:
         with progress() as report:
-            manifest = bulk.run(job, report)
+            manifest = bulk.run(job, report) if spark is None else on_spark(job, spark, report)
     except Refused as refused:
         typer.echo(f"{refused.zh}\n{refused.en}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
     typer.echo(orjson.dumps(manifest).decode() if as_json else f"已写入 / written: {out}")
     if not as_json:
         tell(manifest)
+
+
+def on_spark(job: Job, master: str, report: Progress) -> Manifest:
+    """As :func:`broker.bulk.run.run`, by Spark."""
+    from broker.bulk.spark import run as run_on_spark
+
+    return run_on_spark(job, master, report)
 
 
 def opened_keyring(file: Path | None, config: Path) -> Keyring:
