@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from broker.cli.mask import assessment
+from broker.cli.mask.reading import opened_table
 from broker.errors import SetUpError
 
 HEADER = "区划,出生年,性别,月收入,诊断\n"
@@ -131,3 +132,27 @@ def test_memory_has_a_bound(run, people, monkeypatch):
     monkeypatch.setattr(assessment, "MOST_COMBINATIONS", 3)
     with pytest.raises(SetUpError, match="几乎能唯一确定每一行"):
         run("risk", people, *QUASI)
+
+
+def test_a_long_file_is_read_page_by_page(tmp_path):
+    """A Parquet file may be larger than memory, even as one row group: at no time is much of it held."""
+    number = pa.array(range(600_000), pa.int64())
+    pq.write_table(pa.table({"n": number}), tmp_path / "long.parquet", row_group_size=len(number))
+    before = pa.total_allocated_bytes()
+    rows, most = 0, 0
+    with opened_table(tmp_path / "long.parquet") as table:
+        for batch in table.batches(["n"]):
+            rows += batch.num_rows
+            most = max(most, pa.total_allocated_bytes() - before)
+    assert rows == len(number)
+    assert most < number.nbytes
+
+
+def test_a_damaged_file_is_told_without_its_content(run, tmp_path):
+    """What begins as Parquet and is none, or has one name twice, cannot be assessed."""
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(SetUpError, match="无法读取：ArrowInvalid"):
+        run("risk", "bad.parquet", "--quasi", "a")
+    pq.write_table(pa.table([[1], [2]], ["a", "a"]), tmp_path / "twice.parquet")
+    with pytest.raises(SetUpError, match="有两列同名"):
+        run("risk", "twice.parquet", "--quasi", "a")
