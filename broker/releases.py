@@ -124,9 +124,9 @@ class Masks:
         self._store, self._operators = store, operators
         self._bundle = lru_cache(maxsize=MOST_BUNDLES)(self._read)
 
-    def of(self, released: Released) -> Masked | None:
+    def of(self, released: Released, in_force: Bundle | None = None) -> Masked | None:
         """The mask; None if the operator, or its version of then, is not installed, or the bundle has no such
-        mask.
+        mask. The bundle is read from the database, unless it is that ``in_force``.
 
         Raises:
             Unavailable: LOG_UNAVAILABLE; POLICY_UNUSABLE, the bundle cannot be read any more.
@@ -134,7 +134,10 @@ class Masks:
         operator = self._operators.get(released.operator)
         if operator is None or operator.version != released.version:
             return None
-        bundle = self._bundle(released.bundle)
+        if in_force is not None and in_force.hash == released.bundle:
+            bundle = in_force
+        else:
+            bundle = self._bundle(released.bundle)
         dataset = bundle.catalog.datasets.get(released.dataset)
         field = None if dataset is None else dataset.fields.get(released.field)
         params = self._params(bundle, released, operator)

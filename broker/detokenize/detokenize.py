@@ -93,7 +93,7 @@ class Detokenizer:
         self, epoch: InForce, request: Request, caller: Identity, still_wanted: StillWanted
     ) -> Detokenized:
         case = self._case(epoch, request, caller)
-        masked = self._reversible(case.released)
+        masked = self._reversible(case)
         if barred := tuple(_barred(case)):
             return self._refused(case, barred)
         values = self._values(case, masked)
@@ -141,10 +141,10 @@ class Detokenizer:
         statement: dict[str, Any] = orjson.loads(entry.statement)
         return statement
 
-    def _reversible(self, released: Released) -> Masked:
-        masked = self.masks.of(released)
+    def _reversible(self, case: _Case) -> Masked:
+        masked = self.masks.of(case.released, case.epoch.bundle)
         if masked is None or not masked.operator.properties.reversible:
-            raise NotReversible(Reason.NOT_REVERSIBLE, released.field)
+            raise NotReversible(Reason.NOT_REVERSIBLE, case.released.field)
         return masked
 
     # ── the values ───────────────────────────────────────────────────────────────────────────────

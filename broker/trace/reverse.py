@@ -13,11 +13,12 @@ from adapters.masking.contract import KeyContext
 from broker.trace.chance import chance_of, chance_of_each
 from broker.trace.contexts import Context
 
-SCREENED = 20_000
-"""So many words tell whether a key is the one."""
 DECOYED = 2_000
+"""So many words are tried under made-up keys."""
 _PROVEN = {"encrypt": 2.0**-100}
 """Operator → the chance that a word fits under a foreign key, where it is known: RFC 5297 §7."""
+_PROVEN_FROM, _PROVEN_MOST = 23, 100_000
+"""Shortest result of these, and how many words are tried: each takes as long as a hundred tokens."""
 _OLDEST = 1900
 _RESIDENT_ID = "resident_id"
 
@@ -39,37 +40,30 @@ class Hits:
 
 
 def turned_back(context: Context, words: pa.Array) -> Hits:
-    """What the context's key makes of ``words``, text."""
-    tried, tokens, values = _fitting(context, context.keys, words[:SCREENED])
-    if not len(tokens):
-        return Hits(tried, 0.0, 1.0, tokens, values)
-    each = _PROVEN.get(context.key.operator) or chance_of_each(
-        _tried(context, words[:DECOYED]),
-        lambda keys: len(_fitting(context, keys, words[:DECOYED])[1]),
-    )
-    # Where the form itself proves the key, every word was tried.
-    tried = len(words[:SCREENED]) if context.key.operator in _PROVEN else tried
-    chance = chance_of(len(tokens), tried, each)
-    if len(words) > SCREENED:
+    """What the context's key makes of ``words``, text, of which any first part is a fair sample."""
+    if (each := _PROVEN.get(context.key.operator)) is not None:
+        words = words.filter(pc.greater_equal(pc.utf8_length(words), _PROVEN_FROM))[:_PROVEN_MOST]
         _, tokens, values = _fitting(context, context.keys, words)
-    return Hits(tried, each * tried, chance, tokens, values)
+        return Hits(len(words), each * len(words), chance_of(len(tokens), len(words), each), tokens, values)
+    formed, tokens, values = _fitting(context, context.keys, words)
+    if not len(tokens):
+        return Hits(len(formed), 0.0, 1.0, tokens, values)
+    decoyed = formed[:DECOYED]
+    each = chance_of_each(len(decoyed), lambda keys: len(_fitting(context, keys, decoyed)[1]))
+    chance = chance_of(len(tokens), len(formed), each)
+    return Hits(len(formed), each * len(formed), chance, tokens, values)
 
 
-def _tried(context: Context, words: pa.Array) -> int:
-    return max(1, _fitting(context, context.keys, words)[0])
-
-
-def _fitting(context: Context, keys: KeyContext, words: pa.Array) -> tuple[int, pa.Array, pa.Array]:
-    """How many words have a token's form; those that give themselves again by way of a plausible value, and
-    that value."""
+def _fitting(context: Context, keys: KeyContext, words: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """The words of a token's form; of these the ones that give themselves again by way of a plausible value;
+    and that value."""
     unbind = context.masked.unbind(keys)
     if unbind is None:
-        return 0, words[:0], words[:0]
+        return words[:0], words[:0], words[:0]
     found = unbind(words)
-    tried = len(found) - found.null_count
     again = pc.fill_null(pc.equal(context.masked.bind(keys)(found), words), False)
     fits = pc.and_(again, _plausible(found, context))
-    return tried, words.filter(fits), found.filter(fits)
+    return words.filter(pc.is_valid(found)), words.filter(fits), found.filter(fits)
 
 
 def _plausible(values: pa.Array, context: Context) -> pa.Array:
