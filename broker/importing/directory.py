@@ -173,7 +173,8 @@ def _guess(item: Mapping[str, str], word: Word) -> Guess:
     written = item.get("type", "")
     unwritten = FieldType.TEXT if written else _TYPE_OF_WORD.get(word.format, FieldType.TEXT)
     type_ = _first(_TYPES, written.lower(), unwritten)
-    format_ = word.format if type_ is FieldType.TEXT and word.format in FORMATS else ""
+    is_format = word.format in FORMATS and type_ in FORMATS[word.format].types
+    format_ = word.format if is_format and type_ is FieldType.TEXT else ""
     said = _one_line(written) or "—"
     return Guess(type_, format_, f"目录写作“{said}”", f"written as “{said}” in the catalog")
 

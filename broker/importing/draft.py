@@ -19,6 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z_\u4e00-\u9fff][A-Za-z0-9_\u4e00-\u9fff]*")
 _MASKS_OF: Mapping[str, tuple[FieldType, ...]] = {
     "redact": tuple(FieldType),
     "partial": (FieldType.TEXT,),
+    "truncate": (FieldType.TEXT,),
     "pseudonym": (FieldType.TEXT,),
     "year": (FieldType.DATE, FieldType.TIMESTAMP),
     "predicate": (FieldType.INTEGER, FieldType.DECIMAL),

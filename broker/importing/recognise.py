@@ -23,7 +23,7 @@ SURE, HINTED = 0.9, 0.5
 """Share of the sample that must fit: without, and with a name that says the same."""
 _IDENTIFIERS = ("resident_id", "uscc", "mobile", "organisation_code")
 """Told by their check characters or prefix alone; the others need a name that says so."""
-_BY_NAME = ("region", "postal_code", "gender")
+_BY_NAME = ("region", "postal_code", "gender", "name", "address")
 _SHORTEST_CARD = 16
 _CARE = {"resident_id": Care.PERSONAL, "mobile": Care.PERSONAL, "bank_card": Care.SENSITIVE}
 _ROUNDED_FROM = 1e15

@@ -20,6 +20,8 @@ MOST_ROWS = 1_000_000
 """Rows counted; what comes after is taken to be like them."""
 IDENTIFIERS = ("resident_id", "uscc", "organisation_code", "mobile", "bank_card")
 """Formats that subjects may be asked by, the first that a table has."""
+_MANY_SHARE = frozenset({"", "name", "address"})
+"""Formats whose values do not tell one person from another."""
 _LONGEST_TITLE = 60
 _NOT_SUBJECTS = ("operator", "guardian", "legal_representative")
 """Parties that a row names beside those it is about."""
@@ -87,7 +89,7 @@ def roles_of(columns: Sequence[Column], subjects: Sequence[str] = (), as_of: str
     """
     chosen = [_named(columns, name) for name in subjects] or _identifying(columns)
     formats = {column.guess.format for column in chosen}
-    if len(formats) > 1 or "" in formats:
+    if len(formats) > 1 or formats & _MANY_SHARE:
         raise SetUpError(
             "按谁查的列须是同一种标识，如公民身份号码、统一社会信用代码。",
             "The subject's columns must hold one kind of identifier, such as resident ids or credit codes.",

@@ -91,7 +91,7 @@ _WORDS: tuple[tuple[str, Word], ...] = (
     ),
     (
         "地址|住址|住所|坐落|户籍地|居住地|现住|经度|纬度|坐标|address|^dz$|dz$|^zz$",
-        Word("address", Care.PERSONAL, "{partial: {keep_start: 6, keep_end: 0}}"),
+        Word("address", Care.PERSONAL, "{truncate: {keep: 6}}", "address"),
     ),
     ("登记日期|登记时间|注册日期|djrq|djsj|regist", Word("registered_on", Care.INTERNAL, "", DATE)),
     ("创建|录入|cjsj|create", Word("created_at", Care.INTERNAL, "", DATE)),
@@ -107,7 +107,7 @@ _WORDS: tuple[tuple[str, Word], ...] = (
     ),
     (
         "姓名|名字|xm$|^name$|_name$|户主$|当事人$|申请人$|监护人$|权利人$|法定代表人$",
-        Word("name", Care.PERSONAL, "{partial: {keep_start: 1, keep_end: 0}}"),
+        Word("name", Care.PERSONAL, "{partial: {keep_start: 1}}", "name"),
     ),
     ("学生|学籍|儿童|未成年|student|child", Word("minor", Care.SENSITIVE, "{redact: {}}")),
     ("婚姻|hyzk|marri|marital", Word("marital_status", Care.PERSONAL)),
