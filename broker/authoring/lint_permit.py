@@ -25,6 +25,7 @@ def permit_findings(rule: Rule, catalog: Catalog) -> Iterator[Finding]:
     yield from _unguarded(rule, dataset)
     yield from _weak_masks(rule, dataset, catalog.mask_order)
     yield from _too_small(rule, dataset)
+    yield from _no_totals(rule)
     if rule.rows.own_grid and not _has_grids(rule, catalog):
         zh = "规则中的部门没有一个系统登记了网格，按网格限定就什么也给不出；请主管部门登记系统的网格"
         en = "no system of its departments has grids, so grid: caller releases nothing; "
@@ -101,6 +102,23 @@ def _too_small(rule: Rule, dataset: Dataset) -> Iterator[Finding]:
         zh = f"一次最多涉及 {min(bounds)} 个对象，不足 {smallest} 个又不给出；请改 minimum_group_size"
         en = f"one call reaches at most {min(bounds)} subjects, fewer than {smallest} are never shown"
         yield Finding.of(rule.at, Lint.NEVER_RELEASES, zh, f"{en}; change minimum_group_size or the limits")
+
+
+def _no_totals(rule: Rule) -> Iterator[Finding]:
+    """§5.9 and §5.10: totals that nobody can ask for, or of groups that no call is large enough for."""
+    totals, rows = rule.obligations.aggregate, rule.limits.rows_per_call
+    if totals is None:
+        return
+    if not totals.named_subjects and not rule.rows.whole_dataset:
+        zh = "只给整体汇总，却没有许可整体共享；请写 subjects: all，或 named_subjects: true"
+        en = (
+            "totals over the whole only, which it does not permit; add subjects: all, or named_subjects: true"
+        )
+        yield Finding.of(rule.at, Lint.NEVER_RELEASES, zh, en)
+    if rows is not None and rows < totals.smallest_group:
+        zh = f"一次最多 {rows} 行，不足 {totals.smallest_group} 人的组又不给出；请改 rows_per_call"
+        en = f"at most {rows} rows a call, and no group of fewer than {totals.smallest_group} people is shown"
+        yield Finding.of(rule.at, Lint.NEVER_RELEASES, zh, f"{en}; change rows_per_call")
 
 
 def _has_grids(rule: Rule, catalog: Catalog) -> bool:

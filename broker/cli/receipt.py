@@ -277,7 +277,15 @@ _DUTIES = {
 
 def _duties(obligations: dict[str, Any], zh: bool) -> str:
     said = [(zh_said if zh else en, obligations.get(name)) for name, (zh_said, en) in _DUTIES.items()]
-    return ("；" if zh else "; ").join(text.format(value) for text, value in said if value)
+    return ("；" if zh else "; ").join(text.format(_listed(value, zh)) for text, value in said if value)
+
+
+def _listed(value: Any, zh: bool) -> Any:
+    """With the lists in a mapping as texts."""
+    if not isinstance(value, dict):
+        return value
+    comma = "、" if zh else ", "
+    return {name: comma.join(part) if isinstance(part, list) else part for name, part in value.items()}
 
 
 def _reviews(reviews: list[dict[str, Any]], zh: bool) -> str:
