@@ -27,6 +27,11 @@ def profile_for(format_: str | None, field_type: FieldType, profiles: Profiles) 
     return profiles.get(format_ or "") or profiles.get(field_type) or _NO_PROFILE
 
 
+def meant(word: str, profile: MaskProfile) -> Mask:
+    """The treatment of that name, else the operator of that name without parameters, be there one or not."""
+    return profile.treatments.get(word) or Mask(word)
+
+
 def resolve(
     word: str,
     format_: str | None,
@@ -45,11 +50,10 @@ def resolve(
         if level not in profile.levels:
             return _no_level(level, profile)
         word = profile.levels[level]
-    if (found := profile.treatments.get(word)) is not None:
-        return found
-    mask = Mask(word)
-    complaint = complain(mask)
-    return mask if complaint is None else _unknown(word, profile, complaint)
+    mask = meant(word, profile)
+    if word in profile.treatments or (complaint := complain(mask)) is None:
+        return mask
+    return _unknown(word, profile, complaint)
 
 
 def _no_level(level: str, profile: MaskProfile) -> Sentence:

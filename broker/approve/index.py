@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from broker.approve.rule import Effect, Rule
-from broker.model import CORE, IMPORTANT, Catalog, Dataset, Mask, Obligations, Scope, SharingAttribute
+from broker.model import CORE, IMPORTANT, Catalog, Dataset, Obligations, Scope, SharingAttribute
+from broker.treatments import meant, profile_for
 
 Stamp = Callable[[Rule], Rule]
 """Puts until when its approval stands into a rule."""
@@ -78,8 +79,12 @@ def default_permit(dataset: Dataset, catalog: Catalog) -> Rule | None:
     if dataset.sharing_attribute is not SharingAttribute.UNCONDITIONAL:
         return None
     fields = [f for f in dataset.fields.values() if f.shared and f.level not in (IMPORTANT, CORE)]
-    floors = catalog.mask_order.floors
-    masks = {f.name: Mask(floors[f.level]) for f in fields if f.level in floors}
+    floors, profiles = catalog.mask_order.floors, catalog.mask_profiles
+    masks = {
+        f.name: meant(floors[f.level], profile_for(f.format, f.type, profiles))
+        for f in fields
+        if f.level in floors
+    }
     return Rule(
         id=default_permit_id(dataset.id),
         effect=Effect.PERMIT,

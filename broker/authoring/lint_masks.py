@@ -17,7 +17,7 @@ from broker.approve.rule import Effect, Rule
 from broker.authoring.finding import Finding, Lint
 from broker.authoring.lint_rules import Written, pairs, placed
 from broker.model import CORE, IMPORTANT, Catalog, Dataset, Mask, MaskOrder, MaskProfile
-from broker.treatments import profile_for
+from broker.treatments import meant, profile_for
 
 
 def of_masks(
@@ -79,10 +79,13 @@ def _against_default(permits: Collection[Rule], default: Rule, order: MaskOrder)
         for field, mask in rule.obligations.masks.items():
             floor = default.obligations.masks.get(field)
             if floor is not None and _unordered(mask, floor, order):
-                zh = f"{field} 的脱敏与默认许可的 {floor.operator}（分级下限，不带参数）矛盾"
-                zh = f"{zh}，写明查询对象时总不同意；请改用更严的"
-                en = f"its mask of {field} contradicts {floor.operator} of the default permit (a floor, "
-                en = f"{en}no parameters); with subjects named the answer is always deny; use a stricter one"
+                name = floor.operator
+                zh = f"{field} 的脱敏与默认许可的 {name}（分级下限）矛盾，写明查询对象时总不同意"
+                en = (
+                    f"its mask of {field} contradicts {name} of the default permit (the level's floor); with "
+                )
+                zh = f"{zh}；请只写 {name}，或改用更严的"
+                en = f"{en}subjects named the answer is always deny; write {name} alone, or a stricter one"
                 yield Finding.of(rule.at, Lint.DEFAULT_CONTRADICTS, zh, en)
 
 
@@ -139,7 +142,7 @@ def _weak_levels(profile: MaskProfile, catalog: Catalog) -> Mapping[str, tuple[s
     for level in (*catalog.levels, IMPORTANT, CORE):
         if (word := profile.levels.get(level)) is None:
             continue
-        operator = profile.treatments.get(word, Mask(word)).operator
+        operator = meant(word, profile).operator
         strictness, floor = order.strictness(operator), order.floors.get(level)
         least = order.strictness(floor) if floor else None
         if floor and (strictness is None or (least is not None and strictness < least)):

@@ -307,8 +307,16 @@ def default_permit(dataset: Dataset, catalog: Catalog) -> list[Rule]:
     def goes(field: Field) -> bool:
         return field.shared and field.level not in ("important", "core")
 
+    def floor(field: Field) -> Mask:
+        """1.3, 5.3."""
+        word = catalog.mask_order.floors[field.level]
+        for kind in (field.format, field.type):
+            if kind in catalog.mask_profiles:
+                return catalog.mask_profiles[kind].treatments.get(word, Mask(word))
+        return Mask(word)
+
     floors = catalog.mask_order.floors
-    masks = {f.name: Mask(floors[f.level]) for f in dataset.fields.values() if goes(f) and f.level in floors}
+    masks = {f.name: floor(f) for f in dataset.fields.values() if goes(f) and f.level in floors}
     if dataset.sharing_attribute is not SharingAttribute.UNCONDITIONAL:
         return []
     return [

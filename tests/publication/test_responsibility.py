@@ -30,7 +30,9 @@ def test_owner_is_named_by_the_policy_or_by_the_catalogs_file_name() -> None:
     """What is neither policy nor catalog is the authority's."""
     assert owner_of(POLICY, b"owner: tax\n") == "tax"
     assert owner_of("catalog/civil_affairs.yaml", b"") == "civil_affairs"
-    assert [owner_of(file, b"") for file in ("city.yaml", "masking.yaml")] == ["", ""]
+    assert [owner_of(file, b"") for file in ("city.yaml", "masking.yaml", "masking-profiles.yaml")] == [
+        ""
+    ] * 3
 
 
 @pytest.mark.parametrize("content", [b"id: one\n", b"owner:\n", b"owner: [tax]\n", b"- owner\n", b"\xff"])
