@@ -33,6 +33,9 @@ bench: .venv/dev.stamp .venv-peers/stamp ## Measure, as ratios beside a peer or 
 peers: .venv-peers/stamp ## Set up the peers that need an environment of their own, and ask them for the figures that tests compare
 	.venv-peers/bin/python benchmarks/pycanon_figures.py --golden tests/cli/mask/golden/pycanon.json
 
+mutants: .venv/dev.stamp ## Take each masking guard away; a test must fail
+	$(BIN)/python tests/mutations/run.py
+
 soak: .venv/dev.stamp ## Long runs, kills and then load; or `make soak ARGS="kills --postgres"`
 	$(if $(ARGS),$(BIN)/python -m soak $(ARGS),$(BIN)/python -m soak kills && $(BIN)/python -m soak load)
 
@@ -86,4 +89,4 @@ help: ## Show this help
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-peers.lock
 	touch $@
 
-.PHONY: demo test lint format proto bench peers soak docs lock spark clean help
+.PHONY: demo test lint format proto bench mutants peers soak docs lock spark clean help

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from math import ceil, log2
+from math import ceil, log2, log10
 
 import numpy as np
 import pytest
@@ -138,3 +138,30 @@ def test_what_is_no_row_is_refused(row: list[int]) -> None:
 def test_no_rows() -> None:
     """An empty column stays one."""
     assert FF1(bytes(16), 10, 10).encrypt(np.empty((0, 10), np.uint8)).shape == (0, 10)
+
+
+@pytest.mark.parametrize(
+    ("radix", "length"), [(256, 13), (256, 14), (256, 15), (10, 33), (10, 34), (10, 35), (31, 23)]
+)
+def test_halves_around_a_words_width(radix: int, length: int) -> None:
+    """Halves just below and just above 56 bits, where columns give way to single rows: as by the standard."""
+    rows = np.random.default_rng(7).integers(0, radix, (5, length)).astype(np.uint8)
+    rows[0] = radix - 1
+    ff1 = FF1(bytes(16), radix, length, b"tweak")
+    assert ff1.encrypt(rows).tolist() == [
+        by_the_book(bytes(16), radix, b"tweak", row) for row in rows.tolist()
+    ]
+
+
+@pytest.mark.parametrize("radix", range(10, 37))
+def test_every_radix_of_digits_and_letters_turns_back(radix: int) -> None:
+    """Every length from the smallest domain on, alone and in a column."""
+    random = np.random.default_rng(radix)
+    for length in range(ceil(6 / log10(radix)), 41):
+        ff1, rows = (
+            FF1(bytes(32), radix, length, b"t"),
+            random.integers(0, radix, (2, length)).astype(np.uint8),
+        )
+        encrypted = ff1.encrypt(rows)
+        assert (ff1.decrypt(encrypted) == rows).all()
+        assert ff1.decrypt_one(ff1.encrypt_one(rows[0].tolist())) == rows[0].tolist()

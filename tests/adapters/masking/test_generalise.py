@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.masking.check_characters import RESIDENT_CHECKS, resident_check
 from adapters.masking.resident_id import are_resident_ids, is_resident_id
 
 IDS = ["990101189901010015", "990101189901010023", "99010118990101004X"]
@@ -134,3 +135,12 @@ def test_birth_dates_must_exist(day) -> None:
     exists = not isinstance(day, str) or day == "20000229"
     assert is_resident_id(text) == exists
     assert bool(are_resident_ids(np.frombuffer(text.encode(), np.uint8).reshape(1, 18))[0]) == exists
+
+
+def test_both_forms_of_the_id_check_know_leap_years() -> None:
+    """1900 was no leap year and 2000 was one: id by id and in a column."""
+    bodies = ["99010119000229001", "99010120000229001", "99010120010229001"]
+    right = [body + RESIDENT_CHECKS[resident_check([int(digit) for digit in body])] for body in bodies]
+    assert [is_resident_id(text) for text in right] == [False, True, False]
+    rows = np.frombuffer("".join(right).encode(), np.uint8).reshape(-1, 18)
+    assert are_resident_ids(rows).tolist() == [False, True, False]

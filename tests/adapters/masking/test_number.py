@@ -69,3 +69,37 @@ def test_widths_that_hide_nothing_are_refused(model, params) -> None:
     """A bucket of nothing, or rounding to one, is no mask."""
     with pytest.raises(ValueError, match="greater than or equal"):
         model.model_validate(params)
+
+
+@pytest.mark.parametrize("model", [BucketParams(width=7), RoundParams(to=7), ClipParams(low=-50, high=50)])
+def test_what_a_null_or_a_slice_hides_is_gone(model) -> None:
+    """Whatever stood under a null, or beyond what can be counted, has left the buffers, few rows or many."""
+    operator = {BucketParams: Bucket, RoundParams: Round, ClipParams: Clip}[type(model)]()
+    secret = 0x5EC2E7
+    for rows in (3, 99):
+        whole = pa.array([secret] * rows)
+        hidden = pa.Array.from_buffers(
+            whole.type, rows, [pa.py_buffer(bytes(rows // 8 + 1)), *whole.buffers()[1:]]
+        )
+        result = operator.bind(model, None)(hidden)
+        assert result.null_count == rows
+        assert not any(any(buffer.to_pybytes()) for buffer in result.buffers() if buffer)
+    beyond = Round().bind(RoundParams(to=1000), None)(pa.array([10**15 + 600] * 40))
+    assert not any(any(buffer.to_pybytes()) for buffer in beyond.buffers() if buffer)
+
+
+EDGES = [10**15, 10**15 + 1, -(10**15), -(10**15) - 1, 10**15 + 6, 2**62, -(2**63), 2**63 - 1, 0, -1, None]
+
+
+@pytest.mark.parametrize("times", [1, 40])
+@pytest.mark.parametrize("to", [2, 5, 7, 1000])
+def test_edges_of_what_can_be_counted(times: int, to: int) -> None:
+    """Up to 10^15 from zero a number is masked, beyond it is null; in whole numbers as in decimals."""
+    for operator, params in ((Round(), RoundParams(to=to)), (Bucket(), BucketParams(width=to))):
+        mask = operator.bind(params, None)
+        whole = mask(pa.array(EDGES * times, pa.int64())).to_pylist()
+        exact = mask(pa.array([n if n is None else Decimal(n) for n in EDGES] * times, EXACT)).to_pylist()
+        assert whole == exact
+        assert [value is None for value in whole[5:8]] == [True] * 3
+        assert whole[8] is not None
+    assert Bucket().bind(BucketParams(width=2), None)(pa.array([2**63] * 40, pa.uint64())).null_count == 40

@@ -93,3 +93,25 @@ def test_bind_trusts_no_constructor() -> None:
 def test_numbers_may_be_written_as_text(bind) -> None:
     """A policy's YAML hands every scalar over as text."""
     assert bind("partial", keep_start="1", keep_end="0")(pa.array(["张三丰"])).to_pylist() == ["张**"]
+
+
+@pytest.mark.parametrize(("start", "end"), [(1, 1), (3, 0), (0, 2), (2, 3)])
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["ab", "abc", "abcde", "", None],
+        ["甲", "甲乙", "甲乙丙丁", "𠮷野家", None],
+        ["abc", "abc", None],
+        ["甲a", "bcde"],
+        ["abcd", "ab", "abcdef"],
+        ["", None],
+    ],
+)
+def test_widths_of_all_kinds(bind, column, start, end) -> None:
+    """A column of one width and of several, in ASCII or not, with nulls: each row as it is alone."""
+    mask = bind("partial", keep_start=start, keep_end=end)
+    alone = [mask(pa.array([value], pa.string()))[0].as_py() for value in column]
+    for value, shown in zip(column, alone, strict=True):
+        assert value is None or len(shown) == len(value)
+        assert value is None or len(value) > start + end or set(shown) <= {"*"}
+    assert mask(pa.array(column * 40, pa.string())).to_pylist() == alone * 40

@@ -75,3 +75,22 @@ def test_without_a_key_nothing_is_bound() -> None:
     """An unkeyed pseudonym would fall to brute force, so it does not exist."""
     with pytest.raises(ValueError, match="needs a key"):
         Pseudonym().bind(PseudonymParams(), None)
+
+
+@pytest.mark.parametrize("width", [1, 14, 15, 16, 17, 31, 32, 47, 1023, 1024, 1025])
+def test_one_width_equals_a_plain_loop(width: int) -> None:
+    """A column of one width, around a block's edges and beyond what is laid out at once; nulls between."""
+    mask = Pseudonym().bind(PseudonymParams(), FixedKey())
+    values = [None if row % 7 == 3 else f"{row:x}".zfill(width)[-width:] for row in range(50)]
+    expected = [None if value is None else reference(b"T", value) for value in values]
+    assert mask(pa.array(values, pa.string())).to_pylist() == expected
+    present = pa.array([value for value in values if value], pa.string()).slice(3, 36)
+    assert mask(present).to_pylist() == [reference(b"T", value) for value in present.to_pylist()]
+
+
+def test_one_width_across_chunks() -> None:
+    """More rows than go at once, the last chunk short."""
+    values = [f"{row:018d}" for row in range(40_000)]
+    tokens = Pseudonym().bind(PseudonymParams(), FixedKey())(pa.array(values))
+    for row in (0, 4095, 4096, 16_383, 16_384, 32_768, 39_999):
+        assert tokens[row].as_py() == reference(b"T", values[row])

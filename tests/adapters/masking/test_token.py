@@ -39,6 +39,7 @@ def columns(*texts: str, alphabet: str = DIGITS) -> list[np.ndarray]:
 def test_check_characters_are_the_standards() -> None:
     """Known numbers have the check character that their standard gives."""
     assert [RESIDENT_CHECKS[i] for i in resident_check(columns(*[n[:17] for n in IDS]))] == ["5", "3", "X"]
+    assert not set("IOSVZ") & set(USCC_ALPHABET), "GB 32100 leaves out what looks like a digit"
     usccs = columns(*[n[:17] for n in USCCS], alphabet=USCC_ALPHABET)
     assert [USCC_ALPHABET[i] for i in uscc_check(usccs)] == ["H", "Y"]
     assert luhn_check(columns("453957876362148")).tolist() == [6]
@@ -115,8 +116,8 @@ def test_keys_and_profiles_are_apart() -> None:
     tokens = ours[0](pa.array(IDS))
     assert not set(tokens.to_pylist()) & set(theirs[0](pa.array(IDS)).to_pylist())
     assert theirs[1](tokens).to_pylist() != IDS
-    card = pa.array(["4539578763621486"])
-    assert both("bank_card")[0](card).to_pylist()[0][:15] != both("digits")[0](card).to_pylist()[0][:15]
+    card, body = pa.array(["4539578763621486"]), pa.array(["453957876362148"])
+    assert both("bank_card")[0](card).to_pylist()[0][:15] != both("digits")[0](body).to_pylist()[0]
 
 
 def test_what_is_needed_is_asked_for() -> None:
@@ -127,3 +128,32 @@ def test_what_is_needed_is_asked_for() -> None:
         TokenParams.model_validate({"profile": "passport"})
     with pytest.raises(TypeError, match="takes text"):
         TOKEN.result_type(pa.int64(), TokenParams(profile="mobile"))
+
+
+NONE = [
+    ("resident_id", "990101189901010016"),  # its check character
+    ("resident_id", "990101189913010017"),  # its date
+    ("resident_id", "090101189901010015"),  # its region
+    ("resident_id", "99010118990101001a"),
+    ("resident_id", "9901011899010l0015"),
+    ("uscc", "91990101MA0000007Y"),
+    ("uscc", "91990101MI0000007H"),  # I is not in the alphabet
+    ("bank_card", "4539578763621487"),
+    ("mobile", "12800138000"),
+    ("mobile", "23800138000"),
+    ("digits", "00000/"),
+    ("digits", "00000:"),
+]
+
+
+@pytest.mark.parametrize(("profile", "text"), NONE)
+@pytest.mark.parametrize("among", [[], ["13800138000"], ["990101189901010015", "4539578763621486"]])
+def test_numbers_that_are_none(profile: str, text: str, among: list[str]) -> None:
+    """A number with one mistake has no token, alone, in a column of its width, and among others."""
+    mask, back = both(profile)
+    assert mask(pa.array([text])).to_pylist() == [None]
+    masked = mask(pa.array(among + [text] * 40)).to_pylist()
+    assert masked[len(among) :] == [None] * 40
+    if profile != "digits":
+        number = dict(KNOWN).get(profile, CARDS)[0]
+        assert back(pa.array([number] * 40)).null_count == 40, "a number is no token"
