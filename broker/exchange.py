@@ -37,6 +37,7 @@ from broker.errors import Changed, DeadlinePassed, TooLarge, TooSmall
 from broker.journal import QuotaExceeded
 from broker.keys.keyring import Keyring
 from broker.leases import Keeper
+from broker.matches import quota_why, with_matches
 from broker.model import (
     Application,
     Charge,
@@ -148,6 +149,7 @@ class Exchange:
         if not decided.permitted or decided.application.validate_only:
             return self._without_data(decided)
 
+        decided = with_matches(decided)
         try:
             return self._answered(decided, still_wanted)
         except OverRowLimit:
@@ -157,7 +159,7 @@ class Exchange:
         except GroupTooSmall:
             return self._without_data(decided.refused(Why(Reason.GROUP_TOO_SMALL)))
         except QuotaExceeded as exceeded:
-            return self._without_data(decided.refused(_quota(exceeded)))
+            return self._without_data(decided.refused(quota_why(exceeded)))
 
     def _answered(self, decided: Decided, still_wanted: StillWanted) -> Exchanged:
         """With data. A retry of what an earlier key masked is the same answer only under that key."""
@@ -186,7 +188,7 @@ class Exchange:
             try:
                 return self._with_need(recorded(decided), need)
             except QuotaExceeded as exceeded:
-                decided = decided.refused(*decided.decision.reasons, _quota(exceeded))
+                decided = decided.refused(*decided.decision.reasons, quota_why(exceeded))
         kind = EntryKind.VALIDATION if decided.application.validate_only else EntryKind.EXCHANGE
         return Exchanged(decided.decision, self.log.append(self.entries.entry(kind, decided)).receipt)
 
@@ -254,16 +256,12 @@ class Exchange:
         try:
             handover.begin(_reserved(decided.decision), _request_mac(epoch.keyring, application))
         except QuotaExceeded as exceeded:
-            return self._refusal(decided.refused(_quota(exceeded)))
+            return self._refusal(decided.refused(quota_why(exceeded)))
         return handover
 
     def _refusal(self, decided: Decided) -> Opening:
         refused = self._without_data(decided)
         return Opening(refused.decision, refused.receipt)
-
-
-def _quota(exceeded: QuotaExceeded) -> Why:
-    return Why(Reason.QUOTA_EXCEEDED, exceeded.charge.counter)
 
 
 def _marks(decided: Decided) -> dict[str, str]:
@@ -300,5 +298,6 @@ def _canonical_request(application: Application) -> bytes:
             application.operator,
             application.grant,
             *(["stream"] if application.streamed else []),
+            *([{claim.field: claim.texts for claim in application.claims}] if application.claims else []),
         ]
     )

@@ -7,6 +7,7 @@ Terms follow 《政务数据共享条例》 and ``docs/glossary.md``.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -298,6 +299,15 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What the consumer says that one field's value is (主张), to be told only whether it is."""
+
+    field: str
+    texts: tuple[str, ...] = dataclasses.field(repr=False)
+    """One for each subject, in the order asked, spelled as :mod:`broker.claims` reads it; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """One well-formed application (共享申请) by a proven consumer; every name in it exists in the catalog,
     or the dataset does not, and its fields cannot."""
@@ -318,6 +328,8 @@ class Application:
     """SHA-256 of the verified signed application; empty when none came."""
     validate_only: bool = False
     streamed: bool = False
+    claims: tuple[Claim, ...] = ()
+    """Each about another of :attr:`fields`; a stream has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +363,11 @@ class Why:
 
     reason: Reason
     about: str = ""
+
+
+MATCH = "match"
+"""The operator (比对核验) that answers only whether a value is what the consumer claims: policy, application
+and quotas know it by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,6 +459,8 @@ class Charge:
     counter: str
     limit: int
     amount: int | None = None
+    field: str = ""
+    """Of a claim's charge, whose counter names a person (by a keyed tag): all that may be told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,6 +505,8 @@ class Decision:
     charges: tuple[Charge, ...] = ()
     minimum_group_size: int | None = None
     """An answer about fewer subjects than that is not released."""
+    matches_per_day: int | None = None
+    """Claims on a subject and field in a day; None where nothing is matched."""
     reviews: tuple[ReviewBy, ...] = ()
     """For ``review``: what each reviewing rule asks for."""
 

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     OPERATOR_MISSING = "OPERATOR_MISSING"
     LEGAL_BASIS_MISSING = "LEGAL_BASIS_MISSING"
     SIGNED_APPLICATION_MISSING = "SIGNED_APPLICATION_MISSING"
+    CLAIM_MISSING = "CLAIM_MISSING"
     # approve
     SUSPENDED = "SUSPENDED"
     NEED_RECORDED = "NEED_RECORDED"
@@ -67,6 +68,8 @@ class Reason(StrEnum):
     GROUPING_INCOMPLETE = "GROUPING_INCOMPLETE"
     SUBJECTS_NOT_AGGREGATED = "SUBJECTS_NOT_AGGREGATED"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    CLAIM_NOT_TAKEN = "CLAIM_NOT_TAKEN"
+    MATCHES_USED_UP = "MATCHES_USED_UP"
     GRANT_UNKNOWN = "GRANT_UNKNOWN"
     FIELD_NOT_SHARED = "FIELD_NOT_SHARED"
     CORE_LEVEL = "CORE_LEVEL"
@@ -163,6 +166,10 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.LEGAL_BASIS_MISSING: Sentence(
         "缺使用依据，请补充 legal_basis。", "The legal basis is missing; supply legal_basis."
     ),
+    Reason.CLAIM_MISSING: Sentence(
+        "数据项 {about} 只作比对核验，请在 claims 中写明所称的值（流式共享不收，请改用逐次调用）。",
+        "Field {about} is only compared: supply what you believe it is in claims (a stream takes none; use Exchange).",
+    ),
     Reason.SIGNED_APPLICATION_MISSING: Sentence(
         "该共享要求已签名申请，请补充 signed_application。",
         "This sharing demands a signed application; supply signed_application.",
@@ -244,6 +251,14 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.SUBJECTS_NOT_AGGREGATED: Sentence(
         "只提供整体汇总，不得写明查询对象，请用流式接口整体申请。",
         "Only totals over the whole scope are shared; name no subjects, and use StreamExchange.",
+    ),
+    Reason.CLAIM_NOT_TAKEN: Sentence(
+        "数据项 {about} 不作比对核验，请去掉 claims 中的该项。",
+        "Field {about} is not compared with anything; leave it out of claims.",
+    ),
+    Reason.MATCHES_USED_UP: Sentence(
+        "今日对同一人的 {about} 比对次数已用完，请明日再试或转人工核验。",
+        "Today's comparisons of {about} for one of the persons are used up; try tomorrow, or verify by hand.",
     ),
     Reason.QUOTA_EXCEEDED: Sentence(
         "已达到 {about} 的额度，请待下一周期或联系提供部门。",

@@ -70,6 +70,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.OPERATOR_MISSING,
         Reason.LEGAL_BASIS_MISSING,
         Reason.SIGNED_APPLICATION_MISSING,
+        Reason.CLAIM_MISSING,
     ),
     "decision REVIEW": (Reason.REVIEW_REQUIRED, Reason.IMPORTANT_LEVEL, Reason.COUNTERSIGNATURE_REQUIRED),
     "decision DENY": (
@@ -94,6 +95,8 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.GROUPING_INCOMPLETE,
         Reason.SUBJECTS_NOT_AGGREGATED,
         Reason.QUOTA_EXCEEDED,
+        Reason.CLAIM_NOT_TAKEN,
+        Reason.MATCHES_USED_UP,
         Reason.GRANT_UNKNOWN,
         Reason.FIELD_NOT_SHARED,
         Reason.CORE_LEVEL,

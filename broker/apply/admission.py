@@ -11,9 +11,10 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from broker.claims import SPELLINGS, read_claim
 from broker.errors import MalformedRequest, Violation
 from broker.formats import FORMATS
-from broker.model import Application, Catalog, Dataset, Identity
+from broker.model import Application, Catalog, Claim, Dataset, FieldType, Identity
 
 MAX_TEXT = 200
 """Longest purpose, case number, legal basis … in characters."""
@@ -21,6 +22,8 @@ MAX_FIELDS = 200
 MAX_NAME = 100
 """Longest name of a dataset or field that the catalog does not have."""
 MAX_SUBJECTS = 1_000
+MAX_CLAIMED = 200
+"""Values claimed in one application; each is counted on its own."""
 MAX_SIGNED_APPLICATION = 64 * 1024
 """Bytes; a signed application carries its certificate chain."""
 
@@ -52,6 +55,7 @@ class Request:
     signed_application: bytes = b""
     validate_only: bool = False
     streamed: bool = False
+    claims: tuple[Claim, ...] = ()
 
 
 def admit(request: Request, consumer: Identity, catalog: Catalog, verify: VerifySignature) -> Application:
@@ -79,6 +83,7 @@ def admit(request: Request, consumer: Identity, catalog: Catalog, verify: Verify
         grant=request.grant.removeprefix("grants/"),
         validate_only=request.validate_only,
         streamed=request.streamed,
+        claims=request.claims,
     )
     if request.signed_application:
         return replace(application, signed_digest=verify(request.signed_application, application))
@@ -112,6 +117,7 @@ def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> 
     yield from list_violations("application.subjects", request.subjects, MAX_SUBJECTS)
     if not request.subjects and not request.streamed:
         yield Violation("application.subjects", "至少写明一个查询对象", "name at least one subject")
+    yield from _claim_violations(request, dataset)
     if dataset is not None:
         yield from _unknown_fields(request.fields, dataset)
         yield from _misformed_subjects(request.subjects, dataset)
@@ -119,6 +125,46 @@ def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> 
         yield from _unlikely_fields(request.fields)
         for index, subject in enumerate(request.subjects[:MAX_SUBJECTS]):
             yield from text_violations(f"application.subjects[{index}]", subject)
+
+
+def _claim_violations(request: Request, dataset: Dataset | None) -> Iterator[Violation]:
+    claims, path = request.claims[:MAX_FIELDS], "application.claims"
+    if not claims:
+        return
+    if request.streamed:
+        yield Violation(path, "流式共享不收主张", "a stream takes none")
+    yield from list_violations(path, tuple(claim.field for claim in request.claims), MAX_FIELDS)
+    if sum(text != "" for claim in request.claims for text in claim.texts) > MAX_CLAIMED:
+        yield Violation(path, f"最多 {MAX_CLAIMED} 个值", f"at most {MAX_CLAIMED} values")
+        return
+    for index, claim in enumerate(claims):
+        yield from _wrong_claim(f"{path}[{index}]", claim, request, dataset)
+
+
+def _wrong_claim(path: str, claim: Claim, request: Request, dataset: Dataset | None) -> Iterator[Violation]:
+    if claim.field not in request.fields:
+        yield Violation(f"{path}.field", "须为所申请的数据项", "must be one of the fields asked for")
+    if len(claim.texts) != len(request.subjects) or not any(claim.texts):
+        yield Violation(
+            f"{path}.values",
+            "须与查询对象一一对应，没有的留空，但不得全空",
+            "one for each subject, empty where there is none, but not all of them",
+        )
+        return
+    described = dataset.fields.get(claim.field) if dataset is not None else None
+    for place, text in enumerate(claim.texts):
+        yield from text_violations(f"{path}.values[{place}]", text)
+        if described is not None and not _is_spelled(text, described.type):
+            example = SPELLINGS[described.type]
+            yield Violation(f"{path}.values[{place}]", f"须形如 {example}", f"must be spelled like {example}")
+
+
+def _is_spelled(text: str, kind: FieldType) -> bool:
+    try:
+        read_claim(text, kind)
+    except ValueError:
+        return False
+    return True
 
 
 def text_violations(path: str, text: str) -> Iterator[Violation]:

@@ -8,9 +8,9 @@ worked example: ``docs/signed-application.md``. The client imports this module t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict, Unpack
+from typing import NotRequired, TypedDict, Unpack
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -53,6 +53,8 @@ class Asked(TypedDict):
     grant: str
     consumer: str
     """SPIFFE id of the caller."""
+    claims: NotRequired[Mapping[str, Sequence[str]]]
+    """Field → what is claimed of each subject; left out of what is signed where nothing is claimed."""
 
 
 def asked(application: Application) -> Asked:
@@ -69,14 +71,17 @@ def asked(application: Application) -> Asked:
         operator=application.operator,
         grant=application.grant,
         consumer=application.consumer.uri,
+        claims={claim.field: claim.texts for claim in application.claims},
     )
 
 
 def canonical_application(what: Asked, expires: datetime) -> bytes:
     """The bytes that are signed: deterministic CBOR (RFC 8949 §4.2.1) of ``what`` as a map with text keys,
-    and ``expires`` in whole Unix seconds. ``fields`` and ``subjects`` stay in the order asked.
+    and ``expires`` in whole Unix seconds. ``fields`` and ``subjects`` stay in the order asked; there is no
+    ``claims`` where nothing is claimed, as before there could be any.
     """
-    return cose.encode({**what, "expires": int(expires.timestamp())})  # type: ignore[dict-item]  # text keys only
+    said = {key: value for key, value in what.items() if key != "claims" or value}
+    return cose.encode({**said, "expires": int(expires.timestamp())})  # type: ignore[dict-item]  # text keys only
 
 
 def sign_application(

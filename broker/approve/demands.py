@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from broker.approve.groups import aggregate, k_anonymity
-from broker.approve.rule import Rule
+from broker.approve.rule import MATCHES_PER_DAY, Rule
 from broker.model import (
+    MATCH,
     Application,
     Catalog,
     Charge,
@@ -35,6 +36,7 @@ class Demands:
     rows_per_call: int | None
     subjects_per_call: int | None
     minimum_group_size: int | None
+    matches_per_day: int | None
     contradictory: tuple[str, ...] = ()
     """Rules that contradict one another, or whose row scope cannot be told: nothing may be released then."""
 
@@ -64,6 +66,7 @@ def demands(rules: Sequence[Rule], asked: Application, dataset: Dataset, catalog
         rows_per_call=_smallest(limit.rows_per_call for limit in limits),
         subjects_per_call=_smallest(limit.subjects_per_call for limit in limits),
         minimum_group_size=max(_given(limit.minimum_group_size for limit in limits), default=None),
+        matches_per_day=_smallest(_matches_per_day(rule, asked.fields) for rule in rules),
         contradictory=tuple(sorted(troubled)),
     )
 
@@ -81,6 +84,12 @@ def charges(rules: Iterable[Rule], department: str, local: datetime) -> Iterator
         ):
             if limit is not None:
                 yield Charge(f"{what}/{rule.id}/{department}/{window}", limit, amount)
+
+
+def _matches_per_day(rule: Rule, fields: Collection[str]) -> int | None:
+    """What the rule says (5.9); where it matches and does not say, a safe number."""
+    matches = any(mask.operator == MATCH for field, mask in rule.obligations.masks.items() if field in fields)
+    return rule.limits.matches_per_subject_per_day or (MATCHES_PER_DAY if matches else None)
 
 
 def has_quota(rule: Rule) -> bool:

@@ -154,6 +154,12 @@ LIMITS = Keys(
             "少于这么多人的结果不给",
             "an answer about fewer subjects is kept back",
         ),
+        option(
+            "matches_per_subject_per_day",
+            COUNT,
+            "对同一人同一数据项每日最多比对几次（match），不写为 5",
+            "claims compared on one subject and field in a day (match), 5 by default",
+        ),
     )
 )
 K_ANONYMITY = Keys(

@@ -232,7 +232,14 @@ def _shape_of(asked: Application) -> Application:
     """``asked`` without what plans must not depend on, nor keep."""
     subjects = ("",) if asked.subjects else ()
     return replace(
-        asked, request_id="", subjects=subjects, case_no="", operator="", grant="", signed_digest=b""
+        asked,
+        request_id="",
+        subjects=subjects,
+        case_no="",
+        operator="",
+        grant="",
+        signed_digest=b"",
+        claims=(),
     )
 
 

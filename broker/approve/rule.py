@@ -27,6 +27,10 @@ class Effect(StrEnum):
     """Releases nothing by itself; lets permits of lower scopes count, under its own demands."""
 
 
+MATCHES_PER_DAY = 5
+"""Claims on one subject and field in a day, where a rule does not say how many: enough for slips."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Upper bounds of a permit; None is no bound. Days and months are those of the city's calendar."""
@@ -39,6 +43,9 @@ class Limits:
     rows_per_month: int | None = None
     minimum_group_size: int | None = None
     """An answer about fewer distinct subjects is not released."""
+    matches_per_subject_per_day: int | None = None
+    """Claims that a department may have compared on one subject and field; None: :data:`MATCHES_PER_DAY`,
+    where a mask compares claims."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from broker.approve.index import DatasetRules
 from broker.approve.rule import Effect, Rule
 from broker.model import (
     IMPORTANT,
+    MATCH,
     Application,
     Catalog,
     Decision,
@@ -73,6 +74,8 @@ class Outcome:
     most_subjects: int | None = None
     limiting: tuple[str, ...] = ()
     """Rules that bound the subjects."""
+    matched: tuple[str, ...] = ()
+    """Fields that are compared with a claim, which is one of the papers."""
     uncovered: tuple[str, ...] = ()
     """Fields that nothing permits (4.4), which is why the decision is a denial."""
 
@@ -83,12 +86,18 @@ class Outcome:
         if self.most_subjects is not None and len(asked.subjects) > self.most_subjects:
             hash_ = self.decision.bundle_hash
             return Decision(Verdict.DENY, hash_, self.limiting, (Why(Reason.TOO_MANY_SUBJECTS),))
+        claimed = [claim.field for claim in asked.claims] if asked.claims else ()
+        beyond = [field for field in claimed if field not in self.matched]
+        if beyond and self.decision.verdict is Verdict.PERMIT:
+            reasons = tuple([Why(Reason.CLAIM_NOT_TAKEN, field) for field in beyond])
+            return Decision(Verdict.DENY, self.decision.bundle_hash, self.deciding, reasons)
         if (
             asked.case_no
             and asked.service_item
             and asked.operator
             and asked.legal_basis
             and (asked.signed_digest or not self.signed)
+            and (not self.matched or all(field in claimed for field in self.matched))
         ):
             return self.decision
         return self._supplement(asked)
@@ -98,6 +107,8 @@ class Outcome:
         missing = [why for name, why in _PAPERS if not getattr(asked, name)]
         if self.signed and not asked.signed_digest:
             missing.append(_SIGNED_APPLICATION)
+        claimed = [claim.field for claim in asked.claims]
+        missing += [Why(Reason.CLAIM_MISSING, field) for field in self.matched if field not in claimed]
         hash_ = self.decision.bundle_hash
         return Decision(Verdict.NEEDS_SUPPLEMENT, hash_, self.deciding, missing=tuple(missing))
 
@@ -150,6 +161,7 @@ class Case:
             signed=demanded.obligations.signed_application,
             most_subjects=most,
             limiting=_ids([rule for rule in binding if most and rule.limits.subjects_per_call == most]),
+            matched=_matched(demanded),
         )
 
     def _permit(self, binding: Sequence[Rule], demanded: Demands) -> Decision:
@@ -162,6 +174,7 @@ class Case:
             row_scopes=demanded.row_scopes,
             charges=tuple(charges(binding, self.asked.consumer.department, self.local)),
             minimum_group_size=demanded.minimum_group_size,
+            matches_per_day=demanded.matches_per_day,
         )
 
     def _review(self, binding: Sequence[Rule], reviews: Sequence[Rule]) -> Decision | None:
@@ -199,6 +212,11 @@ def _causes(uncovered: Sequence[str], speaking: Speaking, nearest: Callable[[], 
     named = frozenset().union(*[rule.fields for rule in speaking.permitting])
     for field in uncovered:
         yield Why(Reason.NOT_DELEGATED if field in named else Reason.FIELD_NOT_PERMITTED, field)
+
+
+def _matched(demanded: Demands) -> tuple[str, ...]:
+    masks = demanded.obligations.masks
+    return tuple([field for field, mask in masks.items() if mask.operator == MATCH])
 
 
 def _id(rule: Rule) -> str:

@@ -14,7 +14,7 @@ from broker.approve.grammar import ALL
 from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code, Kind, Problems
 from broker.approve.table import Table, text
 from broker.authoring.grammar import APPLICATION, GRANT
-from broker.model import Application, Dataset, Grant, Identity, Role
+from broker.model import Application, Claim, Dataset, Grant, Identity, Role
 from broker.reasons import Reason
 
 PAPERS = ("service_item", "case_no", "legal_basis", "operator")
@@ -46,6 +46,8 @@ class Asked:
     operator: str = ""
     grant: str = ""
     signed_application: bool = False
+    claims: tuple[str, ...] = ()
+    """Fields of which something is claimed."""
 
 
 def application(asked: Asked, city: str) -> Application:
@@ -73,6 +75,7 @@ def application(asked: Asked, city: str) -> Application:
         grant=asked.grant,
         signed_digest=_SIGNED if asked.signed_application else b"",
         streamed=asked.subjects is None,
+        claims=tuple(Claim(field, ("claim",) * (asked.subjects or 0)) for field in asked.claims),
     )
 
 
@@ -93,6 +96,7 @@ def read_asked(
         subjects=_subjects(table),
         signed_application=table.flag("signed_application"),
         grant=table.text("grant"),
+        claims=tuple(item.value for item in table.texts("claims")) if "claims" in table else (),
         **{name: table.text(name) for name in PAPERS},
     )
     _check_names(asked, table, bundle, refused_as)

@@ -124,8 +124,15 @@ def _asked(statement: Mapping[str, object]) -> tuple[Asked, datetime, str]:
         operator=_text(statement, "operator"),
         grant=_text(statement, "grant"),
         signed_application=bool(_text(statement, "signed_application")),
+        claims=_names(statement.get("claims", [])),
     )
     return asked, datetime.fromisoformat(_text(statement, "recorded_at")), _text(decision, "bundle")
+
+
+def _names(written: object) -> tuple[str, ...]:
+    if not isinstance(written, list):
+        raise TypeError
+    return tuple(str(name) for name in written)
 
 
 def _text(members: Mapping[str, object], name: str) -> str:

@@ -19,6 +19,7 @@ _UPPER = (
     "rows_per_day",
     "calls_per_month",
     "rows_per_month",
+    "matches_per_subject_per_day",
 )
 _UNBOUND = float("inf")
 

@@ -31,6 +31,7 @@ ABOUT = {
     "rows_per_day": Sentence("每日行数", "rows a day"),
     "calls_per_month": Sentence("每月次数", "calls a month"),
     "rows_per_month": Sentence("每月行数", "rows a month"),
+    "matches_per_subject_per_day": Sentence("每人每日比对次数", "comparisons of one subject a day"),
     "minimum_group_size": Sentence("最小人数", "smallest group"),
     "k_anonymity": Sentence("k-匿名", "k-anonymity"),
     "aggregate": Sentence("只给汇总", "totals only"),

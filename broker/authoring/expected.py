@@ -188,6 +188,7 @@ _READERS: Mapping[str, Callable[[_Reader, str], object]] = {
     "duties": _Reader.duties,
     "rows_per_call": _Reader.count,
     "minimum_group_size": _Reader.count,
+    "matches_per_day": _Reader.count,
     "k_anonymity": _Reader.k_anonymity,
     "aggregate": _Reader.aggregate,
     "row_scopes": _Reader.row_scopes,

@@ -37,6 +37,7 @@ def facts(decision: Decision) -> dict[str, object]:
         "duties": _some(duties(obligations)),
         "rows_per_call": decision.rows_per_call,
         "minimum_group_size": decision.minimum_group_size,
+        "matches_per_day": decision.matches_per_day,
         "k_anonymity": obligations.k_anonymity and k_anonymity_facts(obligations.k_anonymity),
         "aggregate": obligations.aggregate and aggregate_facts(obligations.aggregate),
         "row_scopes": _some(sorted(map(_row_scope, decision.row_scopes), key=str)),

@@ -52,6 +52,7 @@ _OPTIONAL = (
     option("subjects", SUBJECTS, "查询对象数，或整体", "how many subjects, or the whole dataset"),
     option("grant", SLUG, "共享授权，见 grants", "a grant, of those under grants"),
     option("signed_application", FLAG, "是否附签名申请", "whether a signed application came"),
+    option("claims", ListOf(TEXT), "写明所称的值的数据项", "the fields of which something is claimed"),
 )
 APPLICATION = Keys((*_REQUIRED, *_OPTIONAL))
 CHANGES = Keys(tuple(option(key.name, key.shape, key.zh, key.en) for key in APPLICATION.entries))
@@ -98,6 +99,7 @@ EXPECT = Keys(
         option("duties", ListOf(TEXT, NONE), "义务", "duties"),
         option("rows_per_call", COUNT, "每次最多行数", "rows in one call"),
         option("minimum_group_size", COUNT, "最小人数", "the smallest group"),
+        option("matches_per_day", COUNT, "每人每日比对次数", "comparisons of one subject a day"),
         option("k_anonymity", K_ANONYMITY, "k-匿名", "k-anonymity"),
         option("aggregate", AGGREGATE, "只给汇总", "totals only"),
         option("row_scopes", ListOf(_VALUES, NONE), "行的范围", "which rows"),

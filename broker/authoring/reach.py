@@ -25,6 +25,7 @@ _LIMITS: tuple[tuple[str, Callable[[int, int], bool]], ...] = (
     ("rows_per_day", le),
     ("calls_per_month", le),
     ("rows_per_month", le),
+    ("matches_per_subject_per_day", le),
     ("minimum_group_size", ge),
 )
 _DUTIES = ("signed_application", "no_onward_sharing", "watermark", "notify_subject", "countersignature")

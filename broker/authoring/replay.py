@@ -27,6 +27,7 @@ from broker.reasons import Reason, Sentence
 REPLAYED = (EntryKind.EXCHANGE, EntryKind.VALIDATION, EntryKind.STREAM_DECISION)
 """Every application leaves one of these; other leaves tell what became of it."""
 _WHILE_RELEASING = {
+    Reason.MATCHES_USED_UP,
     Reason.QUOTA_EXCEEDED,
     Reason.TOO_MANY_ROWS,
     Reason.GROUP_TOO_SMALL,
@@ -41,6 +42,7 @@ _RELEASED = (
     "duties",
     "rows_per_call",
     "minimum_group_size",
+    "matches_per_day",
     "k_anonymity",
     "aggregate",
     "row_scopes",

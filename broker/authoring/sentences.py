@@ -283,6 +283,11 @@ _BOUNDS = {
     "rows_per_day": ("每日最多 {} 行", "at most {} a day", "row"),
     "calls_per_month": ("每月最多 {} 次", "at most {} a month", "call"),
     "rows_per_month": ("每月最多 {} 行", "at most {} a month", "row"),
+    "matches_per_subject_per_day": (
+        "对同一人每日最多比对 {} 次",
+        "at most {} of one subject a day",
+        "comparison",
+    ),
     "minimum_group_size": ("不足 {} 人的结果不给", "nothing about fewer than {}", "subject"),
 }
 

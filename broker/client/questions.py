@@ -7,7 +7,7 @@ wait; what they ask and how they read the answer is here.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Required, TypedDict, TypeVar
@@ -41,6 +41,9 @@ class Terms(TypedDict, total=False):
     operator: str
     grant: str
     """Under which grant to run."""
+    claims: Mapping[str, str | Sequence[str]]
+    """Field → what you believe it to be, for fields that policy only compares (比对核验): a text for a single
+    subject, else one for each in their order, empty for none. A stream takes no claims."""
     sign: bool
     """Add an application signed with the caller's own key."""
     request_id: str
@@ -188,6 +191,7 @@ class Questions:
                 case_no=terms.get("case_no", ""),
                 legal_basis=terms.get("legal_basis", ""),
                 operator=terms.get("operator", ""),
+                claims=[_claim(field, said) for field, said in terms.get("claims", {}).items()],
             ),
             grant=_name("grants", terms.get("grant", "")),
         )
@@ -207,11 +211,16 @@ class Questions:
             case_no=application.case_no,
             legal_basis=application.legal_basis,
             operator=application.operator,
+            claims={claim.field: tuple(claim.values) for claim in application.claims},
             grant=request.grant.removeprefix("grants/"),
             consumer=self._caller,
             key=self._credentials.private_key(),
             chain=self._credentials.chain,
         )
+
+
+def _claim(field: str, said: str | Sequence[str]) -> exchange_pb2.Claim:
+    return exchange_pb2.Claim(field=field, values=[said] if isinstance(said, str) else said)
 
 
 def _name(collection: str, id: str) -> str:

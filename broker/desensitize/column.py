@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from adapters.masking.contract import BESIDE, VALUE, Beside, BoundMask, KeyContext, Operator, Params
 from broker.arrow import Columns, arrow_type, plain, rebuilt
+from broker.claims import claim_column
 from broker.desensitize.operand import operand, operand_type, released, released_type
 from broker.desensitize.singly import FEW, Singly, are_exactly, few, singly
 from broker.model import FieldType, Mask
@@ -35,6 +36,8 @@ class PlannedMask:
     """The same from Python values to Python values; None where the operator has no such way."""
     beside: str = ""
     """Column that the operator must see beside the value (:class:`~adapters.masking.contract.Beside`)."""
+    claimed: bool = False
+    """That column holds what is claimed of the field, in its type; otherwise texts."""
 
     @property
     def title(self) -> str:
@@ -70,6 +73,10 @@ class PlannedColumn:
         """Column that must be at hand beside this one; empty: none."""
         return self.masked.beside if self.masked else ""
 
+    @property
+    def _type_beside(self) -> pa.DataType:
+        return arrow_type(self.type) if self.masked and self.masked.claimed else pa.string()
+
     def release(self, batch: pa.RecordBatch) -> pa.Array:
         """The column as it may be released, of a batch that has it and the one beside it.
 
@@ -82,7 +89,7 @@ class PlannedColumn:
             return rebuilt(clear)
         if self.masked.singly and len(clear) <= FEW:
             return few(self.masked.singly(clear.to_pylist()), self.masked.result)
-        beside = plain(batch.column(self.beside), pa.string()) if self.beside else None
+        beside = plain(batch.column(self.beside), self._type_beside) if self.beside else None
         return rebuilt(released(self._result(clear, beside, self.masked)))
 
     def release_values(self, columns: Columns) -> Sequence[object]:
@@ -92,7 +99,7 @@ class PlannedColumn:
             return values
         if self.masked.singly and are_exactly(values, self.type):
             return self.masked.singly(values)
-        beside = pa.array(columns[self.beside], pa.string()) if self.beside else None
+        beside = pa.array(columns[self.beside], self._type_beside) if self.beside else None
         clear = pa.array(values, arrow_type(self.type))
         result: list[object] = released(self._result(clear, beside, self.masked)).to_pylist()
         return result
@@ -100,6 +107,7 @@ class PlannedColumn:
     def _result(self, clear: pa.Array, beside: pa.Array | None, masked: PlannedMask) -> pa.Array:
         given = operand(clear, self.type)
         if beside is not None:
+            beside = operand(beside, self.type) if masked.claimed else beside
             given = pa.StructArray.from_arrays([given, beside], [VALUE, BESIDE])
         result = masked.mask(given)
         if not isinstance(result, pa.Array) or result.type != masked.result:
@@ -117,11 +125,13 @@ def masked_column(
     operator: Operator,
     keys: Callable[[], KeyContext],
     subject: str,
+    *,
+    claimed: bool = False,
 ) -> PlannedColumn:
     """``mask`` bound to a field.
 
     ``keys`` is asked only if the operator needs a key. ``subject`` is the column that says whom a row is
-    about; empty where several do.
+    about; empty where several do. ``claimed``: there is a :func:`~broker.claims.claim_column`.
 
     Raises:
         ValueError: the parameters are wrong, or the operator must know what is not at hand.
@@ -139,7 +149,8 @@ def masked_column(
         result=result,
         mask=bound,
         singly=singly(bound, field_type, result),
-        beside=_beside(operator, subject),
+        beside=_beside(operator, subject, claim_column(name) if claimed else ""),
+        claimed=operator.properties.beside is Beside.CLAIM,
     )
     return PlannedColumn(name, field_type, masked)
 
@@ -165,10 +176,12 @@ def subject_of(mask: Mask, subjects: Sequence[str]) -> str:
     return str(named) if named in subjects else ""
 
 
-def _beside(operator: Operator, subject: str) -> str:
+def _beside(operator: Operator, subject: str, claim: str) -> str:
     match operator.properties.beside:
         case Beside.NOTHING:
             return ""
         case Beside.SUBJECT if subject:
             return subject
+        case Beside.CLAIM if claim:
+            return claim
     raise ValueError(f"{operator.name} must know {operator.properties.beside}, which is not at hand")

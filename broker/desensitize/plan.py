@@ -18,7 +18,7 @@ from broker.arrow import Columns
 from broker.desensitize.column import PlannedColumn, masked_column, params_of, subject_of
 from broker.desensitize.operand import operand_type
 from broker.errors import BrokerError, Failed
-from broker.model import Approved, Dataset, Field, FieldType, Mask
+from broker.model import MATCH, Approved, Dataset, Field, FieldType, Mask
 from broker.reasons import Reason, Sentence
 
 T = TypeVar("T")
@@ -121,6 +121,11 @@ def check_mask(
             f"算子 {mask.operator} 须用 subject 写明按谁：{'、'.join(subjects)}",
             f"operator {mask.operator} needs subject, one of {', '.join(subjects)}",
         )
+    if operator.properties.beside is Beside.CLAIM and mask.operator != MATCH:
+        return Sentence(
+            f"只有 {MATCH} 能得到需求方的主张，{mask.operator} 不能",
+            f"what a consumer claims goes to {MATCH} alone, not to {mask.operator}",
+        )
     return None
 
 
@@ -190,6 +195,7 @@ def _masked(
         operators[mask.operator],
         lambda: _key_context(field, approved, keys),
         subject_of(mask, approved.dataset.subject_fields),
+        claimed=any(claim.field == field.name for claim in approved.application.claims),
     )
 
 

@@ -37,7 +37,8 @@ class Planner:
         application, dataset = approved.application, approved.dataset
         masks = approved.decision.obligations.masks
         asked = application.fields, application.consumer.department, application.purpose
-        kind = (dataset.id, *asked, keys.version)
+        claimed = tuple([claim.field for claim in application.claims])
+        kind = (dataset.id, *asked, claimed, keys.version)
         known = self._known.get(kind)
         if known is None or known.dataset is not dataset or known.masks != masks:
             if len(self._known) >= _MOST_PLANS:

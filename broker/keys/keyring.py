@@ -152,6 +152,11 @@ class Keyring:
         own_key = _prf(self.derive(("subject-vault",), 32, version), subject.encode())
         return _prf(own_key, request_id.encode())[:_TAG_BYTES]
 
+    def match_tag(self, subject: str, asked: tuple[str, ...]) -> bytes:
+        """16 bytes by which claims on one person are counted, for who ``asked`` for which field on which day;
+        nobody without the key can tell whose they are."""
+        return _prf(self.derive(("match-tag",), 32), unambiguous((*asked, subject)))[:_TAG_BYTES]
+
     def derive(self, context: tuple[str, ...], length: int, version: int | None = None) -> bytes:
         """``length`` bytes for ``context``, from the master in use or that of ``version``. Cached.
 

@@ -101,6 +101,7 @@ def statement(
         "provider": provider,
         "dataset": application.dataset,
         "fields": application.fields,
+        **({"claims": [claim.field for claim in application.claims]} if application.claims else {}),
         "subject_tags": [tag.hex() for tag in subject_tags],
         "decision": {
             "verdict": decision.verdict,

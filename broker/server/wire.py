@@ -14,6 +14,7 @@ from broker.model import (
     Aggregate,
     AnswerStatus,
     Below,
+    Claim,
     Dataset,
     Decision,
     Department,
@@ -75,6 +76,7 @@ def request_of(message: exchange_pb2.ExchangeRequest | exchange_pb2.StreamExchan
         signed_application=message.signed_application,
         validate_only=getattr(message, "validate_only", False),
         streamed=isinstance(message, exchange_pb2.StreamExchangeRequest),
+        claims=tuple(Claim(claim.field, tuple(claim.values)) for claim in application.claims),
     )
 
 

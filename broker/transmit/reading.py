@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from adapters.sources.contract import Query, Source, SourceError
 from broker.arrow import Columns
+from broker.claims import claim_column, read_claim
 from broker.errors import TooLarge, Unavailable
-from broker.model import AnswerStatus, Approved, RowCounts, SubjectAnswer
+from broker.model import AnswerStatus, Approved, Claim, FieldType, RowCounts, SubjectAnswer
 from broker.reasons import Reason
 from broker.transmit.digest import Record, records_of
 from broker.transmit.freshness import Freshness
@@ -85,7 +86,7 @@ class Reader:
             if most == limit:
                 raise
             raise TooLarge(Reason.ANSWER_TOO_LARGE) from None
-        found = _records(parts, mask) if totals is None else _total_records(parts, totals)
+        found = _records(parts, mask, approved) if totals is None else _total_records(parts, totals)
         return Answer(
             reading.status,
             reading.as_of,
@@ -289,12 +290,16 @@ class Reading:
         )
 
 
-def _records(parts: Iterable[Part], mask: Callable[[Columns], Columns]) -> list[tuple[About, Record]]:
+def _records(
+    parts: Iterable[Part], mask: Callable[[Columns], Columns], approved: Approved
+) -> list[tuple[About, Record]]:
     """The masked rows, ordered by subject, then by content."""
     found = [
         pair
         for checked, about in parts
-        for pair in zip(about, records_of(mask(checked.good_values())), strict=True)
+        for pair in zip(
+            about, records_of(mask(_with_claims(checked.good_values(), about, approved))), strict=True
+        )
     ]
     if len(found) > 1:
         found.sort(key=_place)
@@ -306,6 +311,20 @@ def _total_records(parts: Iterable[Part], totals: Totals) -> list[tuple[About, R
     for checked, _ in parts:
         totals.add(checked.good())
     return [((), record) for record in records_of(totals.result().to_pydict())]
+
+
+def _with_claims(columns: Columns, about: Sequence[About], approved: Approved) -> Columns:
+    """The rows with what is claimed of them, in further columns: see :mod:`broker.claims`."""
+    claims, fields = approved.application.claims, approved.dataset.fields
+    if not claims:
+        return columns
+    return {**columns, **{claim_column(c.field): _claimed(c, about, fields[c.field].type) for c in claims}}
+
+
+def _claimed(claim: Claim, about: Sequence[About], kind: FieldType) -> list[object]:
+    """What is claimed of each row; None where nothing is, or different things of its several subjects."""
+    said = [{claim.texts[place] for place in who} - {""} for who in about]
+    return [read_claim(texts.pop(), kind) if len(texts) == 1 else None for texts in said]
 
 
 def _spellings(subjects: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ ANSWER_STATUS_DOUBTFUL: AnswerStatus
 ANSWER_STATUS_STALE: AnswerStatus
 
 class Application(_message.Message):
-    __slots__ = ("dataset", "fields", "subjects", "purpose", "service_item", "case_no", "legal_basis", "operator")
+    __slots__ = ("dataset", "fields", "subjects", "purpose", "service_item", "case_no", "legal_basis", "operator", "claims")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     FIELDS_FIELD_NUMBER: _ClassVar[int]
     SUBJECTS_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,7 @@ class Application(_message.Message):
     CASE_NO_FIELD_NUMBER: _ClassVar[int]
     LEGAL_BASIS_FIELD_NUMBER: _ClassVar[int]
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    CLAIMS_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     fields: _containers.RepeatedScalarFieldContainer[str]
     subjects: _containers.RepeatedScalarFieldContainer[str]
@@ -54,7 +55,16 @@ class Application(_message.Message):
     case_no: str
     legal_basis: str
     operator: str
-    def __init__(self, dataset: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., subjects: _Optional[_Iterable[str]] = ..., purpose: _Optional[str] = ..., service_item: _Optional[str] = ..., case_no: _Optional[str] = ..., legal_basis: _Optional[str] = ..., operator: _Optional[str] = ...) -> None: ...
+    claims: _containers.RepeatedCompositeFieldContainer[Claim]
+    def __init__(self, dataset: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., subjects: _Optional[_Iterable[str]] = ..., purpose: _Optional[str] = ..., service_item: _Optional[str] = ..., case_no: _Optional[str] = ..., legal_basis: _Optional[str] = ..., operator: _Optional[str] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
+
+class Claim(_message.Message):
+    __slots__ = ("field", "values")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, field: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ExchangeRequest(_message.Message):
     __slots__ = ("request_id", "application", "grant", "signed_application", "validate_only")

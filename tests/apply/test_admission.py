@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.apply.admission import (
+    MAX_CLAIMED,
     MAX_FIELDS,
     MAX_NAME,
     MAX_SIGNED_APPLICATION,
@@ -18,7 +19,7 @@ from broker.apply.admission import (
 )
 from broker.demo.setup import load_shipped, shipped_policies
 from broker.errors import MalformedRequest
-from broker.model import Identity, Role
+from broker.model import Claim, Identity, Role
 from broker.reasons import Reason
 
 CATALOG = load_shipped(shipped_policies()).catalog
@@ -236,3 +237,35 @@ def test_violations_repeat_nothing(request_):
     for violation in refused.value.violations:
         assert violation.zh
         assert violation.en
+
+
+def claimed(*pairs):
+    return tuple(Claim(field, texts) for field, texts in pairs)
+
+
+def test_claims_are_about_fields_and_subjects_asked():
+    """One for each subject, of one field once; not every subject needs one."""
+    sound = claimed(("status", ("在婚", "")), ("registered_on", ("2020-02-29", "2021-01-01")))
+    assert application(claims=sound).claims == sound
+    wrong = claimed(("status", ("在婚",)), ("district", ("990101", "")), ("status", ("", "")))
+    assert violations(claims=wrong) == {
+        "application.claims[0].values": 1,
+        "application.claims[1].field": 1,
+        "application.claims[2]": 1,
+        "application.claims[2].values": 1,
+    }
+    many = tuple(f"99010118990101{number:04}" for number in range(MAX_CLAIMED + 1))
+    asked = violations(subjects=many, claims=claimed(("status", ("在婚",) * len(many))))
+    assert asked["application.claims"] == 1
+    assert violations(streamed=True, claims=sound) == {"application.claims": 1}
+
+
+@pytest.mark.parametrize(
+    "said", ["2021-02-29", "20210101", "2021-1-1", "２０２１-01-01", "x" * 201, "\u200b"]
+)
+def test_claims_are_spelled_as_their_type_and_never_repeated(said):
+    """A date that nobody can read would be told no; what is refused does not come back."""
+    with pytest.raises(MalformedRequest) as refused:
+        application(claims=claimed(("registered_on", (said, ""))))
+    assert {found.field for found in refused.value.violations} == {"application.claims[0].values[0]"}
+    assert said not in "".join(found.zh + found.en for found in refused.value.violations)

@@ -31,7 +31,7 @@ from broker.errors import MalformedRequest, Unavailable
 from broker.keys import cose
 from broker.keys.authority import Authority, Issued
 from broker.keys.revocation import Revocations, read_revocations
-from broker.model import Application, Identity, Role
+from broker.model import Application, Claim, Identity, Role
 from broker.reasons import Reason
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -335,3 +335,15 @@ def test_documented_example_is_current() -> None:
     documented = bytes.fromhex(text.split("```hex\n")[1].split("```")[0])
     expires = datetime.fromtimestamp(example.pop("expires"), UTC)
     assert canonical_application(example, expires) == documented
+
+
+def test_claims_are_signed_where_there_are_any(signer: Signer, application: Application) -> None:
+    """Where there are none the bytes are those of before; what was signed cannot be claimed otherwise."""
+    claiming = replace(application, claims=(Claim("status", ("在婚", "")),))
+    plain = cbor2.loads(canonical_application(asked(application), EXPIRES))
+    signed = cbor2.loads(canonical_application(asked(claiming), EXPIRES))
+    assert signed == {**plain, "claims": {"status": ["在婚", ""]}}
+    assert "claims" not in plain
+    other = replace(application, claims=(Claim("status", ("离婚", "")),))
+    spelled = {canonical_application(asked(each), EXPIRES) for each in (application, claiming, other)}
+    assert len(spelled) == 3

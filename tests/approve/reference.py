@@ -141,6 +141,16 @@ def by_demands(
         limiting = [rule.id for rule in binding if rule.limits.subjects_per_call == most]
         return deny([Why(Reason.TOO_MANY_SUBJECTS)], limiting)
 
+    countersigned = [rule for rule in binding if rule.obligations.countersignature]
+    important = [field for field in asked.fields if level(dataset, field) == "important"]
+    is_reviewed = bool(reviews or countersigned or important)
+    released = {f: strictest(list(of.values()), catalog) for f, of in masks.items() if of}
+    matched = [f for f, mask in released.items() if mask is not None and mask.operator == "match"]
+    claimed = [claim.field for claim in asked.claims]
+    if not is_reviewed and any(field not in matched for field in claimed):  # 6.3
+        beyond = tuple(Why(Reason.CLAIM_NOT_TAKEN, field) for field in claimed if field not in matched)
+        asking = tuple(sorted(rule.id for rule in [*binding, *reviews]))
+        return Decision(Verdict.DENY, HASH, asking, beyond)
     missing = [
         Why(reason, paper)
         for reason, paper, there in (
@@ -156,13 +166,12 @@ def by_demands(
         )
         if not there
     ]
+    missing += [Why(Reason.CLAIM_MISSING, field) for field in matched if field not in claimed]  # 6.2
     if missing:  # 4.6
         asking = tuple(sorted(rule.id for rule in [*binding, *reviews]))
         return Decision(Verdict.NEEDS_SUPPLEMENT, HASH, asking, missing=tuple(missing))
 
-    countersigned = [rule for rule in binding if rule.obligations.countersignature]
-    important = [field for field in asked.fields if level(dataset, field) == "important"]
-    if reviews or countersigned or important:  # 4.7
+    if is_reviewed:  # 4.7
         provider = ReviewBy(frozenset({dataset.department}))
         by: list[ReviewBy] = []
         for one in [rule.review or provider for rule in reviews] + [provider] * len(
@@ -186,7 +195,7 @@ def by_demands(
         HASH,
         tuple(rule.id for rule in binding),
         obligations=Obligations(
-            masks={f: strictest(list(of.values()), catalog) for f, of in masks.items() if of},
+            masks=released,
             retain_days=smallest(rule.obligations.retain_days for rule in binding),
             signed_application=any(rule.obligations.signed_application for rule in binding),
             acknowledge_hours=smallest(rule.obligations.acknowledge_hours for rule in binding),
@@ -204,7 +213,16 @@ def by_demands(
             [rule.limits.minimum_group_size for rule in binding if rule.limits.minimum_group_size],
             default=None,
         ),
+        matches_per_day=smallest(matches(rule, asked) for rule in binding),
     )
+
+
+def matches(rule: Rule, asked: Application) -> int | None:
+    """5.11: what one rule says of claims on one subject."""
+    if rule.limits.matches_per_subject_per_day is not None:
+        return rule.limits.matches_per_subject_per_day
+    asks = [f for f in asked.fields if f in rule.obligations.masks]
+    return 5 if any(rule.obligations.masks[f].operator == "match" for f in asks) else None
 
 
 # ── 1 and 4.2: whether a rule speaks ─────────────────────────────────────────────────────────────
