@@ -159,7 +159,7 @@ def _count(groups: Sequence[Sequence[str]], batches: Iterable[pa.RecordBatch]) -
             f"More than {MOST_COMBINATIONS:,} different combinations: these columns tell nearly every row "
             "apart. Leave out identifiers and exact times, and try again.",
         )
-    except ValueError:  # Arrow's too, whose messages may quote values
+    except (ValueError, pa.ArrowException):  # whose messages may quote values
         problem = Sentence(
             "文件中没有数据，或列的类型不能用于分组。", "The file holds no rows, or a column no plain values."
         )

@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import mask
+from broker.cli.mask.app import Encoding, HeaderRow, Sheet, mask
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 from broker.errors import SetUpError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from adapters.masking.contract import Operator
     from broker.bulk.plan import BulkPlan
     from broker.cli.mask.fitting import ColumnTally, Finding
+    from broker.importing.opening import Wanted
 
 
 @mask.command("check")
@@ -31,16 +32,22 @@ def check(
         list[str] | None,
         typer.Option("--operator", help="只查此算子，未允许的也可 / this operator only, allowed or not"),
     ] = None,
+    sheet: Sheet = "",
+    header_row: HeaderRow = "",
+    encoding: Encoding = "",
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """检查算子是否守约定，计划是否适合文件 / do operators keep their contract, does a plan fit a file?"""
+    from broker.importing.opening import Wanted
+
     if plan is None:
         _check_operators(_chosen(named, config), as_json)
     elif named:
         raise SetUpError("--operator 不与计划同用。", "--operator does not go with a plan.")
     else:
-        _check_plan(plan, file, config, as_json)
+        wanted = Wanted(sheet=sheet, header_row=header_row, encoding=encoding)
+        _check_plan(plan, file, wanted, config, as_json)
 
 
 # ── operators ────────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +86,7 @@ def _check_operators(chosen: Mapping[str, Operator], as_json: bool) -> None:
 # ── plans ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _check_plan(path: Path, file: Path | None, config: Path, as_json: bool) -> None:
+def _check_plan(path: Path, file: Path | None, wanted: Wanted, config: Path, as_json: bool) -> None:
     from broker.bulk.plan import read_plan
     from broker.cli.mask.fitting import Severity, fit
     from broker.cli.mask.reading import opened_table
@@ -94,7 +101,7 @@ def _check_plan(path: Path, file: Path | None, config: Path, as_json: bool) -> N
             _print_plan(plan)
             typer.echo("计划可用；再写上文件，可看它是否适合。Usable; name a file to see whether it fits.")
         return
-    with opened_table(file) as table:
+    with opened_table(file, wanted) as table:
         fitted = fit(Trial(plan, known, ThrowAwayKeys()), table)
     found = list(fitted.findings())
     if as_json:

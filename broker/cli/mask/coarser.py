@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from adapters.masking.contract import KeyContext, Operator
 from broker.cli.mask.reading import ZONE
 from broker.desensitize.column import masked_column
+from broker.desensitize.plan import check_mask
 from broker.importing.recognise import Guess, guess
 from broker.importing.vocabulary import word_for
 from broker.model import FieldType, Mask
@@ -32,10 +33,9 @@ def coarser(
     guessed = guess(values, word_for(name), zone)
     column = converted(values, guessed.type, zone)
     for mask in _masks(guessed, column):
-        operator = operators.get(mask.operator)
-        if operator is None or operator.properties.needs_key:
+        if check_mask(operators, guessed.type, mask) is not None:
             continue
-        planned = masked_column(name, guessed.type, mask, operator, _no_keys, "")
+        planned = masked_column(name, guessed.type, mask, operators[mask.operator], _no_keys, "")
         result = planned.release(pa.record_batch([column], [name]))
         if result.null_count <= values.null_count:
             yield mask, result

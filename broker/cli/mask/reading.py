@@ -28,6 +28,8 @@ _PARQUET = b"PAR1"
 _PAGES = 1 << 20
 """Bytes of a Parquet column read ahead: whole column chunks may not fit into memory."""
 
+_FIND_OUT = Wanted()
+
 Read = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
 
 
@@ -76,8 +78,8 @@ class Table:
 
 
 @contextmanager
-def opened_table(path: Path) -> Iterator[Table]:
-    """The file, closed at the end.
+def opened_table(path: Path, wanted: Wanted = _FIND_OUT) -> Iterator[Table]:
+    """The file, closed at the end; ``wanted`` is for CSV and workbooks.
 
     Raises:
         SetUpError: it cannot be read as a table.
@@ -88,7 +90,7 @@ def opened_table(path: Path) -> Iterator[Table]:
         with _failures(), pq.ParquetFile(path, buffer_size=_PAGES, pre_buffer=False) as parquet:
             yield Table(_unique(parquet.schema_arrow.names), (), partial(_pages, parquet))
         return
-    opened = open_table(str(path), path.parent, Wanted())
+    opened = open_table(str(path), path.parent, wanted)
     with closing(opened.source):
         yield Table(tuple(opened.columns), opened.notes, partial(_rows, opened.source))
 

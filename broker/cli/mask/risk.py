@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import mask
+from broker.cli.mask.app import Encoding, HeaderRow, Sheet, mask
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 from broker.errors import SetUpError
 
@@ -43,12 +43,16 @@ def risk(
         int | None,
         typer.Option(min=1, help="人口总数，没有人口表时 / size of the population, without a table"),
     ] = None,
+    sheet: Sheet = "",
+    header_row: HeaderRow = "",
+    encoding: Encoding = "",
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """评估文件的重标识风险 / how likely somebody is found again in a file; 1 when above the threshold."""
     from broker.cli.mask.assessment import Population, assess
     from broker.cli.mask.reading import opened_table
+    from broker.importing.opening import Wanted
 
     if not 0 < threshold <= 1:
         raise SetUpError("--threshold 须大于 0、不超过 1。", "--threshold is above 0 and at most 1.")
@@ -56,8 +60,9 @@ def risk(
         raise SetUpError("--quasi 至少写一列。", "--quasi names at least one column.")
     if population is not None and people is not None:
         raise SetUpError("--population 和 --people 只写一个。", "Give --population or --people, not both.")
+    wanted = Wanted(sheet=sheet, header_row=header_row, encoding=encoding)
     with ExitStack() as files:
-        table = files.enter_context(opened_table(file))
+        table = files.enter_context(opened_table(file, wanted))
         register = files.enter_context(opened_table(population)) if population else None
         known = Population(register, people)
         found = assess(table, _names(quasi), _names(sensitive), threshold, known, operators(config))

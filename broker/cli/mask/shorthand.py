@@ -26,14 +26,14 @@ _NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Asked:
     """What the officer wrote: ``COLUMN=TREATMENT`` or ``COLUMN=OPERATOR NAME=VALUE …``."""
 
     column: str
     words: str
 
     @classmethod
-    def of(cls, written: str) -> Wanted:
+    def of(cls, written: str) -> Asked:
         """What ``written`` says.
 
         Raises:
@@ -50,7 +50,7 @@ class Wanted:
 
 def plan_for(
     table: Table,
-    wanted: Sequence[Wanted],
+    asked: Sequence[Asked],
     subject: str,
     level: str,
     profiles: Profiles,
@@ -61,11 +61,11 @@ def plan_for(
     Raises:
         SetUpError: a column is not there, or a mask means nothing or does not fit it.
     """
-    columns = list(dict.fromkeys([one.column for one in wanted] + ([subject] if subject else [])))
+    columns = list(dict.fromkeys([one.column for one in asked] + ([subject] if subject else [])))
     table.require(columns)
     sample = few_rows_of(table, columns, SAMPLE_ROWS)
     fields = {name: _field(name, sample.column(name), level) for name in columns}
-    masks = {one.column: _mask(fields[one.column], one.words, subject, profiles, operators) for one in wanted}
+    masks = {one.column: _mask(fields[one.column], one.words, subject, profiles, operators) for one in asked}
     chosen = tuple(BulkField(fields[name], name, masks.get(name), released=name in masks) for name in columns)
     return BulkPlan(_NOBODY, _NOBODY, _NOBODY, chosen, subject=subject, zone=ZONE)
 

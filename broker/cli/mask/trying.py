@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import mask
+from broker.cli.mask.app import Encoding, HeaderRow, Sheet, mask
 from broker.cli.mask.installed import Policies
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, operators
 from broker.errors import SetUpError
@@ -42,14 +42,18 @@ def try_(
     real_keys: Annotated[
         bool, typer.Option("--real-keys", help="用配置中的密钥，须有计划 / the keyring's keys; with --plan")
     ] = False,
+    sheet: Sheet = "",
+    header_row: HeaderRow = "",
+    encoding: Encoding = "",
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """在文件的前几行上试用脱敏，前后对照 / mask the first rows of a file, before and after side by side."""
     from broker.bulk.plan import read_plan
     from broker.cli.mask.reading import few_rows_of, opened_table
-    from broker.cli.mask.shorthand import Wanted, plan_for
+    from broker.cli.mask.shorthand import Asked, plan_for
     from broker.cli.mask.trial import ThrowAwayKeys, Trial
+    from broker.importing.opening import Wanted
 
     if bool(masks) == bool(plan):
         raise SetUpError("--mask 和 --plan 写其中一种。", "Give either --mask or --plan.")
@@ -59,12 +63,13 @@ def try_(
             "--real-keys needs --plan: keys differ by provider, consumer and purpose.",
         )
     known = operators(config)
-    with opened_table(file) as table:
+    wanted = Wanted(sheet=sheet, header_row=header_row, encoding=encoding)
+    with opened_table(file, wanted) as table:
         if plan is not None:
             chosen = read_plan(plan, known)
         else:
-            wanted = [Wanted.of(one) for one in masks or ()]
-            chosen = plan_for(table, wanted, subject, level, _profiles(policies, config), known)
+            asked = [Asked.of(one) for one in masks or ()]
+            chosen = plan_for(table, asked, subject, level, _profiles(policies, config), known)
         trial = Trial(chosen, known, _keyring(config) if real_keys else ThrowAwayKeys())
         trial.check_columns(table)
         tried = trial.on(few_rows_of(table, trial.columns, rows))

@@ -1,6 +1,8 @@
 """``mask risk``: how likely somebody is found again in an officer's file, and what to do."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -156,3 +158,45 @@ def test_a_damaged_file_is_told_without_its_content(run, tmp_path):
     pq.write_table(pa.table([[1], [2]], ["a", "a"]), tmp_path / "twice.parquet")
     with pytest.raises(SetUpError, match="有两列同名"):
         run("risk", "twice.parquet", "--quasi", "a")
+
+
+def test_columns_of_every_type(run, tmp_path):
+    """Times, decimals and truths are grouped by, and made coarser if they can be; lists are refused."""
+    table = pa.table(
+        {
+            "at": pa.array(
+                [datetime(2020, 1, 1) + timedelta(days=40 * i) for i in range(8)], pa.timestamp("us")
+            ),
+            "zoned": pa.array([datetime(2020, 1, 1, tzinfo=UTC)] * 8, pa.timestamp("us", "UTC")),
+            "amount": pa.array([Decimal(i) for i in range(8)], pa.decimal128(10, 2)),
+            "truth": [True, None] * 4,
+            "kind": pa.array(["x", "y"] * 4).dictionary_encode(),
+            "list": [[1]] * 8,
+        }
+    )
+    pq.write_table(table, tmp_path / "types.parquet")
+    words = ("risk", "types.parquet", "--quasi", "at,zoned,amount,truth,kind", "--json")
+    found = json.loads(run(*words, code=1))
+    assert found["anonymity"]["classes"] == 8
+    assert {one["changes"][0]["column"] for one in found["single"]} == {
+        "at",
+        "zoned",
+        "amount",
+        "truth",
+        "kind",
+    }
+    years = [
+        one for one in found["single"] if one["changes"][0]["mask"] == {"operator": "year", "params": {}}
+    ]
+    assert {one["changes"][0]["column"] for one in years} == {"at", "zoned"}
+    with pytest.raises(SetUpError, match="列的类型不能用于分组"):
+        run("risk", "types.parquet", "--quasi", "list")
+
+
+def test_where_the_header_is_can_be_said(run, tmp_path):
+    """The tools take the options that their messages name."""
+    (tmp_path / "odd.csv").write_text("甲\n乙\n丙,丁\n1,2\n1,2\n")
+    found = json.loads(
+        run("risk", "odd.csv", "--quasi", "丙", "--header-row", "3", "--threshold", "0.5", "--json")
+    )
+    assert found["anonymity"]["k"] == 2
