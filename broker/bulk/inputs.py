@@ -27,6 +27,8 @@ from broker.errors import SetUpError
 SUFFIXES = (".parquet", ".csv")
 CSV_BLOCK = 8 * 1024 * 1024
 """Bytes of a CSV file in one part, as far as whole rows go."""
+BATCH_BYTES = 64 * 1024 * 1024
+"""Bytes of a Parquet file to read at a time, all its columns counted."""
 MAX_ROW = 256 * 1024 * 1024
 """Bytes; a CSV row longer than that is a quotation mark that nobody closed."""
 _PAGES = 1024 * 1024
@@ -141,7 +143,8 @@ def batches(
             yield from _csv_batches(file, part, columns, surveyed)
         else:
             with _opened(file) as opened:
-                for batch in opened.iter_batches(BATCH_ROWS, [part.start], list(columns), use_threads=False):
+                rows = _batch_rows(opened.metadata.row_group(part.start))
+                for batch in opened.iter_batches(rows, [part.start], list(columns), use_threads=False):
                     yield batch.select(list(columns))  # "a.b" may be a column and a part of another
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -163,6 +166,11 @@ def batches(
 
 def _opened(file: InputFile) -> pq.ParquetFile:
     return pq.ParquetFile(file.path, buffer_size=_PAGES, pre_buffer=False)
+
+
+def _batch_rows(group: pq.RowGroupMetaData) -> int:
+    """Rows to read at a time, fewer where they are long."""
+    return max(1, min(BATCH_ROWS, BATCH_BYTES * group.num_rows // max(1, group.total_byte_size)))
 
 
 def _survey_parquet(file: InputFile, columns: Sequence[str]) -> Surveyed:

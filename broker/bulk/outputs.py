@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from broker.bulk.parts import durable_file
 
 GROUP_ROWS = 262_144
+GROUP_BYTES = 256 * 1024 * 1024
+"""Of texts; a group that has as many ends before it has all its rows, so that it fits into memory."""
 
 
 class Form(StrEnum):
@@ -61,20 +66,35 @@ def _writer(form: Form, sink: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWri
 
 
 def _groups(schema: pa.Schema, rows: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """All rows in groups of :data:`GROUP_ROWS`, the last one shorter, each column in one piece."""
+    """All rows in groups, each column of a group in one piece.
+
+    A group ends with its :data:`GROUP_ROWS`-th row, or with the one whose texts complete :data:`GROUP_BYTES`.
+    """
     held: list[pa.RecordBatch] = []
-    count = 0
+    count = size = 0
     for batch in rows:
+        ends = np.cumsum(_text_bytes(batch))
         start = 0
-        while count + batch.num_rows - start >= GROUP_ROWS:
-            taken = GROUP_ROWS - count
-            yield _group(schema, [*held, batch.slice(start, taken)])
-            held, count, start = [], 0, start + taken
-        if start < batch.num_rows:
-            held.append(batch.slice(start))
-            count += batch.num_rows - start
+        while start < batch.num_rows:
+            before = int(ends[start - 1]) if start else 0
+            full = int(np.searchsorted(ends, before + GROUP_BYTES - size)) + 1
+            stop = min(batch.num_rows, start + GROUP_ROWS - count, full)
+            held.append(batch.slice(start, stop - start))
+            count, size, start = count + stop - start, size + int(ends[stop - 1]) - before, stop
+            if count == GROUP_ROWS or size >= GROUP_BYTES:
+                yield _group(schema, held)
+                held, count, size = [], 0, 0
     if held:
         yield _group(schema, held)
+
+
+def _text_bytes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """For each row the bytes of its texts."""
+    total = np.zeros(batch.num_rows, np.int64)
+    for column in batch.columns:
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            total += pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
+    return total
 
 
 def _group(schema: pa.Schema, batches: list[pa.RecordBatch]) -> pa.Table:
