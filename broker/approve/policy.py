@@ -112,6 +112,7 @@ class PolicyReader:
                 review=reviews[number],
                 consent=consent,
                 at=table.at,
+                by_words=demanded.by_words,
             )
 
     def _part(self, rule: Table, key: str, read: Callable[[Table], T], *context: object) -> T:

@@ -150,6 +150,8 @@ class Rule:
     given; None: none is demanded."""
     at: Position = field(default=Position(""), compare=False)
     """Where it is written."""
+    by_words: bool = field(default=False, compare=False)
+    """A mask of it is written as a word, so that the masking profiles say what it means."""
 
     def accepts_basis(self, legal_basis: str) -> bool:
         """A basis not given yet can still fit a permit (it is asked for then), but is no cause to deny."""

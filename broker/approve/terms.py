@@ -39,6 +39,11 @@ class Demanded:
     by_level: Mapping[str, Written]
     groups: GroupTerms
 
+    @property
+    def by_words(self) -> bool:
+        """Whether a mask is written as a word."""
+        return any(isinstance(one.mask, str) for one in (*self.by_field.values(), *self.by_level.values()))
+
 
 class TermReader:
     """Reads the terms of rules one after the other."""

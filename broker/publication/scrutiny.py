@@ -18,6 +18,7 @@ from cryptography import x509
 from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.catalog import CATALOG_FOLDER
 from broker.approve.files import MANIFEST, Files, is_policy
+from broker.approve.grammar import PROFILES_FILE
 from broker.approve.index import default_permit_id
 from broker.approve.rule import NEVER, Effect, Rule
 from broker.errors import VerificationFailed
@@ -38,7 +39,8 @@ Digests = Mapping[str, bytes]
 """File → SHA-256 of its content; the manifest is not among them."""
 
 Bases = Mapping[str, frozenset[str]]
-"""Policy file → the catalog files that its rules are about."""
+"""Policy file → the files that say what its rules mean: the catalogs that they are about, and the masking
+profiles where masks are written as words."""
 
 
 class Change(StrEnum):
@@ -48,7 +50,7 @@ class Change(StrEnum):
     CHANGED = "changed"
     REMOVED = "removed"
     AFFECTED = "affected"
-    """Its text stays; the catalog that its rules are about changes, and with it what they mean."""
+    """Its text stays; a catalog that its rules are about, or what their words for masks mean, changes."""
     UNCHANGED = "unchanged"
 
     @property
@@ -159,7 +161,7 @@ class Scrutiny:
         self, files: Files, bases: Bases, approvals: Iterable[SignedApproval], compromised: Collection[int]
     ) -> dict[str, datetime]:
         """Until when the approval of each file stands, of those that have one: given by whom it concerns now,
-        over the text as it is now and every catalog file that it is about now (a category may have grown).
+        over the text as it is now and every file that says now what it means (a category may have grown).
         Base files are approved for good."""
         digests, offices, found = digests_of(files), Offices.of(files), dict[str, datetime]()
         for approval in approvals:
@@ -261,11 +263,14 @@ def file_of(rule: Rule) -> str:
 
 
 def bases_of(bundle: Bundle) -> Bases:
-    """What the bundle's policies are about."""
+    """What the bundle's policies mean depends on."""
     bases: dict[str, set[str]] = {}
     for rule in bundle.rules:
         if is_policy(rule.at.file):
-            bases.setdefault(rule.at.file, set()).add(_catalog_file(rule))
+            basis = bases.setdefault(rule.at.file, set())
+            basis.add(_catalog_file(rule))
+            if rule.by_words and bundle.catalog.mask_profiles:
+                basis.add(PROFILES_FILE.path)
     return {file: frozenset(basis) for file, basis in bases.items()}
 
 

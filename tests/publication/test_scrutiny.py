@@ -59,8 +59,13 @@ def test_rule_of_no_file_never_speaks(bundle: Bundle) -> None:
 
 
 def test_policies_rest_on_the_catalogs_that_they_are_about(bundle: Bundle) -> None:
-    """Each rule's dataset says which."""
-    assert bases_of(bundle)["sharing/civil-affairs-marriage.yaml"] == {"catalog/civil_affairs.yaml"}
+    """Each rule's dataset says which; and on the profiles, where a word of theirs stands for a mask."""
+    bases = bases_of(bundle)
+    assert bases["sharing/tax-income.yaml"] == {"catalog/tax.yaml"}
+    assert bases["sharing/civil-affairs-marriage.yaml"] == {
+        "catalog/civil_affairs.yaml",
+        "masking-profiles.yaml",
+    }
 
 
 def test_what_became_of_each_file() -> None:

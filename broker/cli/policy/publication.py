@@ -38,7 +38,7 @@ CHANGES = {
     1: "新增 added",
     2: "修改 changed",
     3: "删除 removed",
-    4: "目录变而规则未变 affected",
+    4: "所依据的变而规则未变 affected",
     5: "未变 unchanged",
 }
 STATES = {
