@@ -145,7 +145,8 @@ def test_counters_name_nobody(world, matching):
         ("housing_fund", "civil_affairs.marriage.status", instant.astimezone(ZONE).date().isoformat())
         for instant in instants
     ]
-    tags = [worker.keyring.match_tag(sound, each).hex() for each in asked]
+    keyring = worker.epochs.current().keyring
+    tags = [keyring.match_tag(sound, each).hex() for each in asked]
     counters = [f"matches/{'/'.join(each)}/{tag}" for each, tag in zip(asked, tags, strict=True)]
     with world.store.append_transaction() as transaction:
         assert transaction.used(counters) == dict.fromkeys(counters, 1)

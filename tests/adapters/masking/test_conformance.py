@@ -13,11 +13,20 @@ import pyarrow.compute as pc
 import pytest
 from pydantic import ConfigDict
 
-from adapters.masking.arrays import plain
+from adapters.masking.arrays import apart, plain
 from adapters.masking.category import Category
 from adapters.masking.conformance import check_operator
 from adapters.masking.constant import Constant
-from adapters.masking.contract import ENTRY_POINT_GROUP, KnownAnswer, Operator, Params, Properties
+from adapters.masking.contract import (
+    BESIDE,
+    ENTRY_POINT_GROUP,
+    VALUE,
+    Beside,
+    KnownAnswer,
+    Operator,
+    Params,
+    Properties,
+)
 from adapters.masking.dates import AgeBand, Month
 from adapters.masking.encrypt import Encrypt
 from adapters.masking.generalise import Region, Year
@@ -231,7 +240,76 @@ class SharesState(Upper):
         return masked
 
 
+class Counted(Upper):
+    """A sound operator that sees something beside: how long that is stands after the value."""
+
+    properties = Properties(beside=Beside.SUBJECT)
+    known_answers = (KnownAnswer(("a", None, "bc"), ("A/1", None, "BC/2"), beside=("x", "x", "yz")),)
+
+    def bind(self, params: Params, keys: object) -> Any:
+        def mask(pairs: pa.Array) -> pa.Array:
+            rows = zip(*[child.to_pylist() for child in apart(pairs)], strict=True)
+            return pa.array([self.both(value, beside) for value, beside in rows], pa.string())
+
+        return mask
+
+    def both(self, value: str | None, beside: str | None) -> str | None:
+        return None if value is None or beside is None else f"{self.one(value)}/{len(beside)}"
+
+
+class NothingBeside(Counted):
+    known_answers = Upper.known_answers
+
+
+class AnswersAboutNobody(Counted):
+    def both(self, value: str | None, beside: str | None) -> str | None:
+        return super().both(value, beside or "x")
+
+
+class TellsOfAbsentValues(Counted):
+    def both(self, value: str | None, beside: str | None) -> str | None:
+        return super().both(value or "", beside) if beside == "yz" else super().both(value, beside)
+
+
+class NamesWhoItIs(Counted):
+    def both(self, value: str | None, beside: str | None) -> str | None:
+        return beside if beside and len(beside) > 2 else super().both(value, beside)
+
+
+class KeepsWhoInBuffers(Counted):
+    def bind(self, params: Params, keys: object) -> Any:
+        mask = super().bind(params, keys)
+
+        def masked(pairs: pa.Array) -> pa.Array:
+            beside = apart(pairs)[1]
+            if pc.any(pc.match_substring(beside, "beside")).as_py():
+                return pc.if_else(pa.array([False] * len(pairs)), beside, pa.scalar(None, pa.string()))
+            return mask(pairs)
+
+        return masked
+
+
+class ForgetsPairOffsets(Counted):
+    def bind(self, params: Params, keys: object) -> Any:
+        mask = super().bind(params, keys)
+
+        def masked(pairs: pa.Array) -> pa.Array:
+            if not pairs.offset:
+                return mask(pairs)
+            value, beside = apart(pairs)
+            shifted = pa.concat_arrays([beside.slice(1), beside.slice(0, 1)])
+            return mask(pa.StructArray.from_arrays([value, shifted], [VALUE, BESIDE]))
+
+        return masked
+
+
 MISTAKES: list[tuple[type[Upper], str]] = [
+    (NothingBeside, "what stands beside each value"),
+    (AnswersAboutNobody, "without what stands beside it, null"),
+    (TellsOfAbsentValues, "a null is masked alike"),
+    (NamesWhoItIs, "no plaintext"),
+    (KeepsWhoInBuffers, "no plaintext"),
+    (ForgetsPairOffsets, "chunks are masked as the whole"),
     (Undescribed, "title is Chinese"),
     (NoAnswers, "has known answers"),
     (WrongAnswer, "a known answer"),
@@ -253,7 +331,8 @@ MISTAKES: list[tuple[type[Upper], str]] = [
 
 def test_a_sound_operator_passes() -> None:
     """Third parties' operators pass without being of this package."""
-    check_operator(Upper())  # type: ignore[arg-type]
+    for sound in (Upper(), Counted()):
+        check_operator(sound)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("operator", "clause"), MISTAKES, ids=lambda part: getattr(part, "__name__", ""))
