@@ -270,6 +270,47 @@ class MaskProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkDomain:
+    """A grant by which tokens of one field domain join over what it lists (关联域). It masks by keys of its
+    own in place of theirs; without it each provider, consumer and purpose has other tokens."""
+
+    name: str
+    field_domain: str
+    providers: frozenset[str]
+    consumers: frozenset[str]
+    """Empty: it is about all, and each still has tokens of its own."""
+    purposes: frozenset[str]
+    """Likewise."""
+    legal_basis: str
+    until: date
+    """Its last day, in the city's zone."""
+
+    def covers(self, provider: str, consumer: str, purpose: str, day: date) -> bool:
+        """Whether it is about such an exchange on that day."""
+        return (
+            provider in self.providers
+            and (not self.consumers or consumer in self.consumers)
+            and (not self.purposes or purpose in self.purposes)
+            and day <= self.until
+        )
+
+    def apart(self, consumer: str, purpose: str) -> tuple[str, str]:
+        """What still parts the tokens of those that it covers; what it joins over is empty."""
+        return "" if self.consumers else consumer, "" if self.purposes else purpose
+
+    def overlaps(self, other: LinkDomain) -> bool:
+        """Whether both cover some exchange, be it after the end of one."""
+        return (
+            self.field_domain == other.field_domain
+            and not self.providers.isdisjoint(other.providers)
+            and all(
+                not one or not two or not one.isdisjoint(two)
+                for one, two in ((self.consumers, other.consumers), (self.purposes, other.purposes))
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Departments, datasets, service items, purposes and levels, as published by one bundle."""
 
@@ -293,6 +334,16 @@ class Catalog:
     mask_order: MaskOrder = field(default_factory=MaskOrder)
     mask_profiles: Mapping[str, MaskProfile] = field(default_factory=dict)
     """Format or type of fields → how they are masked."""
+    link_domains: Mapping[str, LinkDomain] = field(default_factory=dict)
+    """By name; no two cover one exchange."""
+
+    def links(self, dataset: Dataset, consumer: str, purpose: str, day: date) -> dict[str, LinkDomain]:
+        """Field domain → the link domain that such an exchange is in on that day."""
+        return {
+            link.field_domain: link
+            for link in self.link_domains.values()
+            if link.covers(dataset.department, consumer, purpose, day)
+        }
 
 
 # ── apply ────────────────────────────────────────────────────────────────────────────────────────
@@ -529,6 +580,8 @@ class Approved:
     application: Application
     decision: Decision
     dataset: Dataset
+    links: Mapping[str, LinkDomain] = field(default_factory=dict)
+    """Field domain → the link domain by which its tokens join."""
 
     def __post_init__(self) -> None:
         if self.decision.verdict is not Verdict.PERMIT:

@@ -21,7 +21,7 @@ from broker.desensitize.operand import operand_type
 from broker.desensitize.plan import key_domain
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.keyring import Keyring
-from broker.model import EntryKind, Field, FieldType, Mask, Verdict
+from broker.model import EntryKind, Field, FieldType, LinkDomain, Mask, Verdict
 from broker.reasons import Reason
 from broker.store.store import Store
 
@@ -49,6 +49,8 @@ class Released:
     key_version: int
     bundle: str
     """Hash of the bundle that decided."""
+    link_domain: str = ""
+    """By which its tokens join; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Masked:
     """Of the field, as :attr:`broker.model.Field.format`."""
     identifies: bool
     """Whether the field is the one by which the dataset's subjects are known."""
+    link: LinkDomain | None = None
+    """As it was in that bundle."""
 
     @property
     def takes(self) -> pa.DataType:
@@ -103,6 +107,7 @@ def released_fields(statement: Mapping[str, Any]) -> Iterator[Released]:
                 mask["params_sha256"],
                 mask["key_version"],
                 statement["decision"]["bundle"],
+                mask.get("link_domain", ""),
             )
 
 
@@ -112,9 +117,11 @@ def keys_of(keyring: Keyring, released: Released, masked: Masked) -> KeyContext:
     Raises:
         SetUpError: the keyring has no such version.
     """
-    return keyring.for_field(
-        released.provider, released.consumer, released.purpose, masked.domain, released.key_version
-    )
+    consumer, purpose, version = released.consumer, released.purpose, released.key_version
+    if masked.link is None:
+        return keyring.for_field(released.provider, consumer, purpose, masked.domain, version)
+    apart = masked.link.apart(consumer, purpose)
+    return keyring.for_link(masked.link.name, *apart, masked.domain, version=version)
 
 
 class Masks:
@@ -141,10 +148,13 @@ class Masks:
         dataset = bundle.catalog.datasets.get(released.dataset)
         field = None if dataset is None else dataset.fields.get(released.field)
         params = self._params(bundle, released, operator)
-        if dataset is None or field is None or params is None:
+        link = bundle.catalog.link_domains.get(released.link_domain)
+        if dataset is None or field is None or params is None or (released.link_domain and link is None):
             return None
         identifies = dataset.subject_fields == (field.name,)
-        return Masked(operator, params, key_domain(dataset, field), field.type, field.format, identifies)
+        return Masked(
+            operator, params, key_domain(dataset, field), field.type, field.format, identifies, link
+        )
 
     def _params(self, bundle: Bundle, released: Released, operator: Operator) -> Params | None:
         about = bundle.about.get(released.dataset)

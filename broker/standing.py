@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import TypeVar
 
 from broker.apply.identity import check_standing
@@ -13,7 +13,7 @@ from broker.approve.evaluate import evaluate
 from broker.epoch import Epochs, InForce
 from broker.errors import Changed, Unavailable
 from broker.journal import EpochMoved
-from broker.model import Application, Approved, Dataset, Decision, Verdict, Why
+from broker.model import Application, Approved, Dataset, Decision, LinkDomain, Verdict, Why
 from broker.reasons import Reason
 
 MOST_EPOCHS = 8
@@ -55,10 +55,21 @@ class Decided:
 
     @property
     def holds_until(self) -> datetime:
-        """When the caller's certificate expires, or the first rule about the caller begins or ends."""
+        """When the caller's certificate expires, a link domain ends, a rule about the caller begins or ends:
+        the first of them."""
         consumer = self.application.consumer
-        rules = self.epoch.bundle.about[self.application.dataset].about(consumer.department)
-        return min(consumer.not_after, unchanging(rules, self.now)[1])
+        bundle = self.epoch.bundle
+        rules = bundle.about[self.application.dataset].about(consumer.department)
+        day_after = (link.until + timedelta(1) for link in self.links.values())
+        ends = [datetime.combine(day, time(), bundle.zone) for day in day_after]
+        return min(consumer.not_after, unchanging(rules, self.now)[1], *ends)
+
+    @property
+    def links(self) -> Mapping[str, LinkDomain]:
+        """Field domain → the link domain that the application is in now."""
+        bundle, asked = self.epoch.bundle, self.application
+        today = self.now.astimezone(bundle.zone).date()
+        return bundle.catalog.links(self.dataset, asked.consumer.department, asked.purpose, today)
 
     @property
     def provider(self) -> str:
@@ -68,7 +79,7 @@ class Decided:
 
     def approved(self) -> Approved:
         """For the steps that reach the data; raises ValueError unless permitted."""
-        return Approved(self.application, self.decision, self.dataset)
+        return Approved(self.application, self.decision, self.dataset, self.links)
 
     def refused(self, *why: Why) -> Decided:
         """The refusal that this permit became when its limits met the facts."""
@@ -122,6 +133,7 @@ def _terms(decided: Decided) -> tuple[object, ...]:
     decision = decided.decision
     return (
         decided.dataset,
+        decided.links,
         decision.obligations,
         decision.rows_per_call,
         decision.row_scopes,

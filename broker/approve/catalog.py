@@ -24,10 +24,12 @@ from broker.approve.grammar import (
     CATALOG_FILES,
     CITY_FILE,
     DEPARTMENTS_FILE,
+    LINKS_FILE,
     MASKING_FILE,
     PROFILES_FILE,
     SERVICE_ITEMS_FILE,
 )
+from broker.approve.links import read_links
 from broker.approve.masks import CheckMask
 from broker.approve.problem import DEPARTMENT, PURPOSE, Code, Position, Problems
 from broker.approve.profiles import ProfileReader
@@ -59,13 +61,15 @@ def load_catalog(documents: Mapping[str, Node], check_mask: CheckMask, problems:
     reader = DatasetReader(every_level, categories, problems)
     mask_order = read_masking(documents.get(MASKING_FILE.path), every_level, problems)
     profiles = ProfileReader(every_level, mask_order, check_mask, problems)
+    datasets = _datasets(documents, departments, reader, problems)
+    links = documents.get(LINKS_FILE.path)
     return Catalog(
         city=city.text("city"),
         title=city.text("title"),
         zone=zone(city),
         levels=levels,
         departments=MappingProxyType(departments),
-        datasets=MappingProxyType(_datasets(documents, departments, reader, problems)),
+        datasets=MappingProxyType(datasets),
         purposes=MappingProxyType(purposes),
         service_items=MappingProxyType(service_items),
         groups=MappingProxyType(groups),
@@ -73,6 +77,7 @@ def load_catalog(documents: Mapping[str, Node], check_mask: CheckMask, problems:
         calendar=read_calendar(documents.get(CALENDAR_FILE.path), problems),
         mask_order=mask_order,
         mask_profiles=profiles.read(documents.get(PROFILES_FILE.path)),
+        link_domains=read_links(links, departments, purposes, datasets.values(), problems),
     )
 
 

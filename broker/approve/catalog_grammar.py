@@ -7,6 +7,7 @@ from enum import StrEnum
 from broker.approve.problem import (
     CATEGORY,
     DEPARTMENT,
+    DOMAIN,
     FIELD,
     FORMAT,
     FORMAT_OR_TYPE,
@@ -15,6 +16,7 @@ from broker.approve.problem import (
     PURPOSE,
 )
 from broker.approve.shapes import (
+    DAY,
     DAYS,
     DURATION,
     FLAG,
@@ -194,5 +196,22 @@ MASKING_PROFILES = Keys(
             "格式或类型 → 此类数据项的方案",
             "format or type → how such fields are masked",
         ),
+    )
+)
+LINK_DOMAIN = Keys(
+    (
+        Key("field_domain", Name(DOMAIN), "哪个假名域", "the field domain whose tokens join"),
+        Key("providers", ListOf(Name(DEPARTMENT)), "哪些提供部门的数据", "whose data"),
+        option("consumers", ListOf(Name(DEPARTMENT)), "哪些需求部门之间可关联", "consumers that may join"),
+        option("purposes", ListOf(Name(PURPOSE)), "哪些使用场景之间可关联", "purposes that may be joined"),
+        Key("legal_basis", TEXT, "依据", "the law that it rests on"),
+        Key("until", DAY, "最后一天，含当日", "its last day"),
+    ),
+    at_least_one=("consumers", "purposes"),
+)
+LINK_DOMAINS = Keys(
+    (
+        Key("format", Constant("share-link-domains/v1"), "文件格式", "the file's format"),
+        Key("link_domains", MapOf(NAME, LINK_DOMAIN), "关联域 → 范围", "link domain → what it joins"),
     )
 )

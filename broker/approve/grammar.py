@@ -16,6 +16,7 @@ from broker.approve.catalog_grammar import (
     CATALOG,
     CITY,
     DEPARTMENTS,
+    LINK_DOMAINS,
     MASKING,
     MASKING_PROFILES,
     SERVICE_ITEMS,
@@ -375,6 +376,9 @@ MASKING_FILE = FileForm("masking.yaml", MASKING, "脱敏强弱", "which masks ar
 PROFILES_FILE = FileForm(
     "masking-profiles.yaml", MASKING_PROFILES, "脱敏方案", "what the words for masks mean", optional=True
 )
+LINKS_FILE = FileForm(
+    "link-domains.yaml", LINK_DOMAINS, "关联域", "whose tokens may be joined", optional=True
+)
 CATALOG_FILES = FileForm("catalog/", CATALOG, "数据目录", "a department's catalog", optional=True)
 POLICY_FILES = FileForm("sharing/", POLICY, "共享规则", "sharing rules", optional=True)
 FILES = (
@@ -384,6 +388,7 @@ FILES = (
     CALENDAR_FILE,
     MASKING_FILE,
     PROFILES_FILE,
+    LINKS_FILE,
     CATALOG_FILES,
     POLICY_FILES,
 )

@@ -43,6 +43,7 @@ def catalog_changes(old: Catalog, new: Catalog) -> Iterator[CatalogChange]:
     yield from _departments(old, new)
     yield from _service_items(old, new)
     yield from _profiles(old, new)
+    yield from _links(old, new)
     for name in sorted(old.datasets.keys() & new.datasets.keys()):
         levels = _levels(new)
         yield from _dataset(old.datasets[name], new.datasets[name], levels)
@@ -54,6 +55,7 @@ _NAMED = (
     ("service_item", "service_items", "service_items"),
     ("dataset", "datasets", "datasets"),
     ("mask_profile", "mask_profiles", "mask_profiles"),
+    ("link_domain", "link_domains", "link_domains"),
 )
 
 
@@ -93,6 +95,21 @@ def _profiles(old: Catalog, new: Catalog) -> Iterator[CatalogChange]:
         yield from _attribute(Direction.NEUTRAL, "mask_profile", name, "treatments", *words)
         levels = dict(before.levels), dict(after.levels)
         yield from _attribute(Direction.NEUTRAL, "mask_profile", name, "levels", *levels)
+
+
+def _links(old: Catalog, new: Catalog) -> Iterator[CatalogChange]:
+    for name in sorted(old.link_domains.keys() & new.link_domains.keys()):
+        before, after = old.link_domains[name], new.link_domains[name]
+        for about in ("field_domain", "providers", "consumers", "purposes"):
+            values = (_plain(getattr(link, about)) for link in (before, after))
+            yield from _attribute(Direction.UNCLEAR, "link_domain", name, about, *values)
+        for about in ("legal_basis", "until"):
+            values = (str(getattr(link, about)) for link in (before, after))
+            yield from _attribute(Direction.NEUTRAL, "link_domain", name, about, *values)
+
+
+def _plain(value: str | frozenset[str]) -> str | list[str]:
+    return value if isinstance(value, str) else sorted(value)
 
 
 def _calendar(calendar: Calendar) -> str:

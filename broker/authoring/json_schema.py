@@ -25,6 +25,7 @@ from broker.approve.problem import (
     CATEGORY,
     DATASET,
     DEPARTMENT,
+    DOMAIN,
     FIELD,
     FORMAT,
     FORMAT_OR_TYPE,
@@ -288,6 +289,7 @@ class SchemaMaker:
         catalog = self._catalog
         if kind in self._defined_here or kind is FIELD:
             return None
+        domains = {field.domain for one in catalog.datasets.values() for field in one.fields.values()}
         found: dict[Kind, Mapping[str, str]] = {
             DEPARTMENT: {name: f"{one.title} {one.title_en}" for name, one in catalog.departments.items()},
             GROUP: {name: "、".join(sorted(members)) for name, members in catalog.groups.items()},
@@ -300,6 +302,7 @@ class SchemaMaker:
                 **dict.fromkeys(KINDS, ""),
                 **{name: one.title for name, one in FORMATS.items()},
             },
+            DOMAIN: dict.fromkeys(sorted(domains), ""),
             OPERATOR: {name: one.title for name, one in self._operators.items()},
         }
         return found[kind]

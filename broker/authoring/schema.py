@@ -57,13 +57,14 @@ INEXPRESSIBLE: Mapping[Code, Sentence] = {
         Sentence("关于文件夹，模式只看一个文件的内容", "of the folder; a schema sees one file's content"),
     ),
     **dict.fromkeys(
-        (Code.CATALOG_CODE_REPEATED, Code.TWO_SOURCES, Code.DUPLICATE_POLICY, Code.DUPLICATE_RULE),
+        (Code.CATALOG_CODE_REPEATED, Code.TWO_SOURCES, Code.DUPLICATE_POLICY, Code.DUPLICATE_RULE,
+         Code.LINKS_OVERLAP),
         Sentence("须与其他条目比较是否重复", "compares entries with one another"),
     ),
     **dict.fromkeys(
         (
             Code.BAD_PERIOD, Code.BAD_CALENDAR, Code.REGION_OUTSIDE, Code.SUBJECT_FORMAT,
-            Code.FIELD_OUTSIDE_RULE,
+            Code.FIELD_OUTSIDE_RULE, Code.LINK_EMPTY,
         ),
         Sentence("须比较同一文件中两处的值", "compares the values of two places"),
     ),

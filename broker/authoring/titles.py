@@ -60,6 +60,7 @@ TITLES: Mapping[Code, tuple[str, str]] = MappingProxyType(
         Code.UNKNOWN_GROUP: ("没有此部门组", "no such group of departments"),
         Code.UNKNOWN_CATEGORY: ("没有此数据分类", "no such category"),
         Code.UNKNOWN_OPERATOR: ("没有此脱敏方式", "no such masking operator"),
+        Code.UNKNOWN_DOMAIN: ("没有此假名域", "no field has this field domain"),
         Code.UNKNOWN_VARIABLE: ("表达式里没有此变量", "no such variable in an expression"),
         Code.ENTERPRISE_REFUSED: ("企业不能参与", "an enterprise may not take part"),
         Code.WRONG_FILE_NAME: (
@@ -82,6 +83,8 @@ TITLES: Mapping[Code, tuple[str, str]] = MappingProxyType(
             "系统的区划不在部门的区划之内",
             "a system's region is not within its department's",
         ),
+        Code.LINK_EMPTY: ("关联域没有列出可关联的两方", "a link domain that joins nothing"),
+        Code.LINKS_OVERLAP: ("两个关联域有重叠", "two link domains about one exchange"),
         Code.BAD_CALENDAR: (
             "日历的日期不属于该年，或调休日不是周末",
             "a day of another year, or a make-up day that is no weekend",

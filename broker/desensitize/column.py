@@ -32,6 +32,8 @@ class PlannedMask:
     """Version of the master key; None for an operator without key."""
     result: pa.DataType
     mask: BoundMask
+    link: str = ""
+    """The link domain by which its results join; empty for none."""
     singly: Singly | None = None
     """The same from Python values to Python values; None where the operator has no such way."""
     beside: str = ""
@@ -52,6 +54,7 @@ class PlannedMask:
             "version": self.version,
             "params_sha256": self.params_sha256,
             "key_version": self.key_version,
+            **({"link_domain": self.link} if self.link else {}),
         }
 
 
@@ -127,11 +130,13 @@ def masked_column(
     subject: str,
     *,
     claimed: bool = False,
+    link: str = "",
 ) -> PlannedColumn:
     """``mask`` bound to a field.
 
     ``keys`` is asked only if the operator needs a key. ``subject`` is the column that says whom a row is
-    about; empty where several do. ``claimed``: there is a :func:`~broker.claims.claim_column`.
+    about; empty where several do. ``claimed``: there is a :func:`~broker.claims.claim_column`. ``link`` names
+    the link domain whose keys these are, if any.
 
     Raises:
         ValueError: the parameters are wrong, or the operator must know what is not at hand.
@@ -148,6 +153,7 @@ def masked_column(
         key_version=None if context is None else context.version,
         result=result,
         mask=bound,
+        link=link if context else "",
         singly=singly(bound, field_type, result),
         beside=_beside(operator, subject, claim_column(name) if claimed else ""),
         claimed=operator.properties.beside is Beside.CLAIM,

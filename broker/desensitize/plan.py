@@ -18,7 +18,7 @@ from broker.arrow import Columns
 from broker.desensitize.column import PlannedColumn, masked_column, params_of, subject_of
 from broker.desensitize.operand import operand_type
 from broker.errors import BrokerError, Failed
-from broker.model import MATCH, Approved, Dataset, Field, FieldType, Mask
+from broker.model import MATCH, Approved, Dataset, Field, FieldType, LinkDomain, Mask
 from broker.reasons import Reason, Sentence
 
 T = TypeVar("T")
@@ -34,6 +34,10 @@ class KeyContexts(Protocol):
 
     def for_field(self, provider: str, consumer: str, purpose: str, domain: str) -> KeyContext:
         """Keys for one field domain of one provider, consumer (department ids) and purpose."""
+        ...
+
+    def for_link(self, link: str, consumer: str, purpose: str, domain: str) -> KeyContext:
+        """Keys for one field domain of all that a link domain joins."""
         ...
 
 
@@ -188,21 +192,25 @@ def _planned(
 def _masked(
     field: Field, mask: Mask, approved: Approved, operators: Mapping[str, Operator], keys: KeyContexts
 ) -> PlannedColumn:
+    link = approved.links.get(key_domain(approved.dataset, field))
     return masked_column(
         field.name,
         field.type,
         mask,
         operators[mask.operator],
-        lambda: _key_context(field, approved, keys),
+        lambda: _key_context(field, approved, link, keys),
         subject_of(mask, approved.dataset.subject_fields),
         claimed=any(claim.field == field.name for claim in approved.application.claims),
+        link=link.name if link else "",
     )
 
 
-def _key_context(field: Field, approved: Approved, keys: KeyContexts) -> KeyContext:
-    dataset, application = approved.dataset, approved.application
-    domain = key_domain(dataset, field)
-    return keys.for_field(dataset.department, application.consumer.department, application.purpose, domain)
+def _key_context(field: Field, approved: Approved, link: LinkDomain | None, keys: KeyContexts) -> KeyContext:
+    domain, application = key_domain(approved.dataset, field), approved.application
+    consumer, purpose = application.consumer.department, application.purpose
+    if link is None:
+        return keys.for_field(approved.dataset.department, consumer, purpose, domain)
+    return keys.for_link(link.name, *link.apart(consumer, purpose), domain)
 
 
 def _guarded(column: PlannedColumn, release: Callable[[PlannedColumn], T]) -> T:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapters.masking.contract import Operator
 from broker.desensitize.plan import KeyContexts, MaskPlan, plan
-from broker.model import Approved, Dataset, Mask
+from broker.model import Approved, Dataset, LinkDomain, Mask
 
 _MOST_PLANS = 1024
 
@@ -18,14 +18,15 @@ class _Known:
 
     dataset: Dataset
     masks: Mapping[str, Mask]
+    links: Mapping[str, LinkDomain]
     plan: MaskPlan
 
 
 class Planner:
     """Gives what :func:`~broker.desensitize.plan.plan` gives. Safe for use by many threads.
 
-    A plan is a pure function of dataset, masks, fields, consumer, purpose and the version of the one keyring.
-    So a plan made under an earlier bundle is found again only where that changed none of these.
+    A plan is a pure function of dataset, masks, link domains, fields, consumer, purpose and version of the
+    one keyring. So a plan made under an earlier bundle is found again only where that changed none of these.
     """
 
     def __init__(self, operators: Mapping[str, Operator]) -> None:
@@ -40,9 +41,13 @@ class Planner:
         claimed = tuple([claim.field for claim in application.claims])
         kind = (dataset.id, *asked, claimed, keys.version)
         known = self._known.get(kind)
-        if known is None or known.dataset is not dataset or known.masks != masks:
+        if (
+            known is None
+            or known.dataset is not dataset
+            or (known.masks, known.links) != (masks, approved.links)
+        ):
             if len(self._known) >= _MOST_PLANS:
                 self._known.clear()
-            known = _Known(dataset, masks, plan(approved, self._operators, keys))
+            known = _Known(dataset, masks, approved.links, plan(approved, self._operators, keys))
             self._known[kind] = known
         return known.plan

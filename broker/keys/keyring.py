@@ -121,16 +121,12 @@ class Keyring:
         return self._of_field(("mask", provider, consumer, purpose, domain), version)
 
     def for_link(
-        self,
-        link: str,
-        provider: str,
-        consumer: str,
-        purpose: str,
-        domain: str,
-        version: int | None = None,
+        self, link: str, consumer: str, purpose: str, domain: str, version: int | None = None
     ) -> FieldKeys:
-        """The same for all that a link domain joins: what it joins over is empty. Raises as above."""
-        return self._of_field(("link", link, provider, consumer, purpose, domain), version)
+        """The same for all that the link domain ``link`` joins: it takes the provider's place, and that of
+        what is empty. Raises as above.
+        """
+        return self._of_field(("link", link, consumer, purpose, domain), version)
 
     def request_mac(self, data: bytes) -> bytes:
         """32 bytes (HMAC-SHA256) that bind a request: an outsider cannot test guesses of its content."""
@@ -155,7 +151,7 @@ class Keyring:
     def match_tag(self, subject: str, asked: tuple[str, ...]) -> bytes:
         """16 bytes by which claims on one person are counted, for who ``asked`` for which field on which day;
         nobody without the key can tell whose they are."""
-        return _prf(self.derive(("match-tag",), 32), unambiguous((*asked, subject)))[:_TAG_BYTES]
+        return _prf(self._binding_key("match-tag"), unambiguous((*asked, subject)))[:_TAG_BYTES]
 
     def derive(self, context: tuple[str, ...], length: int, version: int | None = None) -> bytes:
         """``length`` bytes for ``context``, from the master in use or that of ``version``. Cached.

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from broker.approve.catalog import CATALOG_FOLDER
-from broker.approve.document import MappingNode, Node, ScalarNode, parse
+from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode, parse
 from broker.approve.files import MANIFEST, Files, is_policy
-from broker.approve.grammar import DEPARTMENTS_FILE
+from broker.approve.grammar import DEPARTMENTS_FILE, LINKS_FILE
 from broker.approve.problem import Problems
 from broker.errors import VerificationFailed
 from broker.model import DepartmentKind
@@ -91,15 +91,23 @@ class Handover:
         return cls(before, after, Offices.of(before), Offices.of(after))
 
     def demands(self, file: str) -> Demands:
-        """Approval by the owner in the old text and by the owner in the new. Who acts for a department, and
-        who is the authority, is as it was before; only of a department that is new, as it will be."""
-        found: Demands = ()
-        for files in (self.before, self.after):
-            if file in files:
-                owner = owner_of(file, files[file])
-                offices = self.new if owner and owner not in self.old.delegates else self.old
-                found += (offices.acting_for(owner),)
-        return tuple(dict.fromkeys(found))
+        """Approval by the owner in the old text and by the owner in the new, and by those whose data a link
+        domain joins. Who acts for a department, and who is the authority, is as it was before; only of a
+        department that is new, as it will be."""
+        owners = [owner_of(file, files[file]) for files in (self.before, self.after) if file in files]
+        if file == LINKS_FILE.path:
+            owners += sorted(self._newly_linked())
+        return tuple(dict.fromkeys(self._acting_for(owner) for owner in owners))
+
+    def _acting_for(self, owner: str) -> frozenset[str]:
+        offices = self.new if owner and owner not in self.old.delegates else self.old
+        return offices.acting_for(owner)
+
+    def _newly_linked(self) -> set[str]:
+        """The providers of link domains that are not as they were; to end one needs nobody's approval."""
+        before, after = (_links(files.get(LINKS_FILE.path)) for files in (self.before, self.after))
+        changed = [link for name, link in after.items() if before.get(name) != link]
+        return {provider for link in changed for provider in link.get("providers", ())}
 
 
 def _document(file: str, content: bytes) -> Node:
@@ -107,6 +115,24 @@ def _document(file: str, content: bytes) -> Node:
     if node is None:
         raise VerificationFailed(f"{file} 无法读取 / {file}: cannot be read")
     return node
+
+
+def _links(content: bytes | None) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Link domain → what is written of it, every value as a list."""
+    if content is None:
+        return {}
+    named = _entry(_document(LINKS_FILE.path, content), "link_domains")
+    links = named.entries if isinstance(named, MappingNode) else {}
+    return {
+        name: {key: _texts(value) for key, (_, value) in node.entries.items()}
+        for name, (_, node) in links.items()
+        if isinstance(node, MappingNode)
+    }
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    items = node.items if isinstance(node, SequenceNode) else (node,)
+    return tuple(sorted(_text(item) for item in items))
 
 
 def _entry(node: Node | None, key: str) -> Node | None:

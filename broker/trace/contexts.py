@@ -30,6 +30,8 @@ class Key:
     operator: str
     version: str
     params_sha256: str
+    link_domain: str = ""
+    """Within one, other consumers and purposes have the same tokens."""
 
 
 @dataclass(slots=True)
@@ -97,6 +99,7 @@ class Contexts:
             released.operator,
             released.version,
             released.params_sha256,
+            released.link_domain,
         )
         context = self.by_key.setdefault(key, Context(key, masked, keys))
         context.places[released.dataset, released.field] = masked

@@ -107,6 +107,10 @@ class Keyring:
         self.asked.append((provider, consumer, purpose, domain))
         return Keys(self.asked[-1])
 
+    def for_link(self, link: str, consumer: str, purpose: str, domain: str) -> KeyContext:
+        self.asked.append(("link", link, consumer, purpose, domain))
+        return Keys(self.asked[-1])
+
 
 @dataclass(frozen=True)
 class Rogue:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -19,6 +19,7 @@ from broker.model import (
     Field,
     FieldType,
     Identity,
+    LinkDomain,
     Mask,
     Obligations,
     Role,
@@ -99,3 +100,18 @@ def test_another_key_makes_another_plan(keyring: Keyring) -> None:
     assert [plan.operator_versions["payer"]["key_version"] for plan in (first, second, again)] == [1, 2, 1]
     assert first.apply_to_values(column) != second.apply_to_values(column)
     assert first.apply_to_values(column) == again.apply_to_values(column)
+
+
+def test_a_link_domain_that_comes_or_ends_makes_another_plan(keyring: Keyring) -> None:
+    """A plan made under a grant is not found again once the grant has ended, nor before it began."""
+    planner, column = Planner(load_operators(None)), {"payer": ["990101189901010015"], "office": ["甲"]}
+    alone = permit(APPLICATION, {"payer": Mask("pseudonym")})
+    domain = DATASET.fields["payer"].domain or f"{DATASET.id}.payer"
+    own = frozenset({CONSUMER.department, "court"})
+    link = LinkDomain("one", domain, frozenset({DATASET.department}), own, frozenset(), "", date.max)
+    linked = replace(alone, links={domain: link})
+    first, second, again = (planner.plan(one, keyring) for one in (alone, linked, alone))
+    assert second.operator_versions["payer"]["link_domain"] == "one"
+    assert "link_domain" not in again.operator_versions["payer"]
+    assert first.apply_to_values(column) == again.apply_to_values(column)
+    assert first.apply_to_values(column) != second.apply_to_values(column)

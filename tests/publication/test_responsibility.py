@@ -72,3 +72,24 @@ def test_new_department_has_the_delegate_that_comes_with_it() -> None:
     assert Handover.of(files(), {**after, "catalog/small.yaml": b""}).demands("catalog/small.yaml") == (
         {"small", "authority"},
     )
+
+
+def link(providers: str, until: str = "2027-12-31") -> bytes:
+    """A ``link-domains.yaml`` with one domain."""
+    return f"link_domains:\n  one: {{providers: {providers}, until: {until}}}\n".encode()
+
+
+def test_whose_data_are_joined_is_asked_too() -> None:
+    """The authority and each provider of a link domain that is new or changed; to end one, the authority."""
+    file = "link-domains.yaml"
+    before = files(tax="kind: government, delegate: authority", registry="kind: government")
+    one, both = ({**before, file: link(providers)} for providers in ("[tax]", "[tax, registry]"))
+    authority, tax, registry = {"authority"}, {"tax", "authority"}, {"registry"}
+    assert Handover.of(before, one).demands(file) == (authority, tax)
+    assert Handover.of(one, both).demands(file) == (authority, registry, tax)
+    assert Handover.of(both, {**both, file: link("[registry, tax]")}).demands(file) == (authority,)
+    later = {**both, file: link("[tax, registry]", "2028-12-31")}
+    assert Handover.of(both, later).demands(file) == (authority, registry, tax)
+    assert Handover.of(both, before).demands(file) == (authority,)
+    with pytest.raises(VerificationFailed):
+        Handover.of(before, {**before, file: b"\xff"}).demands(file)
