@@ -27,7 +27,7 @@ format: .venv/dev.stamp ## Format Python and proto
 proto: .venv/dev.stamp ## Generate broker/v1 from proto/broker/v1
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. proto/broker/v1/*.proto
 
-bench: .venv/dev.stamp .venv-peers/stamp ## Measure, as ratios beside a peer or a physical limit
+bench: .venv/dev.stamp .venv-peers/stamp .venv/spark.stamp ## Measure, as ratios beside a peer or a physical limit
 	$(BIN)/python -m benchmarks $(ARGS)
 
 peers: .venv-peers/stamp ## Set up the peers that need an environment of their own, and ask them for the figures that tests compare

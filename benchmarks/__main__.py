@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import appends, decisions, differences, exchanges, masks, risk, stages, streams
+from benchmarks import appends, bulk, decisions, differences, exchanges, masks, risk, stages, streams
 
 ALL = {
     "exchanges": exchanges.run,
@@ -15,6 +15,7 @@ ALL = {
     "appends": appends.run,
     "masks": masks.run,
     "risk": risk.run,
+    "bulk": bulk.run,
 }
 
 
