@@ -204,11 +204,21 @@ def test_totals_are_exact_and_of_enough(rows: list[Row], smallest: int, size: in
         alike = groups[row["district"], row["sex"]]
         assert row[ROWS] == len(alike)
         for name, place in (("number", 4), ("amount", 5)):
-            values = [Fraction(each[place]) for each in alike if each[place] is not None]  # type: ignore[arg-type]
+            values: list[Fraction] = [Fraction(each[place]) for each in alike if each[place] is not None]  # type: ignore[arg-type]
             assert row[f"count({name})"] == len(values)
             assert Fraction(row[f"sum({name})"]) == sum(values)
-            off: Fraction = Fraction(row[f"mean({name})"]) - sum(values) / len(values)
+            off = Fraction(row[f"mean({name})"]) - sum(values, Fraction()) / len(values)
             assert abs(off) <= Fraction(1, 2 * 10**6)
+
+
+def test_groups_come_in_the_order_of_their_values() -> None:
+    """Whichever was met first, so that the same data give the same bytes; a missing value last."""
+    looks = ((None, "男"), ("990201", "女"), ("990101", None), ("990101", "男"))
+    rows: list[Row] = [
+        (district, sex, who, spouse, 1, "1") for district, sex in looks for who, spouse in ("AF", "BG")
+    ]
+    given_out = [(row["district"], row["sex"]) for row in totals(WANTED, rows).result().to_pylist()]
+    assert given_out == [("990100", "男"), ("990100", None), ("990200", "女"), (None, "男")]
 
 
 def test_means_are_rounded_half_to_even() -> None:

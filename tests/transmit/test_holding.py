@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from adapters.sources.contract import Query, Source
 from broker.arrow import Columns
 from broker.desensitize.column import PlannedColumn
 from broker.desensitize.gate import AnonymityGate
@@ -30,7 +33,7 @@ from broker.model import (
     SubjectAnswer,
 )
 from broker.reasons import Reason
-from broker.transmit.reading import Answer, OverRowLimit
+from broker.transmit.reading import Answer, OverRowLimit, Reader
 from tests.transmit.test_reading import ADA, BEN, CID, DEE, TODAY, Office
 
 FOUND, NONE, DOUBTFUL, STALE = AnswerStatus
@@ -80,6 +83,27 @@ def test_a_row_that_is_not_released_hides_nobody(registry: Office, approve: Appr
     assert (answer.counts, answer.records) == (RowCounts(2, 1, 0, 1), [])
     (only,) = registry.reader.read(approve(ADA), now, clear, gate()).subjects
     assert only.status is DOUBTFUL
+
+
+class Generous:
+    """A source that gives more rows than it was asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def read(self, query: Query, batch_rows: int) -> Any:
+        return self._source.read(replace(query, subjects=[]), batch_rows)
+
+    def newest(self, column: str) -> Any:
+        return self._source.newest(column)
+
+
+def test_who_was_not_asked_for_hides_nobody(registry: Office, approve: Approve, now: datetime) -> None:
+    """A source that gives rows about others makes nobody's class larger."""
+    source: Any = Generous(registry.source)
+    reader = Reader({registry.dataset.id: source}, ZoneInfo("Asia/Shanghai"))
+    answer = reader.read(approve(ADA), now, clear, gate())
+    assert (answer.counts, answer.records) == (RowCounts(3, 2, 0, 1), [])
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 100])
