@@ -36,6 +36,7 @@ from broker.store.tables import APPROVAL, PROPOSAL
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"
 MARRIAGE = "sharing/civil-affairs-marriage.yaml"
 CATALOG = "catalog/civil_affairs.yaml"
+PROFILES = "masking-profiles.yaml"
 WHOLE = "sharing/data-authority-whole.yaml"
 ORDER = Order("tester", "a test")
 
@@ -159,6 +160,18 @@ def test_rule_about_a_category_that_grew_must_be_approved_again(city):
     assert [need.file for need in considered.missing] == [WHOLE]
     city.proposals.publish(authority.approve(considered).proposal.number, ORDER)
     assert WHOLE in city.epochs().current().standing
+
+
+def test_rules_whose_words_for_masks_mean_something_else_must_be_approved_again(approved):
+    """The authority alone cannot weaken the masks of a department that wrote them as words."""
+    files = approved.edit(PROFILES, "{partial: {keep_start: 1, keep_end: 1}}", "{partial: {keep_start: 17}}")
+    considered = approved.drafter.propose(files)
+    assert state_of(considered)[PROFILES] == (Change.CHANGED, False)
+    assert state_of(considered)[MARRIAGE] == (Change.AFFECTED, False)
+    assert state_of(considered)["sharing/tax-income.yaml"] == (Change.UNCHANGED, False)
+    considered = approved.officer("data_authority", "second").approve(considered)
+    assert MARRIAGE in [need.file for need in considered.missing]
+    assert MARRIAGE not in [need.file for need in approved.first.approve(considered).missing]
 
 
 def test_earlier_approval_of_a_removal_removes_nothing_else(approved):
