@@ -23,7 +23,8 @@ _TYPES = {
 _TEXTS = (pa.string(), pa.large_string(), pa.string_view())
 _FEW = 32
 """Up to so many rows a Python list beats the fixed cost of Arrow's ``take``."""
-_FIRST = pa.array(range(_FEW), pa.int64())
+# Not by ``pa.array``, which looks for pandas: to import it takes a process longer than all the rest.
+_FIRST = pa.Array.from_buffers(pa.int64(), _FEW, [None, pa.py_buffer(np.arange(_FEW, dtype=np.int64))])
 
 
 def arrow_type(field_type: FieldType) -> pa.DataType:

@@ -50,6 +50,12 @@ from broker.receipt.statement import HandedOver, Outcome, statement
 from broker.store import migrate, open_store
 from soak.postgres import Postgres
 
+# Brokers and commands are started hundreds of times: to compile their modules each time costs more than many a
+# test. Where no bytecode may be written beside them, it is kept apart.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    kept = Path(__file__).parents[1] / ".pytest_cache" / "bytecode"
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(kept))
+
 # How long an example takes says something of the machine only. What CI examines of one commit is the same
 # every time; people at work, with "CI" not set, examine something else each time.
 settings.register_profile(

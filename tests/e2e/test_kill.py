@@ -40,26 +40,20 @@ RETRIES = 8
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """Settings for a broker of one process that need not compile its modules at each start."""
+def one_process():
+    """Settings for a broker of one process."""
     # Long leases, so that nothing is appended while the log is judged, but for the test that is about them.
-    settings = {"SHAREBROKER_SERVER__WORKERS": "1", LEASE: "3600"}
-    if os.environ.get("PYTHONDONTWRITEBYTECODE", ""):
-        settings |= {
-            "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("pycache")),
-        }
-    return settings
+    return {"SHAREBROKER_SERVER__WORKERS": "1", LEASE: "3600"}
 
 
 @pytest.fixture
-def build(tmp_path, compiled):
+def build(tmp_path, one_process):
     """Makes a house with a small city; no process of it outlives the test."""
     houses = []
 
     def make(url=""):
         houses.append(build_house(Plan(tmp_path / "broker", 300, url)))
-        houses[-1].environment |= compiled
+        houses[-1].environment |= one_process
         return houses[-1]
 
     yield make
@@ -241,10 +235,10 @@ def armed(probability):
 def test_kills_lose_nothing_and_repeat_nothing(build, tmp_path):
     """However the broker or its signer dies, every receipt given is kept, and no exchange happens twice."""
     house, chance = build(), random.Random(20)
-    rounds = [*armed(0.05), *armed(0.02), *[at_random] * 3, while_starting, *[without_signer] * 2]
+    rounds = [*armed(0.04), *[at_random] * 2, while_starting, without_signer]
     chance.shuffle(rounds)
     calls = torture(house, tmp_path / "ledgers", rounds, chance)
-    assert house.kills >= 20
+    assert house.kills > len(rounds)
     assert any(call.retried and call.answers() for call in calls)
 
 
