@@ -50,8 +50,8 @@ from broker.receipt.statement import HandedOver, Outcome, statement
 from broker.store import migrate, open_store
 from soak.postgres import Postgres
 
-# Brokers and commands are started hundreds of times: to compile their modules each time costs more than many a
-# test. Where no bytecode may be written beside them, it is kept apart.
+# Brokers and commands are started hundreds of times: to compile their modules each time costs more than
+# many a test. Where no bytecode may be written beside them, it is kept apart.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     kept = Path(__file__).parents[1] / ".pytest_cache" / "bytecode"
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(kept))

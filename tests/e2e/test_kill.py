@@ -5,7 +5,6 @@ named points (:mod:`broker.failpoints`), at random moments and while it starts, 
 each kill it is started again in the same folder, and the ledgers are judged against the log it then has.
 """
 
-import os
 import random
 import sqlite3
 import threading
