@@ -10,6 +10,7 @@ import pytest
 from orjson import loads
 from typer.testing import CliRunner
 
+from adapters.masking.keys import FieldKeys
 from adapters.masking.token import Token, TokenParams
 from broker.apply.identity import read_credential
 from broker.cli.main import app
@@ -205,8 +206,21 @@ def test_tokens_of_another_consumer_are_none(token_city, package, tokens, draw_u
     mine = draw_up(tokens.values(), token_city.credentials("medical_insurance"))
     with pytest.raises(NotFound):
         insurer.detokenize(mine, approve(mine))
-    whole = draw_up(theirs[:50], token_city.credentials("medical_insurance"), stream.outcome.receipt)
+    whole = draw_up(theirs[:50], token_city.credentials("medical_insurance"), stream.outcome_receipt)
     assert None not in insurer.detokenize(whole, approve(whole)).values
+
+
+def test_of_a_whole_register_only_sound_values_come(token_city, draw_up, approve):
+    """Nobody is named in its receipt, so a foreign token in thirty may look like one; the others are none."""
+    stream = token_city.register()
+    assert list(stream)
+    mask = Token().bind(TokenParams(profile="resident_id"), FieldKeys(1, bytes(32)))
+    foreign = mask(pa.array(token_city.people[:300])).to_pylist()
+    insurer = token_city.credentials("medical_insurance")
+    request = draw_up([token for token in foreign if token], insurer, stream.outcome_receipt)
+    found = token_city.client("medical_insurance").detokenize(request, approve(request)).values
+    assert len(found) > 200
+    assert sum(value is not None for value in found) < len(found) / 5
 
 
 def test_what_was_not_masked_reversibly_does_not_come_back(token_city, draw_up, approve):
@@ -332,3 +346,18 @@ def test_the_receipt_is_shown(token_city, tokens, draw_up, approve, tmp_path):
         assert done.exit_code == 0, done.output
         assert approved in done.output
         assert "detokenization" in done.output
+
+
+def test_after_a_rotation_each_receipt_keeps_its_key(token_city, tokens, draw_up, approve):
+    """Old tokens come back under the old receipt and not under a new one; new ones the other way round."""
+    token_city.command("keyring", "rotate", "--reason", "例行轮换")
+    client = token_city.client("housing_fund")
+    anew = client.exchange(**token_city.withdrawal(*tokens))
+    assert loads(anew.receipt.statement)["obligations"]["masks"]["resident_id"]["key_version"] == 2
+    new = [record["resident_id"] for record in anew.records]
+    assert not set(new) & set(tokens.values())
+    known, both = tuple(tokens), [*tokens.values(), *new]
+    none = (None,) * len(known)
+    before, after = draw_up(both), draw_up(both, receipt=anew.receipt)
+    assert client.detokenize(before, approve(before)).values == (*known, *none)
+    assert client.detokenize(after, approve(after)).values == (*none, *known)

@@ -75,6 +75,14 @@ def test_a_sample_keeps_to_its_bound():
     assert not first.is_whole
 
 
+def test_any_first_part_of_the_words_is_a_fair_sample(tmp_path):
+    """Their order has nothing to do with what they are."""
+    leaked = tmp_path / "leak"
+    leaked.write_text(" ".join(f"{number:06}" for number in range(1000)), "utf-8")
+    first = read_leaked(leaked).words[:100]
+    assert 20 < sum(word < "000500" for word in first) < 80
+
+
 def test_what_is_no_table_is_refused(tmp_path):
     """In two languages, without what stands in it."""
     broken = tmp_path / "leak.parquet"
