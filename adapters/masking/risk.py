@@ -131,11 +131,14 @@ class Disclosure:
 
 
 def disclosure(classes: Codes, values: Codes, rows: Codes, *, ordered: bool) -> Disclosure:
-    """By the distinct pairs of class and value, and how many rows have each; all of shape (pairs,).
+    """By pairs of class and value, and how many rows have each; all of shape (pairs,).
 
     ``classes`` and ``values`` are numbered densely from 0. Where values are ``ordered`` their numbers are
     their ranks, and the distance between them is that of their ranks; else it is the same for any two.
     """
+    many = int(values.max()) + 1
+    pairs, places = np.unique(classes * many + values, return_inverse=True)
+    classes, values, rows = pairs // many, pairs % many, np.bincount(places, weights=rows).astype(np.int64)
     sizes = np.bincount(classes, weights=rows)
     share = rows / sizes[classes]
     entropy = -np.bincount(classes, weights=share * np.log(share))

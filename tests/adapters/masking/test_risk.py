@@ -124,6 +124,13 @@ def _distance(within, whole, ordered):
     return sum(abs(sum(gaps[: i + 1])) for i in range(len(values))) / max(1, len(values) - 1)
 
 
+def test_a_pair_that_comes_twice_counts_once():
+    """Two spellings of one value are one value: of 2,000 and 2000 nobody has anything to choose."""
+    classes, values, rows = np.array([0, 0, 1]), np.array([0, 0, 1]), np.array([1, 2, 1])
+    found = disclosure(classes, values, rows, ordered=False)
+    assert (found.distinct, found.alpha, found.entropy) == (1, 1.0, 1.0)
+
+
 @given(ROWS, st.lists(st.integers(0, 40), max_size=4), st.sets(st.sampled_from("abc")))
 @settings(max_examples=80, deadline=None)
 def test_batches_count_as_the_whole(rows, cuts, chosen):

@@ -46,7 +46,7 @@ def file(tmp_path):
         (IDS[0], "4111111111111111", "好", "7"),
         (IDS[1], "123", f"身份证{IDS[1]}。", "8"),
         (IDS[2].lower(), "", "电话13800138000", "0009"),
-        ("9.90101E+17", "4111111111111111", "", ""),
+        ("9.90101E+17", "4111111111111111", f"证{IDS[2].lower()}", ""),
     )
     path = tmp_path / "people.csv"
     path.write_text("身份证号,卡号,备注,编号,多余\n" + "".join(",".join((*row, "")) + "\n" for row in rows))
@@ -109,10 +109,10 @@ def test_what_a_plan_would_lose_is_counted(run, plan, file):
     )
     assert (columns["卡号"]["empty"], columns["卡号"]["lost"]) == (1, 1)
     assert columns["编号"]["zeros"] == 1
-    assert columns["备注"]["clear"] == {"resident_id": 1, "mobile": 1}
+    assert columns["备注"]["clear"] == {"resident_id": 2, "mobile": 1}
     said = run("check", plan(), file, code=1)
     for words in (
-        "错误 error  备注：1 个值含公民身份号码，却原样给出：请脱敏",
+        "错误 error  备注：2 个值含公民身份号码，却原样给出：请脱敏",
         "错误 error  备注：1 个值含手机号码",
         "警告 warning  身份证号：2 个值（50.0%）不是公民身份号码，会变为空值",
         "其中 1 个只是有空格或小写 x",

@@ -200,3 +200,24 @@ def test_where_the_header_is_can_be_said(run, tmp_path):
         run("risk", "odd.csv", "--quasi", "丙", "--header-row", "3", "--threshold", "0.5", "--json")
     )
     assert found["anonymity"]["k"] == 2
+
+
+def test_an_absent_value_is_a_value_of_its_own(run, tmp_path):
+    """Who has none differs from who has the least: two values in the class, not one."""
+    (tmp_path / "a.csv").write_text("性别,月收入\n1,\n1,2000\n2,2000\n2,3000\n")
+    found = json.loads(
+        run("risk", "a.csv", "--quasi", "性别", "--sensitive", "月收入", "--threshold", "0.5", "--json")
+    )
+    assert found["sensitive"]["月收入"]["ordered"]
+    assert found["sensitive"]["月收入"]["disclosure"]["distinct"] == 2
+    assert found["sensitive"]["月收入"]["disclosure"]["alpha"] == 0.5
+
+
+def test_a_mask_that_would_lose_values_is_not_offered(run, tmp_path):
+    """A code that is none would become empty: that is no coarser column but one with a hole."""
+    codes = [f"9901{place:02}" for place in range(1, 20)]
+    for last, offered in (("990120", True), ("未知", False)):
+        (tmp_path / "a.csv").write_text("区划\n" + "\n".join([*codes, last]) + "\n")
+        found = json.loads(run("risk", "a.csv", "--quasi", "区划", "--json", code=1))
+        masks = [one["changes"][0]["mask"] for one in found["single"] if one["changes"][0]["mask"]]
+        assert bool(masks) is offered
