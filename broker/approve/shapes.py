@@ -183,10 +183,10 @@ COUNT = Scalar(
 )
 SEVERAL = Scalar(
     "several",
-    " 2 以上的整数",
-    "a whole number of at least 2",
+    " 2 至 99999 的整数",
+    "a whole number from 2 to 99999",
     Code.BAD_COUNT,
-    re.compile("[2-9]|[1-9][0-9]{1,8}"),
+    re.compile("[2-9]|[1-9][0-9]{1,4}"),
 )
 PERCENT = Scalar(
     "percent", " 1 至 99 的整数", "a whole number from 1 to 99", Code.BAD_COUNT, re.compile("[1-9][0-9]?")

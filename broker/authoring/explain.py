@@ -14,7 +14,7 @@ from broker.approve import near
 from broker.approve.bundle import Bundle
 from broker.approve.problem import Position
 from broker.approve.rule import Limits, Rule
-from broker.authoring import sentences
+from broker.authoring import groups, sentences
 from broker.authoring.lacking import Lacking
 from broker.authoring.troubles import troubles
 from broker.model import Application, Catalog, Decision, Grant, RowScope, Suspension, Verdict, Why
@@ -145,6 +145,7 @@ def _duties(
     for rule in deciding:
         yield from _quotas(rule)
     yield from sentences.duties(decision.obligations)
+    yield from groups.words(decision.obligations, dataset)
     for review in decision.reviews:
         yield sentences.review(review, catalog)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from broker.approve.rule import Rule
-from broker.model import Aggregate, Below, KAnonymity, Measure, Obligations
+from broker.model import Aggregate, Below, Dataset, KAnonymity, Measure, Obligations
 from broker.reasons import Sentence
 
 _WHOLE = 100
@@ -93,35 +93,39 @@ def totals_demand_no_more(narrow: Aggregate | None, wide: Aggregate | None) -> b
 # ── in words ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def words(obligations: Obligations) -> Iterator[Sentence]:
-    """What is demanded of groups of rows; fields by their ids."""
+def words(obligations: Obligations, dataset: Dataset) -> Iterator[Sentence]:
+    """What is demanded of groups of rows of ``dataset``."""
     if (gate := obligations.k_anonymity) is not None:
-        yield _gate_words(gate)
+        yield _gate_words(gate, dataset)
     if (totals := obligations.aggregate) is not None:
-        yield _totals_words(totals)
+        yield _totals_words(totals, dataset)
 
 
-def _gate_words(gate: KAnonymity) -> Sentence:
-    names = "、".join(gate.quasi_identifiers), ", ".join(gate.quasi_identifiers)
+def _named(fields: Sequence[str], dataset: Dataset) -> tuple[str, str]:
+    return "、".join(dataset.fields[name].title for name in fields), ", ".join(fields)
+
+
+def _gate_words(gate: KAnonymity, dataset: Dataset) -> Sentence:
+    names = _named(gate.quasi_identifiers, dataset)
     refuse = gate.below is Below.REFUSE
     return Sentence(
-        f"按 {names[0]} 相同的不足 {gate.k} 人的{'，全部不给' if refuse else '行略去'}",
+        f"{names[0]}都相同的不足 {gate.k} 人，{'就全部不给' if refuse else '这些行略去'}",
         f"{'nothing is released if any row looks' if refuse else 'rows are left out that look'} "
         f"like those of fewer than {gate.k} people in {names[1]}",
     )
 
 
-def _totals_words(totals: Aggregate) -> Sentence:
-    by = "、".join(totals.by), ", ".join(totals.by)
+def _totals_words(totals: Aggregate, dataset: Dataset) -> Sentence:
+    by = _named(totals.by, dataset)
     measured = [
         (
-            f"{field} 的{'、'.join(_MEASURES[one][0] for one in measures)}",
+            f"{dataset.fields[field].title}的{'、'.join(_MEASURES[one][0] for one in measures)}",
             f"{' and '.join(_MEASURES[one][1] for one in measures)} of {field}",
         )
         for field, measures in totals.measures
     ]
     listed_zh = "、".join(["行数", *[zh for zh, _ in measured]])
-    zh = f"只给按 {by[0]} 分组的{listed_zh}，不足 {totals.smallest_group} 人的组不给"
+    zh = f"只给按{by[0]}分组的{listed_zh}，不足 {totals.smallest_group} 人的组不给"
     en = (
         f"only totals by {by[1]}: {', '.join(['rows', *[en for _, en in measured]])}; "
         f"no group of fewer than {totals.smallest_group} people"

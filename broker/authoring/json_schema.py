@@ -72,7 +72,7 @@ _PARAMETERS: Schema = {
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
 _NUMBERS: Mapping[str, Schema] = {
     "count": _COUNT,
-    "several": {**_COUNT, "minimum": 2},
+    "several": {**_COUNT, "minimum": 2, "maximum": 99_999},
     "percent": {**_COUNT, "maximum": 99},
     "subjects": _COUNT,
     "region": {"type": "integer", "minimum": 0, "maximum": 999_999},

@@ -112,6 +112,7 @@ def demands(rule: Rule, catalog: Catalog) -> Iterator[Sentence]:
     yield from _rows(rule.rows, catalog.datasets[rule.dataset])
     yield from limits(rule.limits)
     yield from duties(rule.obligations)
+    yield from groups.words(rule.obligations, catalog.datasets[rule.dataset])
     if rule.review is not None:
         yield review(rule.review, catalog)
     if rule.consent is not None:
@@ -317,7 +318,6 @@ def duties(obligations: Obligations) -> Iterator[Sentence]:
     for name, duty in _DUTIES.items():
         if getattr(obligations, name):
             yield Sentence(*duty)
-    yield from groups.words(obligations)
 
 
 def review(wanted: ReviewBy, catalog: Catalog) -> Sentence:
