@@ -170,7 +170,8 @@ def _opened(file: InputFile) -> pq.ParquetFile:
 
 def _batch_rows(group: pq.RowGroupMetaData) -> int:
     """Rows to read at a time, fewer where they are long."""
-    return max(1, min(BATCH_ROWS, BATCH_BYTES * group.num_rows // max(1, group.total_byte_size)))
+    rows: int = BATCH_BYTES * group.num_rows // max(1, group.total_byte_size)
+    return max(1, min(BATCH_ROWS, rows))
 
 
 def _survey_parquet(file: InputFile, columns: Sequence[str]) -> Surveyed:
