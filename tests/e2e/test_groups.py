@@ -205,6 +205,9 @@ def test_a_stream_of_totals(office):
     with office.client("medical_insurance").stream(**question) as stream:
         assert stream.only_totals, stream.reasons
         table = stream.table()
+    demanded = stream.decision.obligations.aggregate
+    assert (list(demanded.by), demanded.smallest_group, demanded.largest_share) == (["tax_year"], 10, 0)
+    assert list(demanded.measures["taxable_income"].measures) == ["sum", "mean", "count"]
     names = ["sum(taxable_income)", "mean(taxable_income)", "count(taxable_income)", "count(rows)"]
     assert table.column_names == ["tax_year", *names]
     assert list(stream.masks) == table.column_names
