@@ -97,6 +97,9 @@ PARTLY: Mapping[Code, Sentence] = {
     Code.UNKNOWN_OPERATOR: Sentence("masking.yaml 自己的次序", "of the order in masking.yaml itself"),
     Code.BAD_HOURS: Sentence("止不晚于起", "hours that end before they begin"),
     Code.BAD_DATE: Sentence("起止日期中不存在的一天", "a day of an interval that does not exist"),
-    Code.BAD_MASK: Sentence("脱敏方式不适合数据项的类型", "a mask that does not fit the field's type"),
+    Code.BAD_MASK: Sentence(
+        "脱敏方式不适合数据项的类型，或词不在其方案里",
+        "a mask that does not fit the field's type, or a word that its profile does not have",
+    ),
 }
 """Problems of which a schema sees some cases and not these."""

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from adapters.masking.registry import load_operators
 from broker.approve.bundle import Bundle, load_bundle
 from broker.approve.files import bundle_hash, pack, unpack
+from broker.approve.masks import MOST_VALUES
 from broker.approve.problem import Code, PolicyProblems
 from broker.approve.rule import Effect, Limits
 from broker.desensitize.plan import check_mask as check_real_mask
@@ -122,6 +123,18 @@ def test_mask_parameters_may_be_mappings(edit: Edit, load: Load) -> None:
     (rule,) = load(edit("sharing/marriage.yaml", "{year: {}}", written)).rules
     params = rule.obligations.masks["registered_on"].params
     assert params == {"map": {"在婚": "有配偶", "1": "是", "true": 2}, "deep": {"a": ({"b": "x"},)}}
+
+
+@pytest.mark.parametrize(("values", "fits"), [(MOST_VALUES, True), (MOST_VALUES + 1, False)])
+def test_mask_parameters_are_bounded(edit: Edit, load: Load, values: int, fits: bool) -> None:
+    """A policy is no place for a table; what is longer is refused with its place."""
+    mapping = ", ".join(f"v{number}: c" for number in range(values))
+    folder = edit("sharing/marriage.yaml", "{year: {}}", f"{{partial: {{map: {{{mapping}}}}}}}")
+    if fits:
+        assert len(load(folder).rules) == 1
+    else:
+        (problem,) = problems_of(load, folder)
+        assert "BAD_MASK 参数超过 2000 个值" in problem
 
 
 def test_parameters_that_compare_equal_are_not_taken_for_one_another(edit: Edit, folder: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.model import Dataset
+from broker.model import Dataset, FieldType
 from broker.transmit.quality import check
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -61,6 +62,17 @@ def test_one_failing_field_makes_the_row_bad(dataset: Dataset, change: dict[str,
     assert list(checked.sound) == [True] * (rows - 1) + [False]
     assert checked.bad == 1
     assert checked.good().num_rows == rows - 1
+
+
+@pytest.mark.parametrize("rows", [2, 100])
+@pytest.mark.parametrize("type_", [FieldType.INTEGER, FieldType.DECIMAL])
+def test_numbers_have_formats_too(dataset: Dataset, type_: FieldType, rows: int) -> None:
+    """Of a number its digits are judged: an amount is none that no account holds."""
+    amount = replace(dataset.fields["children"], type=type_, format="amount")
+    priced = replace(dataset, fields={**dataset.fields, "children": amount})
+    sound, odd = {"children": "-12"}, {"children": "1234567890123456"}
+    checked = check(batch(*[sound] * (rows - 1), odd), priced, SHANGHAI)
+    assert list(checked.sound) == [True] * (rows - 1) + [False]
 
 
 def test_an_optional_field_may_be_null(dataset: Dataset) -> None:
