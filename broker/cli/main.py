@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from typing import NoReturn
 
@@ -109,6 +110,7 @@ def main() -> NoReturn:
         about = f"{error.filename or ''}（{error.strerror}）", f"{error.filename or ''} ({error.strerror})"
         _fail(EXIT_SET_UP, f"文件或目录无法使用：{about[0]}", f"A file or folder cannot be used: {about[1]}")
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses twice is told once
         _fail(130, "已中断。", "Interrupted.")
     sys.exit(0)
 

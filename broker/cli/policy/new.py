@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,6 +78,7 @@ def new(
     try:
         _new(folder, config, Terminal(given, asks=not yes), confirmed=yes)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses twice is told once
         typer.echo("\n已取消，什么都没有写。\nCancelled; nothing was written.", err=True)
         raise typer.Exit(CANCELLED) from None
 
