@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -31,10 +33,10 @@ from broker.approve.problem import (
 )
 from broker.approve.table import Table, headed
 from broker.bulk.grammar import AS_IS, DROP, FIELD_OF_PLAN, PLAN, BadValues, Below, Encoding
-from broker.desensitize.plan import check_mask
+from broker.desensitize.plan import check_mask, key_domain
 from broker.errors import SetUpError
 from broker.formats import FORMATS
-from broker.model import CORE, Catalog, Dataset, Field, FieldType, Mask
+from broker.model import CORE, Catalog, Dataset, Field, FieldType, LinkDomain, Mask
 from broker.reasons import Sentence
 from broker.treatments import resolve
 
@@ -54,6 +56,8 @@ class BulkField:
     """None: given as it is, or not at all."""
     released: bool = True
     """False: only read, for others' sake."""
+    link: LinkDomain | None = None
+    """Link domain by which its tokens join others'; such a grant is only for datasets of a catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,12 @@ class _Reader:
     def __init__(self, table: Table, catalog: Catalog | None, operators: Mapping[str, Operator]) -> None:
         self._table, self._problems = table, table.problems
         self._catalog, self._operators = catalog, operators
+        self._links: Mapping[str, LinkDomain] = {}
 
     def plan(self, sha256: str) -> BulkPlan:
         table, catalog = self._table, self._catalog
         dataset = self._dataset()
+        self._links = self._links_of(dataset)
         departments = catalog.departments if catalog else None
         entries = dict(table.named_items("fields"))
         subject = table.name("subject", entries, FIELD) if "subject" in table else ""
@@ -167,6 +173,13 @@ class _Reader:
             table.add("provider", Code.NOT_THE_PROVIDER, zh, en)
         return dataset
 
+    def _links_of(self, dataset: Dataset | None) -> Mapping[str, LinkDomain]:
+        """The link domains that an exchange of the dataset would be in today."""
+        if self._catalog is None or dataset is None:
+            return {}
+        today = datetime.now(ZoneInfo(self._catalog.zone)).date()
+        return self._catalog.links(dataset, self._table.text("consumer"), self._table.text("purpose"), today)
+
     def _field(self, name: str, node: Node, dataset: Dataset | None, subject: str) -> BulkField:
         table = Table(node, self._problems, FIELD_OF_PLAN)
         if dataset is None:
@@ -179,7 +192,8 @@ class _Reader:
         mask = self._mask(table, described)
         if mask is not None:
             self._check(table, described, mask, subject)
-        return BulkField(described, column, mask, released=mask is not None)
+        link = self._links.get(key_domain(dataset, described)) if dataset else None
+        return BulkField(described, column, mask, released=mask is not None, link=link)
 
     def _described(self, name: str, table: Table) -> Field:
         """A field that the plan itself describes."""
@@ -304,4 +318,6 @@ def _catalog(base: Path, table: Table, check: CheckMask) -> Catalog | None:
 def _plain(value: object) -> object:
     if isinstance(value, MappingProxyType):
         return dict(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
     raise TypeError(type(value).__name__)

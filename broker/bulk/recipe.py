@@ -7,7 +7,7 @@ another version, or take other parameters, than where the recipe was made, nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,10 @@ class Keys(Protocol):
         """Keys for one field domain of one provider, consumer (department ids) and purpose."""
         ...
 
+    def for_link(self, link: str, consumer: str, purpose: str, domain: str) -> FieldKeys:
+        """Keys for one field domain of all that a link domain joins."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnRecipe:
@@ -50,6 +54,8 @@ class ColumnRecipe:
     said: Mapping[str, object]
     """Operator, version, digest of its parameters and key version, as a receipt's statement has them; empty
     for a field without mask."""
+    link: str = ""
+    """Name of the link domain that ``keys`` are of; empty: of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +155,32 @@ def _with_keys(
     operator = operators[mask.operator]
     keys = None
     if operator.properties.needs_key:
-        domain = one.field.domain or one.field.name
-        keys = keyring.for_field(plan.provider, plan.consumer, plan.purpose, domain)
-    bare = ColumnRecipe(one.field, one.column, mask, keys, one.released, {})
+        keys = _keys(one, plan, keyring)
+    link = one.link.name if one.link else ""
+    bare = ColumnRecipe(one.field, one.column, mask, keys, one.released, {}, link)
     planned = _planned(bare, operators, plan.subject).masked
-    return ColumnRecipe(
-        one.field, one.column, mask, keys, one.released, dict(planned.said if planned else {})
-    )
+    return replace(bare, said=dict(planned.said if planned else {}))
+
+
+def _keys(one: BulkField, plan: BulkPlan, keyring: Keys) -> FieldKeys:
+    """As an exchange has them."""
+    domain = one.field.domain or one.field.name
+    if one.link is None:
+        return keyring.for_field(plan.provider, plan.consumer, plan.purpose, domain)
+    return keyring.for_link(one.link.name, *one.link.apart(plan.consumer, plan.purpose), domain)
 
 
 def _planned(one: ColumnRecipe, operators: Mapping[str, Operator], subject: str) -> PlannedColumn:
     if one.mask is None:
         return PlannedColumn(one.field.name, one.field.type, None)
     return masked_column(
-        one.field.name, one.field.type, one.mask, operators[one.mask.operator], lambda: _held(one), subject
+        one.field.name,
+        one.field.type,
+        one.mask,
+        operators[one.mask.operator],
+        lambda: _held(one),
+        subject,
+        link=one.link,
     )
 
 

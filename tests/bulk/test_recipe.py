@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -15,6 +17,17 @@ from broker.errors import SetUpError
 from broker.keys.keyring import Keyring
 
 from .conftest import OPERATORS, PLAN, people
+
+LINKS = """\
+format: share-link-domains/v1
+link_domains:
+  settlement:
+    field_domain: resident_id
+    providers: [civil_affairs]
+    consumers: [housing_fund, public_security]
+    legal_basis: 户口登记条例 第七条
+    until: "{until}"
+"""
 
 
 def test_a_recipe_travels_without_the_master_key(recipe: Recipe, keyring: Keyring) -> None:
@@ -30,6 +43,29 @@ def test_keys_are_those_of_an_exchange(recipe: Recipe, keyring: Keyring) -> None
     """A pseudonym in a file is the one that the same consumer gets for the same purpose in a call."""
     (person, *_) = recipe.columns
     assert person.keys == keyring.for_field("tax", "housing_fund", "housing_fund_withdrawal", "resident_id")
+
+
+def test_tokens_of_a_link_domain_join_in_files_as_in_calls(
+    tmp_path: Path, plan_of: Callable[[str], BulkPlan], keyring: Keyring
+) -> None:
+    """Where the authority has granted it for the dataset, and only until its last day."""
+    shutil.copytree(Path(__file__).parents[2] / "policies", tmp_path / "policies")
+    plan = PLAN[: PLAN.index("fields:")].replace("provider: tax", "provider: civil_affairs")
+    plan += "policies: policies\ndataset: civil_affairs.marriage\nfields: {husband_id: {mask: pseudonym}}\n"
+    links = tmp_path / "policies" / "link-domains.yaml"
+    context = ("housing_fund", "housing_fund_withdrawal", "resident_id")
+    digests = set()
+    for until, keys in (
+        ("2999-12-31", keyring.for_link("settlement", "", context[1], "resident_id")),
+        ("2020-01-01", keyring.for_field("civil_affairs", *context)),
+    ):
+        links.write_text(LINKS.format(until=until), "utf-8")
+        read = plan_of(plan)
+        (husband,) = recipe_of(read, OPERATORS, keyring).columns
+        assert husband.keys == keys
+        assert husband.said.get("link_domain") == ("settlement" if until > "2026" else None)
+        digests.add(read.digest)
+    assert len(digests) == 2
 
 
 def test_other_operators_than_those_of_the_plan_mask_nothing(recipe: Recipe) -> None:

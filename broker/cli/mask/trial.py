@@ -27,6 +27,10 @@ class ThrowAwayKeys:
         """The same for the same arguments, as long as this object lives."""
         return FieldKeys(0, self._key((provider, consumer, purpose, domain)))
 
+    def for_link(self, link: str, consumer: str, purpose: str, domain: str) -> FieldKeys:
+        """Likewise."""
+        return FieldKeys(0, self._key(("link", link, consumer, purpose, domain)))
+
 
 @dataclass(frozen=True, slots=True)
 class TriedColumn:
