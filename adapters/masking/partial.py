@@ -7,14 +7,28 @@ leaves about 2,500 candidates, and 33 when the birth year is known: prefer 1 + 1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from adapters.masking.arrays import Bytes, fixed_width_texts, is_valid, one_width, require, text_mask
+from adapters.masking.arrays import (
+    Bools,
+    Bytes,
+    Positions,
+    TextBytes,
+    fixed_width_texts,
+    is_valid,
+    offsets_of,
+    one_width,
+    rebuilt,
+    require,
+    text_mask,
+    texts_of,
+)
 from adapters.masking.contract import (
     Becomes,
     BoundMask,
@@ -25,18 +39,39 @@ from adapters.masking.contract import (
     TypeTest,
     WholeNumber,
 )
+from adapters.masking.displays import DISPLAYS, Display
 
 _EMPTY = pa.scalar("", pa.string())
 _NO_CHARACTERS = pa.scalar(0, pa.int32())
+_SEPARATORS = "- "
+_SEPARATOR_BYTES = np.frombuffer(_SEPARATORS.encode(), np.uint8)
+_BARE = str.maketrans("", "", _SEPARATORS)
+_SOME = 65_536
+"""Rows at a time, character by character: each character takes some 60 bytes while it is looked at."""
+_BITS, _FEW_KINDS = 32, 8
+"""Where texts are shown in so few ways, it is faster to mask those of each way together."""
 _NOT_ASCII = 0x80
 _ROWS_AT_ONCE = 4096
 
 
+def _as_tuple(written: object) -> object:
+    """One word, or a list."""
+    if isinstance(written, str):
+        return (written,)
+    return tuple(written) if isinstance(written, list) else written
+
+
 class PartialParams(Params):
-    """Characters (Unicode code points) kept at the start and at the end, and what replaces the others."""
+    """Characters (Unicode code points) kept at the start and at the end, or as many as ``profile`` says, and
+    what replaces the others. ``keep: separators`` leaves hyphens and spaces; they do not count.
+    """
 
     keep_start: WholeNumber = Field(default=0, ge=0, le=64)
     keep_end: WholeNumber = Field(default=0, ge=0, le=64)
+    profile: (
+        Literal["name", "mobile", "phone", "bank_card", "resident_id", "uscc", "address", "email"] | None
+    ) = None
+    keep: Annotated[tuple[Literal["separators"], ...], BeforeValidator(_as_tuple), Field(max_length=1)] = ()
     fill: str = "*"
 
     @field_validator("fill")
@@ -48,7 +83,9 @@ class PartialParams(Params):
 
     @model_validator(mode="after")
     def _keeps_something(self) -> PartialParams:
-        if self.keep_start + self.keep_end == 0:
+        if self.profile is not None and self.keep_start + self.keep_end:
+            raise ValueError("a profile says itself how much is kept: leave out keep_start and keep_end")
+        if self.profile is None and self.keep_start + self.keep_end == 0:
             raise ValueError("nothing is kept: use redact, which hides the length as well")
         return self
 
@@ -56,12 +93,12 @@ class PartialParams(Params):
 class Partial:
     """Keeps both ends of a text. The result has as many characters as the value.
 
-    A value no longer than ``keep_start + keep_end`` is filled throughout: it is never shown and never
-    stretched. Null stays null.
+    A value no longer than ``keep_start + keep_end``, or not of the profile's form, is filled throughout, its
+    separators too: it is never shown and never stretched. Null stays null.
     """
 
     name: ClassVar[str] = "partial"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     title: ClassVar[str] = "部分遮盖"
     summary: ClassVar[str] = "Keeps characters at the start and the end of a text and fills the rest."
     params: ClassVar[type[Params]] = PartialParams
@@ -74,6 +111,31 @@ class Partial:
             {"keep_start": 3, "keep_end": 4},
         ),
         KnownAnswer(("张三丰", "张"), ("张##", "#"), {"keep_start": 1, "fill": "#"}),
+        KnownAnswer(
+            ("0990-123 4567", "12-34", "-", None),
+            ("099*-*** *567", "*****", "*", None),
+            {"keep_start": 3, "keep_end": 3, "keep": "separators"},
+        ),
+        KnownAnswer(
+            ("欧阳明月", "欧阳", "张三", "古丽·阿布都", "张", "John", ""),
+            ("欧阳**", "欧*", "张*", "古*****", "*", "****", ""),
+            {"profile": "name"},
+        ),
+        KnownAnswer(
+            ("6222 0212 3456 7890", "6222-0212"),
+            ("**** **** **** 7890", "*********"),
+            {"profile": "bank_card", "keep": "separators"},
+        ),
+        KnownAnswer(
+            ("99010118990101004X", "990101189901010041"),
+            ("9****************X", "******************"),
+            {"profile": "resident_id"},
+        ),
+        KnownAnswer(
+            ("星河市东城区甲路一号", "星河市幸福小区3栋", "甲路一号", "星河市东城区"),
+            ("星河市东城区****", "*********", "****", "******"),
+            {"profile": "address"},
+        ),
     )
 
     def result_type(self, values: pa.DataType, params: Params) -> pa.DataType:
@@ -89,10 +151,15 @@ class Partial:
         """Needs no key.
 
         Raises:
-            ValueError: a bound is negative or over 64, nothing is kept, or ``fill`` could pass for data.
+            ValueError: a bound is negative or over 64, nothing is kept, there is no such profile, or ``fill``
+                could pass for data.
         """
         bounds = PartialParams.model_validate(params)
         start, end, fill = bounds.keep_start, bounds.keep_end, bounds.fill
+        if bounds.profile or bounds.keep:
+            display = DISPLAYS[bounds.profile] if bounds.profile else None
+            shown = Shown(display, start, end, bool(bounds.keep), fill)
+            return text_mask(shown.one, shown.many)
 
         def one(text: str) -> str:
             hidden = len(text) - start - end
@@ -101,6 +168,106 @@ class Partial:
             return text[:start] + fill * hidden + text[len(text) - end :]
 
         return text_mask(one, lambda texts: _many(texts, start, end, fill))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Characters shown by a display, or a number at each end, of those that are no separators."""
+
+    display: Display | None
+    start: int
+    end: int
+    separators: bool
+    """They stay, and do not count."""
+    fill: str
+
+    def one(self, text: str) -> str:
+        bare = text.translate(_BARE) if self.separators else text
+        start, end = self._ends(bare)
+        if start + end == 0:
+            return self.fill * len(text)
+        first_hidden, after_hidden = start, len(bare) - end
+        shown, counted = [], 0
+        for character in text:
+            if self.separators and character in _SEPARATORS:
+                shown.append(character)
+                continue
+            hidden = first_hidden <= counted < after_hidden
+            shown.append(self.fill if hidden else character)
+            counted += 1
+        return "".join(shown)
+
+    def many(self, texts: pa.Array) -> pa.Array:
+        """The same of each of an array."""
+        heads, tails = self._all_ends(texts)
+        if not self.separators:
+            kinds, kind = np.unique(heads << _BITS | tails, return_inverse=True)
+            if len(kinds) <= _FEW_KINDS:
+                return self._by_kind(texts, kinds, kind)
+        parts = [
+            self._some(texts.slice(at, _SOME), heads[at : at + _SOME], tails[at : at + _SOME])
+            for at in range(0, len(texts), _SOME)
+        ]
+        return pa.concat_arrays(parts)
+
+    def _by_kind(self, texts: pa.Array, kinds: Positions, kind: Positions) -> pa.Array:
+        """Texts of which as many characters are shown are masked together."""
+        bounds = [(int(each) >> _BITS, int(each) & (1 << _BITS) - 1) for each in kinds]
+        if len(kinds) == 1:
+            return _shown_alike(texts, *bounds[0], self.fill)
+        rows = [np.flatnonzero(kind == each) for each in range(len(kinds))]
+        parts = [
+            _shown_alike(texts.take(pa.array(some)), *bound, self.fill)
+            for some, bound in zip(rows, bounds, strict=True)
+        ]
+        return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(rows))))
+
+    def _ends(self, bare: str) -> tuple[int, int]:
+        if self.display is not None:
+            return self.display.ends(bare)
+        return (self.start, self.end) if len(bare) > self.start + self.end else (0, 0)
+
+    def _all_ends(self, texts: pa.Array) -> tuple[Positions, Positions]:
+        bare = pc.replace_substring_regex(texts, "[- ]", "") if self.separators else texts
+        if self.display is not None:
+            return self.display.all_ends(bare)
+        lengths = pc.fill_null(pc.utf8_length(bare), 0).to_numpy(zero_copy_only=False)
+        longer = (lengths > self.start + self.end).astype(np.int64)
+        return longer * self.start, longer * self.end
+
+    def _some(self, texts: pa.Array, heads: Positions, tails: Positions) -> pa.Array:
+        """Character by character; kept are those whose number among the counted ones of their row says so."""
+        layout = TextBytes.of(rebuilt(texts))
+        begin = int(layout.starts[0])
+        data = layout.data[begin : begin + int(layout.lengths.sum())]
+        at = np.flatnonzero((data & 0xC0) != 0x80)
+        bounds = np.searchsorted(at, np.concatenate(([0], np.cumsum(layout.lengths))))
+        row = np.repeat(np.arange(len(texts)), np.diff(bounds))
+        stays = np.isin(data[at], _SEPARATOR_BYTES) & self.separators
+        counted = np.concatenate(([0], np.cumsum(~stays)))
+        number, of_row = counted[:-1] - counted[bounds[row]], np.diff(counted[bounds])
+        kept = stays | (number < heads[row]) | (number >= of_row[row] - tails[row])
+        kept &= (heads + tails > 0)[row]
+        return self._written(data, at, kept, bounds, is_valid(texts))
+
+    def _written(self, data: Bytes, at: Positions, kept: Bools, bounds: Positions, valid: Bools) -> pa.Array:
+        """Texts of the characters that begin ``at`` bytes of ``data``, those not ``kept`` filled."""
+        fill = np.frombuffer(self.fill.encode(), np.uint8)
+        widths = np.diff(np.append(at, len(data)))
+        offsets = offsets_of(np.where(kept, widths, len(fill)))
+        result = np.empty(int(offsets[-1]), np.uint8)
+        for byte in range(int(widths.max(initial=0))):
+            those = kept & (widths > byte)
+            result[offsets[:-1][those] + byte] = data[at[those] + byte]
+        for byte, value in enumerate(fill):
+            result[offsets[:-1][~kept] + byte] = value
+        return texts_of(offsets[bounds], result, valid)
+
+
+def _shown_alike(texts: pa.Array, start: int, end: int, fill: str) -> pa.Array:
+    if start + end:
+        return _many(texts, start, end, fill)
+    return rebuilt(pc.binary_repeat(pa.scalar(fill, pa.string()), pc.utf8_length(texts)))
 
 
 def _many(texts: pa.Array, start: int, end: int, fill: str) -> pa.Array:

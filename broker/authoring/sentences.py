@@ -174,7 +174,21 @@ def _listed(names: Collection[str], masks: Mapping[str, Mask], dataset: Dataset)
 # ── masks ────────────────────────────────────────────────────────────────────────────────────────
 
 
+_DISPLAYS = {
+    "name": ("只留姓", "surname kept"),
+    "mobile": ("只留前 3 位、后 4 位", "first 3 and last 4 kept"),
+    "phone": ("只留区号、后 2 位", "area code and last 2 kept"),
+    "bank_card": ("只留后 4 位", "last 4 kept"),
+    "resident_id": ("只留前 1 位、后 1 位", "first 1 and last 1 kept"),
+    "uscc": ("只留前 2 位、后 4 位", "first 2 and last 4 kept"),
+    "address": ("只留到区县", "kept to the district"),
+    "email": ("只留首字符和域名", "first character and domain kept"),
+}
+
+
 def _partial(params: Mapping[str, object]) -> Sentence:
+    if profile := params.get("profile"):
+        return Sentence(*_DISPLAYS.get(str(profile), (str(profile), str(profile))))
     start, end = params.get("keep_start", 0), params.get("keep_end", 0)
     kept = [(f"前 {start} 位", f"first {start}")] if start else []
     kept += [(f"后 {end} 位", f"last {end}")] if end else []

@@ -41,6 +41,7 @@ WHOLE = """
       duties: none
       rows_per_call: 10
       minimum_group_size: none
+      matches_per_day: none
       k_anonymity: none
       aggregate: none
       row_scopes: [{district: "9901"}]

@@ -189,12 +189,12 @@ def test_fields_come_masked_in_the_order_of_the_application(operators, rows) -> 
 def test_what_the_statement_says(operators) -> None:
     """Operator, version, digest of the parameters with their defaults, and the version of the key."""
     made = plan(permit(("name", "taxpayer_id", "resident"), ALL_MASKS), operators, Keyring())
-    assert made.column_masks == {"name": "partial@1", "taxpayer_id": "pseudonym@1", "resident": ""}
-    written = b'{"fill":"*","keep_end":0,"keep_start":1}'
+    assert made.column_masks == {"name": "partial@2", "taxpayer_id": "pseudonym@1", "resident": ""}
+    written = b'{"fill":"*","keep":[],"keep_end":0,"keep_start":1,"profile":null}'
     assert made.operator_versions == {
         "name": {
             "operator": "partial",
-            "version": "1",
+            "version": "2",
             "params_sha256": hashlib.sha256(written).hexdigest(),
             "key_version": None,
         },
