@@ -16,7 +16,15 @@ from broker.apply.identity import read_credential
 from broker.cli.main import app
 from broker.client import AsyncClient, TokenRequest, export_receipt
 from broker.detokenize.request import Request
-from broker.errors import BrokerError, MalformedRequest, NotApproved, NotFound, NotReversible, SetUpError
+from broker.errors import (
+    BrokerError,
+    Conflict,
+    MalformedRequest,
+    NotApproved,
+    NotFound,
+    NotReversible,
+    SetUpError,
+)
 from broker.keys.authority import Authority
 from broker.keys.keyring import Keyring
 from broker.model import Role, Verdict
@@ -166,6 +174,15 @@ def test_an_approval_is_of_one_request(token_city, tokens, draw_up, approve):
         assert (reason, said) == (Reason.APPROVAL_INVALID, "it approves another request")
     provider = token_city.client("public_security")
     assert refusal(provider, request, approval)[1] == "it approves another request"
+
+
+def test_an_id_is_of_one_request(token_city, tokens, draw_up, approve):
+    """Answered once, it serves for no other, approved or not."""
+    client, request = token_city.client("housing_fund"), draw_up(tokens.values())
+    client.detokenize(request, approve(request))
+    other = replace(request, asked=replace(request.asked, reason="另有缘由"))
+    with pytest.raises(Conflict):
+        client.detokenize(other, approve(other))
 
 
 def test_a_revoked_officer_approves_nothing(token_city, tokens, draw_up, approve):
