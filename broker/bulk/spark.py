@@ -133,7 +133,7 @@ class _OnSpark:
         self._bad[number] = bad
         count = 0
         for batch in self._written(number):
-            _check_order(batch.column(ROW), count, file)
+            check_order(batch.column(ROW), count, file)
             count += batch.num_rows
             for told in batch.column(BAD).drop_null().to_pylist():
                 bad.update(orjson.loads(told))
@@ -180,7 +180,7 @@ class _OnSpark:
                 yield from opened.iter_batches(BATCH_ROWS)
 
 
-def _check_order(numbers: pa.Array, first: int, file: InputFile) -> None:
+def check_order(numbers: pa.Array, first: int, file: InputFile) -> None:
     """That these are the rows that come next: Spark promises no order, so it is not taken for granted.
 
     Raises:

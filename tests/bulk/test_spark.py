@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from broker.bulk.run import Job, run
+from broker.bulk.spark import check_order
 from broker.bulk.spark import run as run_on_spark
 from broker.errors import SetUpError
 
@@ -100,3 +101,15 @@ def test_spark_is_for_parquet_and_told_when_missing(
     with pytest.raises(SetUpError, match=r"sharebroker\[spark\]"):
         run_on_spark(job_of(), "local[1]", Quiet())
     assert not list(tmp_path.glob("out*"))
+
+
+def test_rows_in_another_order_are_never_put_together(tmp_path: Path, job_of: Callable[..., Job]) -> None:
+    """Spark promises none: swapped, missing, repeated and unnumbered rows are refused."""
+    (tmp_path / "in").mkdir()
+    pq.write_table(people(1), tmp_path / "in" / "a.parquet")
+    (file,) = job_of().inputs
+    check_order(pa.array([5, 6, 7], pa.int64()), 5, file)
+    check_order(pa.array([], pa.int64()), 5, file)
+    for numbers in ([5, 7, 6], [6, 7], [5, 5], [5, None]):
+        with pytest.raises(SetUpError, match="another order"):
+            check_order(pa.array(numbers, pa.int64()), 5, file)
