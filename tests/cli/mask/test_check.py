@@ -85,7 +85,7 @@ def test_every_broken_clause_is_told(run, monkeypatch):
     """Not only the first: an officer learns all that is wrong with an operator, in one go."""
     monkeypatch.setattr(registry, "load_operators", lambda _: {"partial": Loose()})
     said = run("check", "--operator", "partial", code=1)
-    assert "✗ partial@1 部分遮盖" in said
+    assert "✗ partial@2 部分遮盖" in said
     assert said.count("不守约定 breaks: partial") == 3
     assert "the summary is a sentence" in said
     assert said.count("a known answer") == 2
