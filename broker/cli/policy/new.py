@@ -51,7 +51,7 @@ def new(
     calls_per_day: Annotated[str | None, _answer("每日次数", "calls a day")] = None,
     mask: Annotated[
         str | None,
-        _answer("脱敏，如 born_on=year; mobile=partial keep_start=3 keep_end=4", "masks by field"),
+        _answer("脱敏，如 name=surname; mobile=partial keep_start=3 keep_end=4", "masks by field"),
     ] = None,
     retain_days: Annotated[str | None, _answer("保存天数", "days of retention")] = None,
     duties: Annotated[str | None, _answer("其他义务", "other duties")] = None,
