@@ -72,6 +72,7 @@ def test_unknown_zones_are_refused(bind, zone) -> None:
     [
         ("990101", "990000", "990100", "990101"),
         ("990100", "990000", "990100", "990100"),
+        ("998765", "990000", "998700", "998765"),
         ("990101189901010015", "990000", "990100", "990101"),
         ("99010118990101004X", "990000", "990100", "990101"),
         ("990101189901010016", None, None, None),
@@ -139,8 +140,29 @@ def test_birth_dates_must_exist(day) -> None:
 
 def test_both_forms_of_the_id_check_know_leap_years() -> None:
     """1900 was no leap year and 2000 was one: id by id and in a column."""
-    bodies = ["99010119000229001", "99010120000229001", "99010120010229001"]
-    right = [body + RESIDENT_CHECKS[resident_check([int(digit) for digit in body])] for body in bodies]
-    assert [is_resident_id(text) for text in right] == [False, True, False]
-    rows = np.frombuffer("".join(right).encode(), np.uint8).reshape(-1, 18)
-    assert are_resident_ids(rows).tolist() == [False, True, False]
+    assert with_checks("99010119000229001", "99010120000229001", "99010120010229001") == [False, True, False]
+
+
+@pytest.mark.parametrize("year", [0, 1, 1000, 1899, 1900, 1999, 2000, 2024, 9999])
+def test_every_month_and_day_is_looked_up(year: int) -> None:
+    """All months from 0 to 19 and days from 0 to 39 of a year: those of the calendar, and no other."""
+    places = [(month, day) for month in range(20) for day in range(40)]
+    found = with_checks(*[f"990101{year:04d}{month:02d}{day:02d}001" for month, day in places])
+    assert found == [in_calendar(year, month, day) for month, day in places]
+
+
+def in_calendar(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+def with_checks(*bodies: str) -> list[bool]:
+    """Whether the bodies, each with its right check character, are ids; the same in both forms."""
+    ids = [body + RESIDENT_CHECKS[resident_check([int(digit) for digit in body])] for body in bodies]
+    rows = np.frombuffer("".join(ids).encode(), np.uint8).reshape(-1, 18)
+    found = are_resident_ids(rows).tolist()
+    assert found == [is_resident_id(text) for text in ids]
+    return found

@@ -61,6 +61,9 @@ def test_few_and_many_rows_agree_and_hide_all_but_the_ends(bind, values, start, 
         {"keep_start": -1, "keep_end": 1},
         {"keep_start": 1, "keep_end": -1},
         {"keep_start": 5, "keep_end": -5},
+        {"keep_start": 5, "keep_end": -1},
+        {"keep_start": -1, "keep_end": 5},
+        {"keep_end": 65},
         {"keep_start": 65},
         {"keep_start": "-1"},
         {"keep_start": "1.0"},
@@ -115,3 +118,11 @@ def test_widths_of_all_kinds(bind, column, start, end) -> None:
         assert value is None or len(shown) == len(value)
         assert value is None or len(value) > start + end or set(shown) <= {"*"}
     assert mask(pa.array(column * 40, pa.string())).to_pylist() == alone * 40
+
+
+def test_bounds_up_to_64(bind) -> None:
+    """The most that may be kept, at either end."""
+    text = "x" * 64 + "secret" + "y" * 64
+    assert bind("partial", keep_start=64, keep_end=64)(pa.array([text])).to_pylist() == [
+        "x" * 64 + "******" + "y" * 64
+    ]

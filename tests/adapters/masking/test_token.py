@@ -157,3 +157,23 @@ def test_numbers_that_are_none(profile: str, text: str, among: list[str]) -> Non
     if profile != "digits":
         number = dict(KNOWN).get(profile, CARDS)[0]
         assert back(pa.array([number] * 40)).null_count == 40, "a number is no token"
+
+
+def luhn(digits: list[int]) -> int:
+    """ISO/IEC 7812-1 annex B.1.1, digit by digit from the right."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        total += sum(map(int, str(digit * 2))) if place % 2 == 0 else digit
+    return -total % 10
+
+
+@given(st.lists(st.lists(st.integers(0, 30), min_size=17, max_size=17), min_size=30, max_size=30))
+def test_check_characters_of_any_number(rows) -> None:
+    """Every check character, 0 and the last among them, as its standard has it: one number and a column."""
+    codes = np.array(rows, np.uint8)
+    expected = [sum(place * pow(3, i, 31) for i, place in enumerate(row)) for row in rows]
+    assert uscc_check(columns_of(codes)).tolist() == [-total % 31 for total in expected]
+    assert [uscc_check(row) for row in rows] == [-total % 31 for total in expected]
+    digits = codes % 10
+    assert luhn_check(columns_of(digits)).tolist() == [luhn(row) for row in digits.tolist()]
+    assert [luhn_check(row) for row in digits.tolist()] == [luhn(row) for row in digits.tolist()]
