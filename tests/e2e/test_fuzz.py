@@ -140,7 +140,8 @@ def lists(draw):
 def value_for(field):
     """Any value that ``field`` (a protobuf field descriptor) can hold."""
     if field.type == field.TYPE_MESSAGE:
-        return messages(field.message_type._concrete_class)
+        one = messages(field.message_type._concrete_class)
+        return st.lists(one, max_size=3) if field.is_repeated else one
     if field.type == field.TYPE_STRING:
         return lists() if field.is_repeated else TEXTS
     if field.type == field.TYPE_BYTES:
