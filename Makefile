@@ -9,7 +9,7 @@ demo: .venv/run.stamp ## Set everything up, run both scenarios, verify the recei
 	@$(BIN)/sharebroker demo $(ARGS)
 
 ##@ Develop
-test: .venv/dev.stamp .venv/spark.stamp ## Run all tests, on SQLite, on a real PostgreSQL and on a real Spark
+test: .venv/dev.stamp ## Run all tests, on SQLite and on a real PostgreSQL (and on Spark after `make spark`)
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, import-linter, buf
