@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.masking.contract import BoundMask, KeyContext, Operator, Params, Properties
+from adapters.masking.contract import Beside, BoundMask, KeyContext, Operator, Params, Properties
+from adapters.masking.match import Match
 from adapters.masking.registry import load_operators
 from broker.arrow import arrow_type
 from broker.desensitize.plan import MaskPlan, check_mask, plan
@@ -22,6 +23,7 @@ from broker.errors import Failed, Unavailable
 from broker.model import (
     Application,
     Approved,
+    Claim,
     Dataset,
     Decision,
     Field,
@@ -492,6 +494,39 @@ def test_who_a_row_is_about_is_known_or_named(operators) -> None:
         permit(("filed_on",), {"filed_on": Mask("date_shift", {"days": 30})}), operators, Keyring()
     ).columns
     assert column.beside == "taxpayer_id"
+
+
+class Fishing(Match):
+    """Would compare whatever it likes with what the consumer says."""
+
+    name = "fishing"
+
+
+def test_claims_go_to_match_alone_and_only_where_there_are_any(operators) -> None:
+    """Of all operators one sees something of the request, and policy counts how often: questions
+    come from policy alone. Without a claim there is nothing to bind it to."""
+    assert [name for name, each in operators.items() if each.properties.beside is Beside.CLAIM] == ["match"]
+    problem = check_mask({"fishing": Fishing()}, FieldType.TEXT, Mask("fishing"))
+    assert problem is not None
+    assert "match" in problem.en
+    approved = permit(("name",), {"name": Mask("match")})
+    with pytest.raises(Failed):
+        plan(approved, operators, Keyring())
+    claiming = replace(approved.application, claims=(Claim("name", ("张三",)),))
+    (column,) = plan(replace(approved, application=claiming), operators, Keyring()).columns
+    claims = pa.array(["张三", None, "李四"])
+    rows = {"name": ["张三", "张三", "张三"], column.beside: claims.to_pylist()}
+    assert column.release_values(rows) == [True, None, False]
+    batch_ = pa.RecordBatch.from_arrays([pa.array(rows["name"]), claims], ["name", column.beside])
+    assert column.release(batch_).to_pylist() == [True, None, False]
+
+
+def test_decimals_are_compared_with_claims_as_numbers(operators) -> None:
+    """12.5 is 12.50."""
+    approved = permit(("income",), {"income": Mask("match")})
+    claiming = replace(approved.application, claims=(Claim("income", ("12.50",)),))
+    (column,) = plan(replace(approved, application=claiming), operators, Keyring()).columns
+    assert column.release_values({"income": ["12.5", "12.51"], column.beside: ["12.50"] * 2}) == [True, False]
 
 
 def test_plans_are_values(operators) -> None:

@@ -159,4 +159,15 @@ MEANING = (
     _masking("the year of a moment elsewhere", "generalise", "dates = dates.cast(pa.timestamp(dates.type.unit, tz=zone))", "pass", "generalise.py::test_year_of_a_moment_is_that_of_the_place"),
 )  # fmt: skip
 
-ALL = SHORT + BOUNDS + BUFFERS + LAYOUT + TOKENS + CHECKS + FF1 + KEYS + MEANING
+BESIDE = (
+    _masking("a date moved by no day, alone", "shift", "return drawn + (drawn >= 0)", "return drawn", "shift.py::test_few_and_many_rows_agree_and_intervals_stay_true"),
+    _masking("the same in a column", "shift", "moved[rows] += (drawn + (drawn >= 0)) * units", "moved[rows] += drawn * units", "shift.py::test_everybody_moves_and_nobody_too_far"),
+    _masking("a mark moved like a date", "shift", "return _FIRST < day < _LAST", "return True", "shift.py::test_marks_and_strangers_get_nothing"),
+    _masking("a text array that Arrow garbles in capitals", "shift", "_in_capitals(TextBytes.of(subjects))", "TextBytes.of(pc.ascii_upper(subjects))", "conformance.py::test_every_operator_conforms[date_shift]"),
+    _masking("more shown of a form that it is not", "displays", "return 0, 0", "return 1, 0", "displays.py::test_examples"),
+    _masking("separators shown of what shows nothing", "partial", "kept &= (heads + tails > 0)[row]", "pass", "displays.py::test_separators_stay_and_do_not_count"),
+    _broker("claims for any operator", "desensitize/plan", "and mask.operator != MATCH", "and False", "desensitize/test_plan.py::test_claims_go_to_match_alone_and_only_where_there_are_any"),
+    _broker("a mask by person that does not know whose row it is", "desensitize/plan", "and not subject_of(mask, subjects):", "and False:", "desensitize/test_plan.py::test_who_a_row_is_about_is_known_or_named"),
+)  # fmt: skip
+
+ALL = SHORT + BOUNDS + BUFFERS + LAYOUT + TOKENS + CHECKS + FF1 + KEYS + MEANING + BESIDE
