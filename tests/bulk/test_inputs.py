@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.bulk import inputs
@@ -32,6 +32,7 @@ def _rows(file: InputFile, columns: list[str]) -> list[tuple[str | None, ...]]:
     return [row for batch in found for row in zip(*batch.to_pydict().values(), strict=True)]
 
 
+@settings(max_examples=50)
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS), max_size=12),
     block=st.integers(1, 40),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.bulk import outputs
@@ -23,6 +23,7 @@ def _pieces(cuts: list[int]) -> Iterator[pa.RecordBatch]:
     return (ROWS.slice(a, b - a) for a, b in pairwise(places))
 
 
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, 200), max_size=12), rows=st.integers(1, 250), size=st.integers(1, 1_500))
 def test_bytes_depend_on_the_rows_alone(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], rows: int, size: int

@@ -96,7 +96,7 @@ def test_a_killed_run_is_taken_up_and_gives_the_same_bytes(
 ) -> None:
     """``kill -9`` in the middle leaves finished parts, which are not masked again, and no process."""
     (tmp_path / "in").mkdir()
-    pq.write_table(people(6_000), tmp_path / "in" / "a.parquet", row_group_size=20)
+    pq.write_table(people(4_000), tmp_path / "in" / "a.parquet", row_group_size=20)
     job = job_of()
     options = ["--identity", str(identity), "--keyring", str(keyring_file), "--workers", "1"]
     files = [str(tmp_path / name) for name in ("plan.yaml", "in", "out")]
