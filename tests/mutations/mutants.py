@@ -45,6 +45,8 @@ SHORT = (
     _masking("stars appended, in a column", "partial", "pc.if_else(short, lengths, hidden)", "pc.if_else(short, start + end, hidden)", "partial.py::test_widths_of_all_kinds"),
     _masking("the last 0 characters are all of them", "partial", "if end:  #", "if True:  #", "partial.py::test_widths_of_all_kinds"),
     _masking("a text of several bytes a character in the path of ASCII", "partial", "characters.max() < _NOT_ASCII", "characters.max() < 0xFF", PARTIAL),
+    _conforms("a number too short beside its separators", "partial", "(self.start, self.end) if len(bare) > self.start + self.end else (0, 0)", "(self.start, self.end)", "partial"),
+    _conforms("a value that no category lists", "category", "otherwise)\n\n        def many", "value)\n\n        def many", "category"),
     _conforms("a text no longer than what truncate keeps, alone", "truncate", "if len(text) > keep", "if len(text) >= keep", "truncate"),
     _conforms("the same in a column", "truncate", "pc.greater(pc", "pc.greater_equal(pc", "truncate"),
     _masking("a region of an id that is none, alone", "generalise", "and not is_resident_id(text)", "and not text[:6].isdigit()", "generalise.py::test_regions"),
@@ -156,6 +158,8 @@ MEANING = (
     _masking("a threshold in another spelling", "predicate", 'int(_spelled(text, "[+-]?[0-9]+"))', "int(text)", "predicate.py::test_questions_that_do_not_fit_the_column_are_refused"),
     _masking("a threshold of a time without its zone", "predicate", "if (moment.tzinfo is None) != (column.tz is None):", "if False:", "predicate.py::test_questions_that_do_not_fit_the_column_are_refused"),
     _masking("two operators of one name", "registry", "if offers[name] > 1:", "if offers[name] > 2:", "registry.py::test_one_name_offered_twice_is_refused"),
+    _conforms("a date moved by no day", "shift", "return drawn + (drawn >= 0)", "return drawn", "date_shift"),
+    _conforms("a date of nobody that is known", "shift", "if number is None or not subject or", "if number is None or", "date_shift"),
     _masking("the year of a moment elsewhere", "generalise", "dates = dates.cast(pa.timestamp(dates.type.unit, tz=zone))", "pass", "generalise.py::test_year_of_a_moment_is_that_of_the_place"),
 )  # fmt: skip
 
