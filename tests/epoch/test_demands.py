@@ -80,7 +80,7 @@ def test_a_watermark_names_consumer_purpose_and_request(world, publish):
     """Beside the records of a single message, and in the schema that begins a stream, under its digest."""
     worker, request = world.worker(), world.withdrawal()
     assert worker.unary(request, world.consumer, always).watermark == {}
-    publish(MARRIAGE, "registered_on: {year: {}}\n", "registered_on: {year: {}}\n      watermark: true\n")
+    publish(MARRIAGE, "registered_on: year\n", "registered_on: year\n      watermark: true\n")
     request = world.withdrawal()
     exchanged = worker.unary(request, world.consumer, always)
     assert exchanged.watermark == watermark(world.consumer.uri, request.purpose, request.request_id)

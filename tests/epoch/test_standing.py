@@ -11,7 +11,7 @@ from broker.model import Target, Verdict, Why
 from broker.reasons import Reason
 
 HOUSEHOLD = "sharing/public-security-household.yaml"
-MOBILE = "mobile: {partial: {keep_start: 3, keep_end: 4}}"
+MOBILE = "mobile: by_level"
 
 
 def always():

@@ -14,7 +14,7 @@ from broker.reasons import Reason
 from broker.receipt.fsck import open_fsck
 
 HOUSEHOLD = "sharing/public-security-household.yaml"
-MOBILE = "mobile: {partial: {keep_start: 3, keep_end: 4}}"
+MOBILE = "mobile: by_level"
 PATIENCE = 60
 
 
