@@ -144,6 +144,9 @@ def _texts(path: Path, file: BinaryIO) -> tuple[Iterator[bytes], Mapping[str, st
 
 def _of_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
     for batch in batches:
+        batch.validate(
+            full=True
+        )  # Arrow believes a file's offsets and indices, and would read beyond its memory
         for column in batch.columns:
             values = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
             if pa.types.is_string(values.type) or pa.types.is_integer(values.type) or _is_text(values.type):

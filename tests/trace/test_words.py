@@ -1,5 +1,7 @@
 """The words of leaked files of every kind, in bounded memory."""
 
+import struct
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -91,3 +93,25 @@ def test_what_is_no_table_is_refused(tmp_path):
         with pytest.raises(SetUpError) as error:
             read_leaked(path)
         assert TOKENS[0] not in str(error.value)
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.string_view()])
+def test_an_arrow_file_that_points_beyond_itself_is_refused(tmp_path, type_):
+    """Whoever made the file must not have the tracer, which holds the keys, read elsewhere in its memory."""
+    words_ = pa.array([letter * 20 for letter in "abc"], type_)
+    true, false = {
+        pa.string(): (struct.pack("<2i", 40, 60), struct.pack("<2i", 900_000_000, 900_000_020)),
+        pa.large_string(): (struct.pack("<2q", 40, 60), struct.pack("<2q", 900_000_000, 900_000_020)),
+        pa.string_view(): (
+            struct.pack("<i4s2i", 20, b"c" * 4, 0, 40),
+            struct.pack("<i4s2i", 20, b"c" * 4, 0, 9**9),
+        ),
+    }[type_]
+    leaked = tmp_path / "leak.arrow"
+    with pa.ipc.new_file(leaked, pa.schema({"a": type_})) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays([words_], ["a"]))
+    content = leaked.read_bytes()
+    assert content.count(true) == 1
+    leaked.write_bytes(content.replace(true, false))
+    with pytest.raises(SetUpError):
+        read_leaked(leaked)
