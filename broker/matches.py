@@ -41,5 +41,6 @@ def _charges(decided: Decided) -> Iterator[Charge]:
         asked = (application.consumer.department, f"{application.dataset}.{claim.field}", day)
         for subject, text in zip(application.subjects, claim.texts, strict=True):
             if text:
-                tag = decided.epoch.keyring.match_tag(subject, asked).hex()
+                # In lower case it is the same person, as when rows are found, and not another to guess about.
+                tag = decided.epoch.keyring.match_tag(subject.upper(), asked).hex()
                 yield Charge(f"matches/{'/'.join(asked)}/{tag}", limit, 1, claim.field)

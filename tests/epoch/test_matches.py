@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from broker.errors import Conflict, MalformedRequest
+from broker.matches import with_matches
 from broker.model import Claim, Verdict
 from broker.reasons import Reason
 from tests.epoch.test_streaming import always
@@ -132,6 +133,19 @@ def test_a_record_about_two_with_different_claims_tells_nothing(world, matching)
     ):
         request = asking(world, *said, subjects=both)
         assert told(worker.unary(request, world.consumer, always)) == [answer]
+
+
+def test_a_person_spelled_twice_is_one_to_guess_about(world, matching):
+    """Whoever is found by a name in lower case too has not twice as many claims."""
+    worker, truth = matching
+    decided = worker._decide(worker.epochs.current(), asking(world, truth), world.consumer)
+    counters = [
+        with_matches(replace(decided, application=replace(decided.application, subjects=(spelled,))))
+        .decision.charges[-1]
+        .counter
+        for spelled in ("Ann Lee", "ann lee", "ANN LEE")
+    ]
+    assert counters == [counters[0]] * 3
 
 
 def test_counters_name_nobody(world, matching):
