@@ -81,13 +81,15 @@ def locked(out: Path) -> Iterator[Path]:
 
     Raises:
         SetUpError: ``out`` exists, or another run is under way.
+        OSError: the folder is a link, or belongs to somebody else.
     """
     check_absent(out)
     folder = out.with_name(out.name + SUFFIX)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         _lock(handle, folder)
+        os.fchmod(handle, 0o700)  # it may have been there: rows lie in it that a gate has still to hold back
         check_absent(out)
         yield folder
         if out.exists():

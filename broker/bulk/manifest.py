@@ -197,7 +197,11 @@ def _check_signer(certificate: x509.Certificate, manifest: Manifest) -> None:
 
 def _check_files(folder: Path, manifest: Manifest) -> None:
     listed = {str(one["name"]): one for one in manifest["outputs"]}
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    there = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
     for name in sorted(there - listed.keys() - {JSON_FILE, SIGNED_FILE}):
         raise VerificationFailed(f"{name} 不在清单中 / {name} is not in the manifest")
     for name, one in listed.items():

@@ -44,6 +44,10 @@ def test_files_verify_until_anything_is_touched(out: Path, ca: x509.Certificate,
     with pytest.raises(VerificationFailed, match=r"b\.parquet is not in the manifest"):
         verify(out, ca)
     (out / "b.parquet").unlink()
+    (out / "more").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(VerificationFailed, match="more is not in the manifest"):
+        verify(out, ca)
+    (out / "more").unlink()
     told = (out / JSON_FILE).read_bytes()
     (out / JSON_FILE).write_bytes(told.replace(b'"k_anonymity":null', b'"k_anonymity":true'))
     with pytest.raises(VerificationFailed, match="not what was signed"):

@@ -182,6 +182,19 @@ def test_two_runs_never_write_to_one_output(source: Path, job_of: JobOf, tmp_pat
         run(job_of(), Quiet())
 
 
+def test_work_is_open_to_its_owner_only_even_in_a_folder_that_was_there(tmp_path: Path) -> None:
+    """Nobody else may read what the gate has still to hold back, nor lead the work elsewhere."""
+    folder = tmp_path / "out.partial"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with journal.locked(tmp_path / "out"):
+        assert folder.stat().st_mode & 0o777 == 0o700
+    (tmp_path / "elsewhere").mkdir()
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"out\.partial"), journal.locked(tmp_path / "out"):
+        pass
+
+
 def test_a_full_disk_is_told_and_what_is_finished_stays(source: Path, job_of: JobOf) -> None:
     """A file that cannot grow further ends the run; once there is room it is taken up."""
     job = job_of()
