@@ -1,0 +1,133 @@
+"""What is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from broker.model.exchange import Charge, Verdict
+
+if TYPE_CHECKING:
+    from broker.reasons import Reason
+
+
+class EntryKind(StrEnum):
+    """What a leaf of the log attests."""
+
+    GENESIS = "genesis"
+    EPOCH = "epoch"
+    """Something was published, revoked, suspended or lifted: what follows was decided under it."""
+    EXCHANGE = "exchange"
+    """A unary exchange: decision and outcome in one."""
+    VALIDATION = "validation"
+    STREAM_DECISION = "stream_decision"
+    STREAM_OUTCOME = "stream_outcome"
+    REDELIVERED = "redelivered"
+    DETOKENIZATION = "detokenization"
+    """Tokens were turned back, or that was refused."""
+    TRACE = "trace"
+    """Somebody looked to whom the tokens in a leaked file were released."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseBegin:
+    """The entry opens a stream: its leaf and the stream's lease are recorded together, or neither."""
+
+    milliseconds: int
+    unfinished: bytes
+    """The statement of the outcome if the lease ran out now: see :class:`broker.journal.Lease`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEnd:
+    """The entry is a stream's outcome: it is recorded if the stream still has its lease, and ends that."""
+
+    opening: int
+    """The leaf that opened the stream."""
+    renewals: int | None = None
+    """Only if it was renewed so often and no oftener; None, for who holds it: however often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A need (需求) that nobody supplies yet: what was asked for, by whom, what for. Every word is an id."""
+
+    consumer: str
+    """Department id."""
+    dataset: str
+    """As asked for; the catalog may not have it."""
+    purpose: str
+    fields: tuple[str, ...]
+    """In ascending order."""
+    cause: Reason
+    """Why it was refused; two applications that differ in nothing else are of one need."""
+
+    @property
+    def key(self) -> str:
+        """What makes it this need: SHA-256 in hexadecimal."""
+        named = "\n".join((self.consumer, self.dataset, self.purpose, *self.fields))
+        return sha256(named.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A statement on its way into the log, with what the store indexes of it."""
+
+    kind: EntryKind
+    statement: bytes
+    """UTF-8 JSON; its hash is the leaf."""
+    recorded_at: datetime
+    consumer: str = ""
+    """Department id."""
+    consumer_uri: str = ""
+    provider: str = ""
+    dataset: str = ""
+    purpose: str = ""
+    verdict: Verdict | None = None
+    request_id: str = ""
+    """Empty: the entry does not claim a request id."""
+    request_mac: bytes = b""
+    """Keyed digest of the whole request: tells a retry from another request under the same id."""
+    answer_digest: bytes = b""
+    """Salted digest of what was released; equal digests make a retry a redelivery."""
+    charges: tuple[Charge, ...] = ()
+    epoch: int | None = None
+    """Sequence of the epoch it was decided under: it is recorded in that one or not at all. None for what
+    only tells a fact (that a stream broke off), true in whichever epoch."""
+    lease: LeaseBegin | LeaseEnd | None = None
+    """What it does to a stream's lease."""
+    need: Need | None = None
+    """The need that it enters, or counts again; its charges are then settled only for a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """存证回执: a statement, its place in the log, the proof that it is there, and the signed log head."""
+
+    statement: bytes
+    leaf_index: int
+    tree_size: int
+    proof: tuple[bytes, ...]
+    """RFC 6962 §2.1.1 audit path, SHA-256 hashes from the leaf upwards."""
+    checkpoint: str
+    """C2SP signed note over origin, tree size and root."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFilter:
+    """Which receipts to list; empty means any. ``party`` and ``consumer_uri`` are what the reader may see."""
+
+    department: str = ""
+    """Provider or consumer."""
+    dataset: str = ""
+    purpose: str = ""
+    verdict: Verdict | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    party: str = ""
+    """Only receipts in which this department is provider or consumer."""
+    consumer_uri: str = ""
+    """Only receipts of this caller."""
