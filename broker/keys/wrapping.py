@@ -97,6 +97,11 @@ def master_key_of(file: Path, environment: Mapping[str, str] = os.environ) -> Ke
     return read_master_key(file)
 
 
+def without_master_key(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment for a process that has nothing to do with the keyring."""
+    return {name: value for name, value in environment.items() if name != VARIABLE}
+
+
 def read_master_key(file: Path) -> KeyWrapper:
     """The master key in ``file``; raises SetUpError as :func:`master_key_of`."""
     try:

@@ -31,6 +31,7 @@ from typing import Any
 
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.log_key import load_log_key
+from broker.keys.wrapping import without_master_key
 from broker.reasons import Reason
 from broker.receipt.memory import SignerMemory
 from broker.receipt.merkle import EMPTY_ROOT
@@ -192,6 +193,7 @@ def spawn_signer(key: Path, state: Path, origin: str) -> subprocess.Popen[bytes]
         [sys.executable, "-m", "broker.receipt.signer", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env=without_master_key(),
     )
     assert process.stdout is not None  # noqa: S101 - narrows what PIPE asked for
     with process.stdout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from broker.bulk.recipe import Masker, recipe_of
 from broker.bulk.run import Job, run
 from broker.errors import SetUpError
 from broker.keys.keyring import Keyring
+from broker.keys.wrapping import VARIABLE
 
 from .conftest import OPERATORS, PLAN, TOWNS, Quiet, people
 
@@ -94,24 +96,29 @@ def test_csv_goes_out_as_asked(source: Path, job_of: JobOf) -> None:
 def test_a_killed_run_is_taken_up_and_gives_the_same_bytes(
     tmp_path: Path, job_of: JobOf, identity: Path, keyring_file: Path
 ) -> None:
-    """``kill -9`` in the middle leaves finished parts, which are not masked again, and no process."""
+    """``kill -9`` in the middle leaves finished parts, which are not masked again, and no process. None of
+    those that masked had been given what opens the keyring."""
     (tmp_path / "in").mkdir()
     pq.write_table(people(4_000), tmp_path / "in" / "a.parquet", row_group_size=20)
     job = job_of()
     options = ["--identity", str(identity), "--keyring", str(keyring_file), "--workers", "1"]
     files = [str(tmp_path / name) for name in ("plan.yaml", "in", "out")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "broker.cli", "mask", "run", *files, *options], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "broker.cli", "mask", "run", *files, *options],
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, VARIABLE: (keyring_file.parent / "master.key").read_text().strip()},
     )
     lines = tmp_path / "out.partial" / "journal"
     while not (lines.is_file() and lines.read_bytes().count(b"\n") > RECORDED):
         assert process.poll() is None
         time.sleep(0.002)
     children = _children(process.pid)
+    given = [Path(f"/proc/{child}/environ").read_bytes() for child in children]
     process.kill()
     process.wait()
     assert not job.out.exists()
     assert children
+    assert not any(VARIABLE.encode() in one for one in given)
     while any(_is_alive(child) for child in children):
         time.sleep(0.01)
     parts = tmp_path / "out.partial" / "parts"

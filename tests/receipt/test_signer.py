@@ -18,8 +18,9 @@ import pytest
 
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.log_key import create_log_key
+from broker.keys.wrapping import VARIABLE
 from broker.receipt.note import VerifierKey
-from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
+from broker.receipt.signer import CheckpointSigner, socket_of, spawn_signer, start_signer
 from broker.receipt.tiles import Tree
 
 ORIGIN = "xinghe.example/log"
@@ -157,6 +158,20 @@ def test_a_deep_folder_is_no_obstacle(key: Path, tmp_path: Path) -> None:
     signer = start_signer(key, folder / "state", ORIGIN)
     assert signer.sign(tree_of(1)).checkpoint.size == 1
     signer.close()
+
+
+def test_it_is_not_given_the_master_key_of_the_masks(
+    key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who signs the log has nothing to do with the keyring."""
+    monkeypatch.setenv(VARIABLE, "00" * 32)
+    process = spawn_signer(key, tmp_path / "state", ORIGIN)
+    try:
+        given = Path(f"/proc/{process.pid}/environ").read_bytes()
+    finally:
+        process.communicate()
+    assert b"PATH=" in given
+    assert VARIABLE.encode() not in given
 
 
 def test_set_up_errors_of_the_process_reach_its_parent(key: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,12 +59,15 @@ def run(
     from broker.bulk.outputs import Form
     from broker.bulk.plan import read_plan
     from broker.bulk.recipe import recipe_of
+    from broker.keys.wrapping import VARIABLE
 
     allowed = operators(config)
     read = read_plan(plan, allowed)
+    opened = opened_keyring(keyring, config)
+    os.environ.pop(VARIABLE, None)  # it has done its work, and those who mask would inherit it
     job = bulk.Job(
         plan=read,
-        recipe=recipe_of(read, allowed, opened_keyring(keyring, config)),
+        recipe=recipe_of(read, allowed, opened),
         inputs=find_inputs(source, read.encoding),
         out=out,
         signer=signer_in(identity),
