@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,14 +110,16 @@ def run(
         raise typer.Exit(1)
     pairs = list(zip(asked.tokens, found.values, strict=True))
     if out is not None:
-        said = "".join(f"{token},{value or ''}\n" for token, value in pairs)
-        write_private_file(out, f"token,value\n{said}".encode())
+        said = io.StringIO()
+        csv.writer(said, lineterminator="\n").writerows([("token", "value"), *pairs])
+        write_private_file(out, said.getvalue().encode())
         typer.echo(f"已写入 {out}，回执 {found.receipt.leaf_index}。Written; receipt as given.")
     elif as_json:
         typer.echo(orjson.dumps({"receipt": found.receipt.leaf_index, "values": dict(pairs)}).decode())
     else:
         for token, value in pairs:
-            typer.echo(f"{token}  {'不是该数据项的令牌 no token of this field' if value is None else value}")
+            told = "不是该数据项的令牌 no token of this field" if value is None else value
+            typer.echo(visible(f"{token}  {told}"))
         typer.echo(f"回执 receipt  {found.receipt.leaf_index}")
 
 

@@ -121,6 +121,8 @@ def _print(tried: Sequence[TriedColumn]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from broker.cli.policy.publication import visible
+
     # What a file or a pipe would keep is not the terminal's: the values before stay out of it.
     is_seen = sys.stdout.isatty()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -131,7 +133,7 @@ def _print(tried: Sequence[TriedColumn]) -> None:
         if one.after is None:
             continue
         pairs = zip(one.before.to_pylist(), one.after.to_pylist(), strict=True)
-        names = [one.field.column, *_about(one)]
+        names = [visible(one.field.column), *_about(one)]
         for number, (before, after) in enumerate(pairs):
             name = names[number] if number < len(names) else ""
             table.add_row(name, _shown(before) if is_seen else "***", _shown(after))
@@ -151,9 +153,11 @@ def _about(one: TriedColumn) -> list[str]:
 
 
 def _print_end(trial: Trial, columns: Sequence[str], real_keys: bool) -> None:
+    from broker.cli.policy.publication import visible
+
     others = [name for name in columns if name not in trial.columns]
     if others:
-        typer.echo(f"未提及的列，不给出 · columns not named, not released: {'、'.join(others)}")
+        typer.echo(f"未提及的列，不给出 · columns not named, not released: {visible('、'.join(others))}")
     if real_keys:
         typer.echo(
             "所用为配置中的密钥：令牌与正式给出的相同。The keyring's keys: tokens as they are released."
@@ -163,7 +167,9 @@ def _print_end(trial: Trial, columns: Sequence[str], real_keys: bool) -> None:
 
 
 def _shown(value: object) -> str:
+    from broker.cli.policy.publication import visible
+
     if value is None:
         return "空 null"
-    text = str(value)
+    text = visible(str(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -114,6 +114,15 @@ def test_on_a_terminal_both_stand_side_by_side(tmp_path, monkeypatch):
         assert re.search(f" {before} +{re.escape(after)}$", said, re.M)
 
 
+def test_a_file_cannot_give_the_terminal_orders(tmp_path, monkeypatch):
+    """A cell or a title that would clear the screen or forge a line is seen for what it is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_text("姓名,备\x1b[2J注\n张\x1b]0;三\x07丰,甲\n")
+    said = on_a_terminal(mask, ("try", "people.csv", "--mask", "姓名=partial keep_start=2"), monkeypatch)
+    assert "\x1b" not in said
+    assert r"张\u{1b}]0;三\u{7}丰" in said
+
+
 def test_a_row_that_names_its_person_is_shifted_by_them(run, tmp_path):
     """Typed Parquet; the subject's column is read and not given."""
     table = pa.table({"id": list(IDS[:2]) * 2, "born": [date(1990, 1, 1)] * 4})
