@@ -2,17 +2,18 @@
 
 import sqlite3
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from broker.errors import Conflict, MalformedRequest
+from broker.errors import Conflict, MalformedRequest, TooLarge
 from broker.matches import with_matches
 from broker.model import Claim, Verdict
 from broker.reasons import Reason
+from broker.transmit.digest import canonical_answer
 from tests.epoch.test_streaming import always
 
 MARRIAGE = "sharing/civil-affairs-marriage.yaml"
@@ -96,6 +97,21 @@ def test_validating_tells_nothing_and_costs_nothing(world, matching):
         decided = worker.unary(asking(world, said, validate_only=True), world.consumer, always)
         assert (decided.decision.verdict, decided.answer) == (Verdict.PERMIT, None)
     assert told(worker.unary(asking(world, truth), world.consumer, always)) == [True]
+
+
+def test_the_size_of_an_answer_does_not_tell_whether_a_claim_is_true(world, matching):
+    """Yes is a byte shorter than no; what is too large is not charged, so it could be tried without end."""
+    worker, truth = matching
+    answer = worker.unary(asking(world, truth), world.consumer, always).answer
+    statuses = [about.status for about in answer.subjects]
+    content = canonical_answer(answer.status, statuses, answer.records, answer.record_subjects)
+    for room in (0, 1):
+        narrow = replace(worker, max_answer_bytes=len(content) + room)
+        fits = []
+        for said in (truth, WRONG):
+            with suppress(TooLarge):
+                fits += told(narrow.unary(asking(world, said), world.consumer, always))
+        assert fits == [True, False][: 2 * room]
 
 
 def test_a_missing_claim_is_told_with_the_other_papers(world, matching):
