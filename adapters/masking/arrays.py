@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from numpy.lib.stride_tricks import sliding_window_view
 
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
@@ -92,7 +93,9 @@ class TextBytes:
 
     def window(self, rows: Positions, width: int) -> Bytes:
         """The first ``width`` bytes of each of ``rows``, all that long; shape (len(rows), width)."""
-        window: Bytes = self.data[self.starts[rows, None] + np.arange(width)]
+        if not width or not len(rows):
+            return np.empty((len(rows), width), np.uint8)
+        window: Bytes = sliding_window_view(self.data, width)[self.starts[rows]]
         return window
 
 

@@ -41,6 +41,7 @@ class Siv(Protocol):
 
 CIPHER: BlockCipher = algorithms.AES
 SIV: Callable[[bytes], Siv] = AESSIV
+"""Of :data:`CIPHER`, by which whole columns are encrypted (:mod:`adapters.masking.siv`)."""
 HASH: Callable[[], HashAlgorithm] = SHA256
 
 

@@ -112,12 +112,12 @@ def _chain(cipher: BlockCipherAlgorithm, windows: Bytes, starts: Positions, leng
 
 def _subkeys(zero_encrypted: bytes) -> Bytes:
     """K1 (last block complete) and K2 (padded), RFC 4493 §2.3; shape (2, 16)."""
-    first = _double(int.from_bytes(zero_encrypted, "big"))
-    both = first.to_bytes(BLOCK, "big") + _double(first).to_bytes(BLOCK, "big")
+    first = double(int.from_bytes(zero_encrypted, "big"))
+    both = first.to_bytes(BLOCK, "big") + double(first).to_bytes(BLOCK, "big")
     return np.frombuffer(both, np.uint8).reshape(2, BLOCK)
 
 
-def _double(element: int) -> int:
+def double(element: int) -> int:
     """Multiplication by x in GF(2^128), with the polynomial x^128 + x^7 + x^2 + x + 1."""
     shifted = element << 1
     return shifted ^ (1 << 128 | 0x87) if shifted >> 128 else shifted

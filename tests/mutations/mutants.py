@@ -97,7 +97,7 @@ TOKENS = (
     _masking("a pseudonym bound without key", "pseudonym", 'raise ValueError("pseudonym needs a key")', "from adapters.masking.conformance import KnownKeys; keys = KnownKeys()", "pseudonym.py::test_without_a_key_nothing_is_bound"),
     _masking("types that share tokens", "pseudonym", '(b"I" if isinstance(value, int) else b"D")', 'b"T"', "pseudonym.py::test_types_are_told_apart"),
     _masking("the same in a column", "pseudonym", 'return "I", values.cast', 'return "T", values.cast', "pseudonym.py::test_types_are_told_apart"),
-    _conforms("an unkeyed encryption", "encrypt", "SIV(keys.derive(KEY_LABEL, _KEY_BYTES))", "SIV(bytes(_KEY_BYTES))", "encrypt"),
+    _conforms("an unkeyed encryption", "encrypt", "return keys.derive(KEY_LABEL, _KEY_BYTES)", "return bytes(_KEY_BYTES)", "encrypt"),
     _masking("an unkeyed token", "token", "keys.derive(KEY_LABEL, _KEY_BYTES)", "bytes(_KEY_BYTES)", "token.py::test_keys_and_profiles_are_apart"),
     _masking("profiles that share tokens", "token", "profile.encode())", 'b"")', "token.py::test_keys_and_profiles_are_apart"),
     _masking("CMAC's padding, in a column of one width", "cmac", "frame[length : length + 1] = 0x80", "pass", "pseudonym.py::test_one_width_equals_a_plain_loop"),
@@ -105,6 +105,21 @@ TOKENS = (
     _masking("CMAC's padding, width by width", "cmac", "| _PAD[left]", "", "cmac.py::test_rfc_4493_vectors"),
     _masking("CMAC's second subkey, width by width", "cmac", "subkeys[(left[last] < BLOCK).astype(np.intp)]", "subkeys[0]", "cmac.py::test_rfc_4493_vectors"),
     _masking("the reduction of a subkey", "cmac", "(1 << 128 | 0x87)", "(1 << 128)", "cmac.py::test_rfc_4493_subkeys"),
+)  # fmt: skip
+
+SIV = (
+    _masking("a tag that nobody looks at", "siv", "== tags).all(axis=1)", "<= 0xFF).all(axis=1)", "siv.py::test_damage_is_found_and_shows_nothing"),
+    _masking("a message shown that is not genuine", "siv", "messages[~genuine] = 0", "pass", "siv.py::test_damage_is_found_and_shows_nothing"),
+    _masking("SIV's padding of what is shorter than a block", "siv", "changed[:, width] = 0x80", "pass", "siv.py::test_a_column_equals_the_library"),
+    _masking("SIV's doubling of what is shorter than a block", "siv", 'double(int.from_bytes(start, "big"))', 'int.from_bytes(start, "big")', "siv.py::test_a_column_equals_the_library"),
+    _masking("a block that counts as shorter than one", "siv", "if width >= BLOCK:", "if width > BLOCK:", "siv.py::test_a_column_equals_the_library"),
+    _masking("bits of a counter that carry", "siv", "counters[:, [8, 12]] &= 0x7F", "pass", "siv.py::test_bits_that_would_carry_are_cleared"),
+    _masking("every block under one key stream", "siv", "words[:, :, -1] += np.arange(count, dtype=np.uint32)", "pass", "siv.py::test_a_column_equals_the_library"),
+    _masking("one key for tag and stream", "siv", "_s2v(key[: len(key) // 2], messages, cipher)\n    hidden", "_s2v(key[len(key) // 2 :], messages, cipher)\n    hidden", "siv.py::test_a_column_equals_the_library"),
+    _masking("damaged rows of a column, turned back", "encrypt", "fixed_width_texts(messages[genuine, 1:], genuine)", "fixed_width_texts(messages[:, 1:], np.ones(rows, np.bool_))", "encrypt.py::test_nothing_of_what_is_not_genuine_is_in_the_buffers"),
+    _masking("bytes that are no text, turned back in a column", "encrypt", "texts.validate(full=True)", "pass", "encrypt.py::test_what_is_genuine_but_no_text_becomes_null"),
+    _masking("digits of no base64 in a column", "encrypt", "or written.tobytes().translate(None, _DIGITS)", "", "encrypt.py::test_a_column_equals_each_alone"),
+    _masking("texts of several widths out of their order", "widths", "if (rows[1:] > rows[:-1]).all():", "if True:", "encrypt.py::test_a_column_equals_each_alone"),
 )  # fmt: skip
 
 CHECKS = (
@@ -174,4 +189,4 @@ BESIDE = (
     _broker("a mask by person that does not know whose row it is", "desensitize/plan", "and not subject_of(mask, subjects):", "and False:", "desensitize/test_plan.py::test_who_a_row_is_about_is_known_or_named"),
 )  # fmt: skip
 
-ALL = SHORT + BOUNDS + BUFFERS + LAYOUT + TOKENS + CHECKS + FF1 + KEYS + MEANING + BESIDE
+ALL = SHORT + BOUNDS + BUFFERS + LAYOUT + TOKENS + SIV + CHECKS + FF1 + KEYS + MEANING + BESIDE

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+
 import pyarrow as pa
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.masking.encrypt import Encrypt, EncryptParams
+from adapters.masking.encrypt import KEY_LABEL, Encrypt, EncryptParams
 
 from .conftest import Keys
 
@@ -43,3 +45,45 @@ def test_only_under_its_own_keys() -> None:
     assert theirs(encrypted).null_count == len(NAMES)
     damaged = [text[:-2] + ("A" if text[-2] != "A" else "B") + text[-1] for text in encrypted.to_pylist()]
     assert back(pa.array([*damaged, "not base64!", "é", "AAAA", ""])).null_count == len(NAMES) + 4
+
+
+def damaged_of(texts: list[str]) -> list[str]:
+    """Some of them changed in one character."""
+    return [
+        text if number % 3 else text[:5] + ("A" if text[5] != "A" else "B") + text[6:]
+        for number, text in enumerate(texts)
+    ]
+
+
+@given(st.lists(st.none() | st.text(max_size=90), max_size=8), st.text(max_size=8))
+def test_a_column_equals_each_alone(texts, odd) -> None:
+    """Texts of any lengths that differ or repeat, nulls among them, there and back; odd and damaged too."""
+    mask, back = (how(EncryptParams(), Keys()) for how in (Encrypt().bind, Encrypt().unbind))
+    differ = [None if text is None else text + str(number) for text in texts for number in range(40)]
+    for column in (differ, texts * 40):
+        encrypted = mask(pa.array(column, pa.string()))
+        assert encrypted.to_pylist() == mask.of_values(column)
+        assert back(encrypted).to_pylist() == column
+    damaged = damaged_of([text for text in mask.of_values(differ) if text is not None])
+    for column in (damaged, [*damaged, odd], [odd + text for text in damaged], ["A" * 22, "A" * 24] * 40):
+        assert back(pa.array(column, pa.string())).to_pylist() == back.of_values(column)
+
+
+def test_what_is_genuine_but_no_text_becomes_null() -> None:
+    """Whoever has the key may encrypt bytes that are no UTF-8: null, alone and in a column, and no error."""
+    back = Encrypt().unbind(EncryptParams(), Keys())
+    siv = AESSIV(Keys().derive(KEY_LABEL, 64))
+    sealed = [siv.encrypt(b"\0" + bytes([0x80 + n]), None) for n in range(40)]
+    sealed += [siv.encrypt(b"\0a", None)]
+    column = [urlsafe_b64encode(each).rstrip(b"=").decode() for each in sealed]
+    assert back(pa.array(column)).to_pylist() == back.of_values(column) == [None] * 40 + ["a"]
+
+
+def test_nothing_of_what_is_not_genuine_is_in_the_buffers(ipc_bytes) -> None:
+    """The texts of damaged rows of a column are in no byte that travels."""
+    mask, back = (how(EncryptParams(), Keys()) for how in (Encrypt().bind, Encrypt().unbind))
+    written = mask(pa.array([f"secret{n:04}" for n in range(60)])).to_pylist()
+    turned = back(pa.array(damaged_of(written)))
+    assert turned.null_count == 20
+    assert b"secret0000" not in ipc_bytes(turned)
+    assert b"secret0001" in ipc_bytes(turned)
