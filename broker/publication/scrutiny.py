@@ -18,10 +18,11 @@ from cryptography import x509
 from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.catalog import CATALOG_FOLDER
 from broker.approve.files import MANIFEST, Files, is_policy
-from broker.approve.grammar import PROFILES_FILE
+from broker.approve.grammar import MASKING_FILE, PROFILES_FILE
 from broker.approve.index import default_permit_id
 from broker.approve.rule import NEVER, Effect, Rule
 from broker.errors import VerificationFailed
+from broker.model import Catalog, MaskOrder
 from broker.publication.manifest import Manifest, manifest_of
 from broker.publication.responsibility import Demands, Handover, Offices, owner_of
 from broker.publication.signing import (
@@ -40,7 +41,7 @@ Digests = Mapping[str, bytes]
 
 Bases = Mapping[str, frozenset[str]]
 """Policy file → the files that say what its rules mean: the catalogs that they are about, and the masking
-profiles where masks are written as words."""
+profiles where masks are written as words. Likewise a catalog file, where a default permit speaks by it."""
 
 
 class Change(StrEnum):
@@ -271,7 +272,18 @@ def bases_of(bundle: Bundle) -> Bases:
             basis.add(_catalog_file(rule))
             if rule.by_words and bundle.catalog.mask_profiles:
                 basis.add(PROFILES_FILE.path)
+    for about in bundle.about.values():
+        if default := about.by_id.get(default_permit_id(about.dataset.id)):
+            bases.setdefault(_catalog_file(default), set()).update(_floored_by(bundle.catalog))
     return {file: frozenset(basis) for file, basis in bases.items()}
+
+
+def _floored_by(catalog: Catalog) -> Iterator[str]:
+    """What says how a default permit masks (policy language, 2.9): it does so by the floors alone."""
+    if catalog.mask_order != MaskOrder():
+        yield MASKING_FILE.path
+    if catalog.mask_order.floors and catalog.mask_profiles:
+        yield PROFILES_FILE.path
 
 
 def changes(before: Files, after: Files) -> Iterator[tuple[str, Change]]:

@@ -174,6 +174,18 @@ def test_rules_whose_words_for_masks_mean_something_else_must_be_approved_again(
     assert MARRIAGE not in [need.file for need in approved.first.approve(considered).missing]
 
 
+def test_a_floor_is_not_taken_from_under_a_default_permit(city):
+    """The authority alone cannot have a department's open data go out with less of a mask."""
+    city.edit(CATALOG, "sharing_attribute: withheld", "sharing_attribute: unconditional")
+    considered = city.first.approve(city.drafter.propose(read_files(city.policies)))
+    city.proposals.publish(considered.proposal.number, ORDER)
+    assert CATALOG in city.epochs().current().standing
+    considered = city.drafter.propose(city.edit("masking.yaml", "floors: {L4: predicate}", ""))
+    assert state_of(considered)[CATALOG] == (Change.AFFECTED, False)
+    considered = city.officer("data_authority", "second").approve(considered)
+    assert CATALOG in [need.file for need in considered.missing]
+
+
 def test_earlier_approval_of_a_removal_removes_nothing_else(approved):
     """A file that has come back with another text does not go by one officer alone."""
     files = read_files(approved.policies)

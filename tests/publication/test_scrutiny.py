@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker.approve.bundle import Bundle
+from broker.approve.bundle import Bundle, compile_bundle
 from broker.approve.problem import Position
 from broker.approve.rule import Effect
 from broker.demo.setup import load_shipped, shipped_policies
-from broker.model import SharingAttribute
+from broker.model import MaskOrder, SharingAttribute
 from broker.publication.scrutiny import (
     NEVER,
     Change,
@@ -66,6 +66,22 @@ def test_policies_rest_on_the_catalogs_that_they_are_about(bundle: Bundle) -> No
         "catalog/civil_affairs.yaml",
         "masking-profiles.yaml",
     }
+
+
+def test_a_catalog_that_permits_by_itself_rests_on_what_its_levels_demand(bundle: Bundle) -> None:
+    """A default permit masks by the authority's floors alone, and by the words that these are."""
+    name, dataset = next(iter(bundle.catalog.datasets.items()))
+    file = f"catalog/{dataset.department}.yaml"
+    assert file not in bases_of(bundle)
+    opened = replace(dataset, sharing_attribute=SharingAttribute.UNCONDITIONAL)
+    catalog = replace(bundle.catalog, datasets={**bundle.catalog.datasets, name: opened})
+    for order, files in (
+        (catalog.mask_order, {"masking.yaml", "masking-profiles.yaml"}),
+        (replace(catalog.mask_order, floors={}), {"masking.yaml"}),
+        (MaskOrder(), set()),
+    ):
+        changed = replace(catalog, mask_order=order)
+        assert bases_of(compile_bundle(changed, bundle.rules, bundle.hash))[file] == files
 
 
 def test_what_became_of_each_file() -> None:
