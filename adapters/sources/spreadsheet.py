@@ -24,8 +24,8 @@ Row = list[str | None]
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
-def sheet_names(path: Path) -> list[str]:
-    """The worksheets that a reader of the workbook sees, in order.
+def sheet_names(path: Path, *, hidden: bool = False) -> list[str]:
+    """The worksheets that a reader of the workbook sees, in order; with ``hidden`` the others too.
 
     Raises:
         SourceError: the file is no workbook, or is locked by a password.
@@ -33,7 +33,7 @@ def sheet_names(path: Path) -> list[str]:
     return [
         sheet.name
         for sheet in _workbook(path).sheets_metadata
-        if sheet.visible is SheetVisibleEnum.Visible and sheet.typ is SheetTypeEnum.WorkSheet
+        if (hidden or sheet.visible is SheetVisibleEnum.Visible) and sheet.typ is SheetTypeEnum.WorkSheet
     ]
 
 

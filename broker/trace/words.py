@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from zipfile import BadZipFile, ZipFile, is_zipfile
 from zlib import crc32
 
 import pyarrow as pa
@@ -28,6 +29,8 @@ SHORTEST, LONGEST = 6, 400
 MOST_OF_A_LENGTH = 250_000
 LONG = 40
 """Of longer words only a twenty-fifth as many are kept of each length."""
+MOST_UNPACKED = 1 << 30
+"""Bytes of a workbook."""
 _CHUNK = 1 << 20
 _ROWS = 8192
 _WORD = re.compile(rb"[0-9A-Za-z_-]{6,400}")
@@ -90,7 +93,7 @@ def read_leaked(path: Path) -> Leaked:
                         few = MOST_OF_A_LENGTH // (25 if len(word) > LONG else 1)
                         sample = samples[len(word)] = Sample(few)
                     sample.add(word)
-    except (OSError, pa.ArrowException, SourceError):
+    except (OSError, BadZipFile, pa.ArrowException, SourceError):
         raise SetUpError(
             f"无法读取文件 {path}：须为文本、CSV、Parquet、Arrow 或 Excel 文件。",
             f"{path} cannot be read; it must be a text, CSV, Parquet, Arrow or Excel file.",
@@ -159,9 +162,27 @@ def _is_text(type_: pa.DataType) -> bool:
 
 
 def _of_sheets(path: Path) -> Iterator[bytes]:
-    for sheet in sheet_names(path):
+    _require_not_too_large(path)
+    for sheet in sheet_names(path, hidden=True):
         for row in sheet_rows(path, sheet):
             yield "\n".join(cell for cell in row if cell).encode()
+
+
+def _require_not_too_large(path: Path) -> None:
+    """A workbook is unpacked in memory, and a few kilobytes can be packed that would fill it.
+
+    Raises:
+        SetUpError: it says itself that it is larger.
+    """
+    if not is_zipfile(path):
+        return
+    with ZipFile(path) as packed:
+        size = sum(part.file_size for part in packed.infolist())
+    if size > MOST_UNPACKED:
+        raise SetUpError(
+            f"文件 {path} 解压后有 {size:,} 字节，太大：请另存为 CSV 后再查。",
+            f"{path} has {size:,} bytes when unpacked, too many: save it as CSV and trace that.",
+        )
 
 
 def _of_text(file: BinaryIO, head: bytes) -> Iterator[bytes]:

@@ -115,3 +115,24 @@ def test_an_arrow_file_that_points_beyond_itself_is_refused(tmp_path, type_):
     leaked.write_bytes(content.replace(true, false))
     with pytest.raises(SetUpError):
         read_leaked(leaked)
+
+
+def test_a_hidden_sheet_is_read_too(tmp_path):
+    """Who passes a workbook on may have hidden where its tokens are."""
+    with xlsxwriter.Workbook(tmp_path / "leak.xlsx") as book:
+        book.add_worksheet()
+        sheets = [book.add_worksheet(), book.add_worksheet()]
+        sheets[0].hide()
+        sheets[1].very_hidden()
+        for sheet, token in zip(sheets, TOKENS[:2], strict=True):
+            sheet.write(0, 0, token)
+    assert set(TOKENS[:2]) <= set(read_leaked(tmp_path / "leak.xlsx").words)
+
+
+def test_a_workbook_that_would_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
+    """By what it says of its size, before it is unpacked."""
+    with xlsxwriter.Workbook(tmp_path / "leak.xlsx") as book:
+        book.add_worksheet().write(0, 0, TOKENS[0])
+    monkeypatch.setattr(words, "MOST_UNPACKED", 1_000)
+    with pytest.raises(SetUpError, match="when unpacked"):
+        read_leaked(tmp_path / "leak.xlsx")
