@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from broker.cli.connection import Json
-from broker.cli.receipt import Lang, Language
+from broker.cli.receipt import Language
+from broker.cli.receipt_text import Lang
 
 
 def demo(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,26 +13,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from broker.cli import receipt_forms as forms
 from broker.cli.connection import Address, Folder, Json, Trust, connect, read_trust
-from broker.client import export_receipt, parse_receipt, verify_receipt
-from broker.errors import SetUpError, VerificationFailed
+from broker.cli.receipt_text import Lang, became, describe, row
+from broker.errors import VerificationFailed
 from broker.model import Receipt, Verdict
-from broker.reasons import Reason, sentence
 
 app = typer.Typer(
     help="存证回执：列出、查看、导出、验证 / list, show, export and verify receipts", no_args_is_help=True
 )
 
-Lang = StrEnum("Lang", ["zh", "en"])
 Language = Annotated[Lang, typer.Option("--lang", help="语言 / language")]
-VERDICT_TITLES = {"permit": "同意", "deny": "不同意", "review": "转人工审核", "needs_supplement": "待补正"}
-_ROWS_ZH, _ROWS_EN = (
-    "读出 {read}，不合格 {bad}，提供 {released}",
-    "read {read}, bad {bad}, released {released}",
-)
-_LEFT_OUT_ZH, _LEFT_OUT_EN = "，略去 {suppressed}（同类的人太少）", ", left out {suppressed} (too few alike)"
 _NO_STATEMENT = VerificationFailed("存证内容格式不符 / statement: not of the documented form")
-STATUS_TITLES = {"found": "有", "none": "无", "doubtful": "存疑", "stale": "过期"}
 
 
 @app.command("list")
@@ -79,7 +70,7 @@ def list_receipts(
                 _print_json({"leaf_index": index, "statement": statement})
             else:
                 stream = became(statement, outcomes.get(index))
-                table.add_row(str(index), *map(Text, (*_row(statement), stream)))
+                table.add_row(str(index), *map(Text, (*row(statement), stream)))
     if not as_json:
         Console().print(table)
 
@@ -91,7 +82,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """显示一份导出的回执（不验证） / show an exported receipt, unverified."""
-    receipt = _read(file)
+    receipt = forms.read(file).receipt
     statement = _statement(receipt)
     if as_json:
         _print_json(
@@ -113,237 +104,51 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="输出文件，缺省为标准输出 / file; standard output if absent")
     ] = None,
+    form: Annotated[
+        forms.Form,
+        typer.Option("--as", help="形式：json、tlog-proof（C2SP 文本）、bundle（含说明页的 .zip） / form"),
+    ] = forms.Form.JSON,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            help="日志公钥文件：导出前先验证，bundle 必需 / the log's key: verify first; needed for bundle"
+        ),
+    ] = None,
 ) -> None:
     """导出回执及其证明，可离线验证 / export a receipt with its proof, to be verified offline."""
+    key = read_trust(trust) if trust else None
     with connect(address, identity) as broker:
-        exported = export_receipt(broker.receipt(leaf_index))
+        exported = forms.export(broker.receipt(leaf_index), form, key)
     if out is None:
-        sys.stdout.buffer.write(exported + b"\n")
+        sys.stdout.buffer.write(exported)
     else:
-        out.write_bytes(exported + b"\n")
+        out.write_bytes(exported)
         print(f"已写入 / written: {out}")
 
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(help="导出的回执文件 / exported receipt")],
+    file: Annotated[Path, typer.Argument(help="导出的回执文件，各种形式 / exported receipt, of any form")],
     trust: Trust,
     as_json: Json = False,
 ) -> None:
     """离线验证一份回执：签名、证明、内容 / verify a receipt offline: signature, proof, content."""
-    receipt = _read(file)
-    verified = verify_receipt(receipt, read_trust(trust))
-    checkpoint = verified.checkpoint
+    exported = forms.read(file)
+    checkpoint = forms.verify(exported, read_trust(trust))
+    index = exported.receipt.leaf_index
     if as_json:
-        _print_json({"verified": True, "origin": checkpoint.origin, "leaf_index": receipt.leaf_index})
+        said = {"verified": True, "form": exported.form, "origin": checkpoint.origin, "leaf_index": index}
+        _print_json(said)
         return
     print(
-        f"验证通过：第 {receipt.leaf_index} 条存证在日志 {checkpoint.origin} 前 {checkpoint.size} 条之中，"
-        "签名有效。\n"
-        f"Verified: leaf {receipt.leaf_index} is among the first {checkpoint.size} of log "
-        f"{checkpoint.origin}, and the signature holds."
+        f"验证通过：第 {index} 条存证在日志 {checkpoint.origin} 前 {checkpoint.size} 条之中，签名有效。\n"
+        f"Verified: leaf {index} is among the first {checkpoint.size} of log {checkpoint.origin}, and the "
+        "signature holds."
     )
-
-
-def describe(leaf_index: int, statement: dict[str, Any], lang: Lang) -> Table:
-    """A statement as a table of two columns for people."""
-    zh = lang is Lang.zh
-    table = Table(title=f"存证回执 {leaf_index}" if zh else f"Receipt {leaf_index}", show_header=False)
-    table.add_column()
-    table.add_column(overflow="fold")  # a hash cut short is no hash
-    for label_zh, label_en, value in _lines(statement, zh):
-        if value:
-            table.add_row(label_zh if zh else label_en, Text(value))  # text, whatever brackets it holds
-    return table
-
-
-def _lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
-    if "decision" not in statement:
-        return [
-            ("类别", "kind", statement["kind"]),
-            ("时间", "recorded", statement["recorded_at"]),
-            ("日志", "origin", statement.get("origin", "")),
-            *_act(statement),
-            *_traced(statement),
-        ]
-    decision, outcome = statement["decision"], statement.get("outcome") or {}
-    rows = outcome.get("rows", {})
-    masks = statement.get("obligations", {}).get("masks", {})
-    said = [*decision["reasons"], *decision.get("missing", []), *outcome.get("reasons", [])]
-    left_out = (_LEFT_OUT_ZH if zh else _LEFT_OUT_EN) if rows.get("suppressed") else ""
-    counted = ((_ROWS_ZH if zh else _ROWS_EN) + left_out).format_map(rows) if rows else ""
-    return [
-        ("类别", "kind", statement["kind"]),
-        ("时间", "recorded", statement["recorded_at"]),
-        ("需求部门", "consumer", f"{statement['consumer']['department']}  {statement['consumer']['uri']}"),
-        ("提供部门", "provider", statement["provider"]),
-        ("数据资源", "dataset", statement["dataset"]),
-        ("数据项", "fields", ", ".join(statement["fields"])),
-        ("使用场景", "purpose", statement["purpose"]),
-        ("使用依据", "legal basis", statement["legal_basis"]),
-        ("事项编码", "service item", statement.get("service_item", "")),
-        ("办件编号", "case number", statement.get("case_no", "")),
-        ("经办人", "operator", statement.get("operator", "")),
-        *_turned_back(statement, outcome),
-        ("结论", "verdict", VERDICT_TITLES[decision["verdict"]] if zh else decision["verdict"]),
-        ("规则", "rules", ", ".join(decision.get("rules", []))),
-        ("理由", "reasons", _reasons(said, zh)),
-        ("脱敏", "masks", ", ".join(f"{name}: {m['operator']}@{m['version']}" for name, m in masks.items())),
-        ("义务", "duties", _duties(statement.get("obligations", {}), zh)),
-        ("审核", "review", _reviews(decision.get("reviews", []), zh)),
-        ("状态", "status", _status(outcome, zh)),
-        ("数据时点", "as of", outcome.get("as_of") or ""),
-        ("行数", "rows", counted),
-        ("流", "stream", _ending(statement, zh=zh)),
-        ("已知至", "known until", outcome.get("known_until", "")),
-        ("所属决定", "decision", str(statement.get("decision_leaf", ""))),
-        ("重发自", "delivers again", str(statement.get("of", ""))),
-        ("请求号", "request id", statement["request_id"]),
-        ("策略包", "bundle", decision["bundle"]),
-        ("生效序号", "epoch", str(decision.get("epoch", ""))),
-    ]
-
-
-def _turned_back(statement: dict[str, Any], outcome: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Of a detokenization; nothing for other statements."""
-    if "released" not in statement:
-        return []
-    released, approval = statement["released"], statement["approval"]
-    return [
-        ("事由", "reason", statement["reason"]),
-        ("提供时的回执", "receipt of the release", str(released["receipt"])),
-        ("曾提供给", "released to", released["consumer"]),
-        ("审批人", "approved by", approval["officer"]),
-        ("审批摘要", "approval", approval["digest"]),
-        ("令牌数", "tokens", str(statement["tokens"])),
-        ("还原数", "turned back", str(outcome.get("known", ""))),
-    ]
-
-
-def _traced(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Of a trace; nothing for other statements."""
-    if "found" not in statement:
-        return []
-    found = [
-        f"{one['consumer']}  {one['purpose']}: {', '.join(map(str, one['receipts']))}"
-        for one in statement["found"]
-    ]
-    return [
-        ("追查者", "actor", statement["actor"]),
-        ("原因", "reason", statement["reason"]),
-        ("文件", "file", f"sha256 {statement['file']['sha256']}"),
-        ("查到", "found", "\n".join(found) or "无 none"),
-    ]
-
-
-def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What moved the epoch; nothing for other statements."""
-    if "act" not in statement:
-        return []
-    suspension = statement.get("suspension", {})
-    return [
-        ("行为", "act", statement["act"]),
-        ("生效序号", "epoch", str(statement["epoch"])),
-        ("策略包", "bundle", statement["bundle"]),
-        ("吊销列表", "revocation list", statement["crl"]["number"]),
-        ("暂停", "suspension", " ".join(str(value) for value in suspension.values())),
-        ("决定者", "actor", statement["actor"]),
-        ("原因", "reason", statement["reason"]),
-    ]
-
-
-def _reasons(reasons: list[dict[str, str]], zh: bool) -> str:
-    said = [(r["code"], sentence(Reason(r["code"]), r["about"])) for r in reasons]
-    return "\n".join(f"{code}: {text.zh if zh else text.en}" for code, text in said)
-
-
-_DUTIES = {
-    "retain_days": ("最多保存 {} 天", "kept for at most {} days"),
-    "acknowledge_hours": ("{} 小时内确认收到", "receipt acknowledged within {} hours"),
-    "no_onward_sharing": ("不得转供他人", "not to be passed on"),
-    "watermark": ("结果带水印", "watermarked"),
-    "notify_subject": ("须告知当事人", "the citizen must be told"),
-    "countersignature": ("须经提供部门会签", "with the provider's countersignature"),
-    "k_anonymity": (
-        "k-匿名：每行在 {0[quasi_identifiers]} 上至少与 {0[k]} 人相同",
-        "k-anonymous: each row looks like those of {0[k]} people in {0[quasi_identifiers]}",
-    ),
-    "aggregate": (
-        "只给按 {0[by]} 分组的汇总，每组至少 {0[smallest_group]} 人",
-        "only totals by {0[by]}, each of at least {0[smallest_group]} people",
-    ),
-}
-
-
-def _duties(obligations: dict[str, Any], zh: bool) -> str:
-    said = [(zh_said if zh else en, obligations.get(name)) for name, (zh_said, en) in _DUTIES.items()]
-    return ("；" if zh else "; ").join(text.format(_listed(value, zh)) for text, value in said if value)
-
-
-def _listed(value: Any, zh: bool) -> Any:
-    """With the lists in a mapping as texts."""
-    if not isinstance(value, dict):
-        return value
-    comma = "、" if zh else ", "
-    return {name: comma.join(part) if isinstance(part, list) else part for name, part in value.items()}
-
-
-def _reviews(reviews: list[dict[str, Any]], zh: bool) -> str:
-    return "\n".join(_review(review, zh) for review in reviews)
-
-
-def _review(review: dict[str, Any], zh: bool) -> str:
-    departments, count, days = (
-        ", ".join(review["departments"]),
-        review["count"],
-        review["within_working_days"],
-    )
-    if zh:
-        return f"{departments} 的 {count} 人" + (f"，{days} 个工作日内" if days else "")
-    return f"by {count} of {departments}" + (f", within {days} working days" if days else "")
-
-
-def _status(outcome: dict[str, Any], zh: bool) -> str:
-    status = outcome.get("status", "")
-    return STATUS_TITLES.get(status, "") if zh else status
-
-
-def _row(statement: dict[str, Any]) -> list[str]:
-    recorded = datetime.fromisoformat(statement["recorded_at"]).astimezone()
-    shown = recorded.strftime("%Y-%m-%d %H:%M:%S")
-    if "decision" not in statement:
-        return [shown, "", statement["kind"], "", ""]
-    return [
-        shown,
-        statement["consumer"]["department"],
-        statement["dataset"],
-        statement["purpose"],
-        VERDICT_TITLES[statement["decision"]["verdict"]],
-    ]
-
-
-def became(statement: dict[str, Any], outcome_leaf: int | None) -> str:
-    """What became of the stream that a statement opens or ends; "" for other statements."""
-    if "decision_leaf" in statement:
-        return f"{_ending(statement, zh=True)} {_ending(statement, zh=False)} ← {statement['decision_leaf']}"
-    if statement["kind"] != "stream_decision" and "lease_seconds" not in statement:
-        return ""
-    return "未见结束 no outcome" if outcome_leaf is None else f"→ {outcome_leaf}"
-
-
-def _ending(statement: dict[str, Any], *, zh: bool) -> str:
-    if "decision_leaf" not in statement:
-        return ""
-    if statement["outcome"]["interrupted"]:
-        return "中断" if zh else "interrupted"
-    return "完成" if zh else "complete"
-
-
-def _read(file: Path) -> Receipt:
-    try:
-        return parse_receipt(file.read_bytes().removesuffix(b"\n"))
-    except OSError:
-        raise SetUpError(f"无法读取回执文件 {file}。", f"The receipt {file} cannot be read.") from None
+    page = (forms.PAGE_HOLDS,) if exported.bundle else ()
+    for mark, said_of in (("成立 holds", (*forms.HOLDS, *page)), ("未证明 not proved", forms.HOLDS_NOT)):
+        for sentence in said_of:
+            print(f"  {mark}：{sentence.zh} / {sentence.en}")
 
 
 def _statement(receipt: Receipt) -> dict[str, Any]:

@@ -128,6 +128,15 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return checkpoint
 
 
+def claimed_checkpoint(note: str) -> Checkpoint:
+    """The head in a note, whoever may have signed it: nothing is verified.
+
+    Raises:
+        VerificationFailed: the note or the head is malformed.
+    """
+    return parse_checkpoint(_split_note(note)[0])
+
+
 def sign_note(text: str, name: str, private_key: Ed25519PrivateKey) -> str:
     """The note of ``text`` with one signature, under the key name ``name``.
 

@@ -7,7 +7,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli.receipt import app, became
+from broker.cli.receipt import app
+from broker.cli.receipt_text import became
 from broker.client import export_receipt
 from broker.errors import VerificationFailed
 from broker.model import Receipt

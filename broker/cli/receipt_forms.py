@@ -1,0 +1,117 @@
+"""The forms a receipt is exported in, and what a file in each of them proves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from broker.cli.receipt_page import README, page
+from broker.client import VerifierKey, export_receipt, parse_receipt, verify_receipt
+from broker.errors import SetUpError, VerificationFailed
+from broker.model import Receipt
+from broker.reasons import Sentence
+from broker.receipt import tlog_proof, zipped
+from broker.receipt.note import Checkpoint
+from broker.receipt.zipped import Zipped
+
+
+class Form(StrEnum):
+    """How a receipt is written down."""
+
+    JSON = "json"
+    TLOG_PROOF = "tlog-proof"
+    BUNDLE = "bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A receipt from a file, not verified yet; ``bundle`` only if it came in one."""
+
+    form: Form
+    receipt: Receipt
+    bundle: Zipped | None = None
+
+
+HOLDS = (
+    Sentence("日志头由所信任的公钥签名", "the trusted key has signed the log head"),
+    Sentence("该日志头下的日志含有这条存证，一字不差", "the log under that head holds this very statement"),
+)
+PAGE_HOLDS = Sentence("receipt.html 与存证内容一致", "receipt.html says what the statement says")
+HOLDS_NOT = (
+    Sentence(
+        "存证内容是否属实、是否完整：日志只证明何时记下了什么", "that the statement is true or complete"
+    ),
+    Sentence("日志此后未被改写：须与另存的日志头比对", "that the log was not rewritten: compare kept heads"),
+    Sentence("申请上的签名与证书：日志只存其散列", "signature and certificate of the consumer: only hashed"),
+)
+
+
+def export(receipt: Receipt, form: Form, trust: VerifierKey | None) -> bytes:
+    """The file's bytes; a receipt is verified first if a key is given, and must be for a bundle.
+
+    Raises:
+        SetUpError: a bundle is asked for and no key was given.
+        VerificationFailed: the receipt does not hold.
+    """
+    if trust is not None:
+        verify_receipt(receipt, trust)
+    if form is Form.TLOG_PROOF:
+        return tlog_proof.export(receipt)
+    if form is Form.JSON:
+        return export_receipt(receipt) + b"\n"
+    if trust is None:
+        raise SetUpError(
+            "导出回执包须用 --trust 指明日志公钥文件，打包前先行验证。",
+            "A bundle needs --trust, the log's verifier key: what is packed is verified first.",
+        )
+    return zipped.export(Zipped(receipt, trust, README, page(receipt, trust)))
+
+
+def read(file: Path) -> Exported:
+    """The receipt in a file of any form; its first bytes tell which.
+
+    Raises:
+        SetUpError: the file cannot be read.
+        VerificationFailed: it holds no well-formed receipt.
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(zipped.MAX_BYTES + 1)
+    except OSError:
+        raise SetUpError(f"无法读取回执文件 {file}。", f"The receipt {file} cannot be read.") from None
+    if data.startswith(b"PK"):
+        bundle = zipped.parse(data)
+        return Exported(Form.BUNDLE, bundle.receipt, bundle)
+    if data.startswith(b"c2sp.org/"):
+        return Exported(Form.TLOG_PROOF, tlog_proof.parse(data))
+    return Exported(Form.JSON, parse_receipt(data.removesuffix(b"\n")))
+
+
+def verify(exported: Exported, trust: VerifierKey) -> Checkpoint:
+    """The log head under which everything in the file holds.
+
+    Raises:
+        VerificationFailed: something does not; says what.
+    """
+    checkpoint = verify_receipt(exported.receipt, trust).checkpoint
+    if exported.bundle is not None:
+        _require_true_to_statement(exported.bundle, trust)
+    return checkpoint
+
+
+def _require_true_to_statement(bundle: Zipped, trust: VerifierKey) -> None:
+    """What only accompanies a receipt that holds must not mislead those who read it."""
+    if bundle.verifier_key != trust:
+        raise VerificationFailed("回执包中的公钥不是所信任的公钥 / bundle: log.vkey is not the trust key")
+    for name, found, expected in (
+        (zipped.PAGE, bundle.page, page(bundle.receipt, trust)),
+        (zipped.README, bundle.readme, README),
+    ):
+        if found != expected:
+            raise VerificationFailed(
+                f"回执本身成立，但 {name} 被改动或出自本软件的其他版本，请勿采信；"
+                "可取出 receipt.json 单独验证 / "
+                f"bundle: the receipt itself holds, but {name} was altered or written by another version of "
+                "this software: do not rely on it; take receipt.json out and verify that alone"
+            )

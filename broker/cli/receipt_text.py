@@ -1,0 +1,221 @@
+"""What a receipt's statement says, in words for people: lines of a label and a text, Chinese or English."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from broker.reasons import Reason, sentence
+
+Lang = StrEnum("Lang", ["zh", "en"])
+VERDICT_TITLES = {"permit": "同意", "deny": "不同意", "review": "转人工审核", "needs_supplement": "待补正"}
+_ROWS_ZH, _ROWS_EN = (
+    "读出 {read}，不合格 {bad}，提供 {released}",
+    "read {read}, bad {bad}, released {released}",
+)
+_LEFT_OUT_ZH, _LEFT_OUT_EN = "，略去 {suppressed}（同类的人太少）", ", left out {suppressed} (too few alike)"
+STATUS_TITLES = {"found": "有", "none": "无", "doubtful": "存疑", "stale": "过期"}
+
+
+def describe(leaf_index: int, statement: dict[str, Any], lang: Lang) -> Table:
+    """A statement as a table of two columns for people."""
+    zh = lang is Lang.zh
+    table = Table(title=f"存证回执 {leaf_index}" if zh else f"Receipt {leaf_index}", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # a hash cut short is no hash
+    for label_zh, label_en, value in lines(statement, zh):
+        if value:
+            table.add_row(label_zh if zh else label_en, Text(value))  # text, whatever brackets it holds
+    return table
+
+
+def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
+    """Chinese label, English label and text of each thing that a statement tells; the text is "" for nothing.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: the statement is not of the documented form.
+    """
+    if "decision" not in statement:
+        return [
+            ("类别", "kind", statement["kind"]),
+            ("时间", "recorded", statement["recorded_at"]),
+            ("日志", "origin", statement.get("origin", "")),
+            *_act(statement),
+            *_traced(statement),
+        ]
+    decision, outcome = statement["decision"], statement.get("outcome") or {}
+    rows = outcome.get("rows", {})
+    masks = statement.get("obligations", {}).get("masks", {})
+    said = [*decision["reasons"], *decision.get("missing", []), *outcome.get("reasons", [])]
+    left_out = (_LEFT_OUT_ZH if zh else _LEFT_OUT_EN) if rows.get("suppressed") else ""
+    counted = ((_ROWS_ZH if zh else _ROWS_EN) + left_out).format_map(rows) if rows else ""
+    return [
+        ("类别", "kind", statement["kind"]),
+        ("时间", "recorded", statement["recorded_at"]),
+        ("需求部门", "consumer", f"{statement['consumer']['department']}  {statement['consumer']['uri']}"),
+        ("提供部门", "provider", statement["provider"]),
+        ("数据资源", "dataset", statement["dataset"]),
+        ("数据项", "fields", ", ".join(statement["fields"])),
+        ("使用场景", "purpose", statement["purpose"]),
+        ("使用依据", "legal basis", statement["legal_basis"]),
+        ("事项编码", "service item", statement.get("service_item", "")),
+        ("办件编号", "case number", statement.get("case_no", "")),
+        ("经办人", "operator", statement.get("operator", "")),
+        *_turned_back(statement, outcome),
+        ("结论", "verdict", VERDICT_TITLES[decision["verdict"]] if zh else decision["verdict"]),
+        ("规则", "rules", ", ".join(decision.get("rules", []))),
+        ("理由", "reasons", _reasons(said, zh)),
+        ("脱敏", "masks", ", ".join(f"{name}: {m['operator']}@{m['version']}" for name, m in masks.items())),
+        ("义务", "duties", _duties(statement.get("obligations", {}), zh)),
+        ("审核", "review", _reviews(decision.get("reviews", []), zh)),
+        ("状态", "status", _status(outcome, zh)),
+        ("数据时点", "as of", outcome.get("as_of") or ""),
+        ("行数", "rows", counted),
+        ("流", "stream", _ending(statement, zh=zh)),
+        ("已知至", "known until", outcome.get("known_until", "")),
+        ("所属决定", "decision", str(statement.get("decision_leaf", ""))),
+        ("重发自", "delivers again", str(statement.get("of", ""))),
+        ("请求号", "request id", statement["request_id"]),
+        ("策略包", "bundle", decision["bundle"]),
+        ("生效序号", "epoch", str(decision.get("epoch", ""))),
+    ]
+
+
+def _turned_back(statement: dict[str, Any], outcome: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Of a detokenization; nothing for other statements."""
+    if "released" not in statement:
+        return []
+    released, approval = statement["released"], statement["approval"]
+    return [
+        ("事由", "reason", statement["reason"]),
+        ("提供时的回执", "receipt of the release", str(released["receipt"])),
+        ("曾提供给", "released to", released["consumer"]),
+        ("审批人", "approved by", approval["officer"]),
+        ("审批摘要", "approval", approval["digest"]),
+        ("令牌数", "tokens", str(statement["tokens"])),
+        ("还原数", "turned back", str(outcome.get("known", ""))),
+    ]
+
+
+def _traced(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Of a trace; nothing for other statements."""
+    if "found" not in statement:
+        return []
+    found = [
+        f"{one['consumer']}  {one['purpose']}: {', '.join(map(str, one['receipts']))}"
+        for one in statement["found"]
+    ]
+    return [
+        ("追查者", "actor", statement["actor"]),
+        ("原因", "reason", statement["reason"]),
+        ("文件", "file", f"sha256 {statement['file']['sha256']}"),
+        ("查到", "found", "\n".join(found) or "无 none"),
+    ]
+
+
+def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What moved the epoch; nothing for other statements."""
+    if "act" not in statement:
+        return []
+    suspension = statement.get("suspension", {})
+    return [
+        ("行为", "act", statement["act"]),
+        ("生效序号", "epoch", str(statement["epoch"])),
+        ("策略包", "bundle", statement["bundle"]),
+        ("吊销列表", "revocation list", statement["crl"]["number"]),
+        ("暂停", "suspension", " ".join(str(value) for value in suspension.values())),
+        ("决定者", "actor", statement["actor"]),
+        ("原因", "reason", statement["reason"]),
+    ]
+
+
+def _reasons(reasons: list[dict[str, str]], zh: bool) -> str:
+    said = [(r["code"], sentence(Reason(r["code"]), r["about"])) for r in reasons]
+    return "\n".join(f"{code}: {text.zh if zh else text.en}" for code, text in said)
+
+
+_DUTIES = {
+    "retain_days": ("最多保存 {} 天", "kept for at most {} days"),
+    "acknowledge_hours": ("{} 小时内确认收到", "receipt acknowledged within {} hours"),
+    "no_onward_sharing": ("不得转供他人", "not to be passed on"),
+    "watermark": ("结果带水印", "watermarked"),
+    "notify_subject": ("须告知当事人", "the citizen must be told"),
+    "countersignature": ("须经提供部门会签", "with the provider's countersignature"),
+    "k_anonymity": (
+        "k-匿名：每行在 {0[quasi_identifiers]} 上至少与 {0[k]} 人相同",
+        "k-anonymous: each row looks like those of {0[k]} people in {0[quasi_identifiers]}",
+    ),
+    "aggregate": (
+        "只给按 {0[by]} 分组的汇总，每组至少 {0[smallest_group]} 人",
+        "only totals by {0[by]}, each of at least {0[smallest_group]} people",
+    ),
+}
+
+
+def _duties(obligations: dict[str, Any], zh: bool) -> str:
+    said = [(zh_said if zh else en, obligations.get(name)) for name, (zh_said, en) in _DUTIES.items()]
+    return ("；" if zh else "; ").join(text.format(_listed(value, zh)) for text, value in said if value)
+
+
+def _listed(value: Any, zh: bool) -> Any:
+    """With the lists in a mapping as texts."""
+    if not isinstance(value, dict):
+        return value
+    comma = "、" if zh else ", "
+    return {name: comma.join(part) if isinstance(part, list) else part for name, part in value.items()}
+
+
+def _reviews(reviews: list[dict[str, Any]], zh: bool) -> str:
+    return "\n".join(_review(review, zh) for review in reviews)
+
+
+def _review(review: dict[str, Any], zh: bool) -> str:
+    departments, count, days = (
+        ", ".join(review["departments"]),
+        review["count"],
+        review["within_working_days"],
+    )
+    if zh:
+        return f"{departments} 的 {count} 人" + (f"，{days} 个工作日内" if days else "")
+    return f"by {count} of {departments}" + (f", within {days} working days" if days else "")
+
+
+def _status(outcome: dict[str, Any], zh: bool) -> str:
+    status = outcome.get("status", "")
+    return STATUS_TITLES.get(status, "") if zh else status
+
+
+def row(statement: dict[str, Any]) -> list[str]:
+    """Time, consumer, dataset, purpose and verdict, as the list of receipts shows them."""
+    recorded = datetime.fromisoformat(statement["recorded_at"]).astimezone()
+    shown = recorded.strftime("%Y-%m-%d %H:%M:%S")
+    if "decision" not in statement:
+        return [shown, "", statement["kind"], "", ""]
+    return [
+        shown,
+        statement["consumer"]["department"],
+        statement["dataset"],
+        statement["purpose"],
+        VERDICT_TITLES[statement["decision"]["verdict"]],
+    ]
+
+
+def became(statement: dict[str, Any], outcome_leaf: int | None) -> str:
+    """What became of the stream that a statement opens or ends; "" for other statements."""
+    if "decision_leaf" in statement:
+        return f"{_ending(statement, zh=True)} {_ending(statement, zh=False)} ← {statement['decision_leaf']}"
+    if statement["kind"] != "stream_decision" and "lease_seconds" not in statement:
+        return ""
+    return "未见结束 no outcome" if outcome_leaf is None else f"→ {outcome_leaf}"
+
+
+def _ending(statement: dict[str, Any], *, zh: bool) -> str:
+    if "decision_leaf" not in statement:
+        return ""
+    if statement["outcome"]["interrupted"]:
+        return "中断" if zh else "interrupted"
+    return "完成" if zh else "complete"
