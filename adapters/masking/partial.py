@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -41,6 +42,8 @@ from adapters.masking.contract import (
 )
 from adapters.masking.displays import DISPLAYS, Display
 
+Threes = npt.NDArray[np.void]
+
 _EMPTY = pa.scalar("", pa.string())
 _NO_CHARACTERS = pa.scalar(0, pa.int32())
 _SEPARATORS = "- "
@@ -51,6 +54,9 @@ _SOME = 65_536
 _BITS, _FEW_KINDS = 32, 8
 """Where texts are shown in so few ways, it is faster to mask those of each way together."""
 _NOT_ASCII = 0x80
+_THREE, _LEAD_OF_THREE = 3, 0xE0
+_FALL_IN_STEP = (1, 3)
+"""Bytes of a fill that may be repeated past characters of three bytes: it begins again after each."""
 _ROWS_AT_ONCE = 4096
 
 
@@ -274,7 +280,45 @@ def _many(texts: pa.Array, start: int, end: int, fill: str) -> pa.Array:
     characters = one_width(texts) if fill.isascii() else None
     if characters is not None and characters.max() < _NOT_ASCII:
         return fixed_width_texts(_filled(characters, start, end, fill), is_valid(texts))
+    layout = TextBytes.of(rebuilt(texts) if texts.null_count else texts)
+    if len(fill.encode()) in _FALL_IN_STEP and _is_of_three_bytes(layout):
+        return _in_threes(layout, start, end, fill.encode(), is_valid(texts))
     return _any_width(texts, start, end, fill)
+
+
+def _is_of_three_bytes(layout: TextBytes) -> bool:
+    """Whether every character takes three bytes in UTF-8, as nearly all of Chinese do.
+
+    After a character of three the next begins three bytes on: so it is enough to look at every third byte.
+    """
+    if not len(layout.starts):
+        return False
+    begin, end = int(layout.starts[0]), int(layout.starts[-1] + layout.lengths[-1])
+    return bool(((layout.data[begin:end:_THREE] & 0xF0) == _LEAD_OF_THREE).all())
+
+
+def _in_threes(layout: TextBytes, start: int, end: int, fill: bytes, valid: Bools) -> pa.Array:
+    """Texts of characters of three bytes: all filled, and then those that stay are put in their places."""
+    lengths = layout.lengths // _THREE
+    shown = np.flatnonzero(lengths > start + end)
+    sizes = lengths * len(fill)
+    sizes[shown] += (start + end) * (_THREE - len(fill))
+    offsets = offsets_of(sizes)
+    result = np.frombuffer(bytearray(fill) * -(-int(offsets[-1]) // len(fill)), np.uint8)[: offsets[-1]]
+    if len(shown):
+        given, put = _threes(layout.data), _threes(result)
+        begins, ends = layout.starts[shown], layout.starts[shown] + layout.lengths[shown]
+        heads, tails = offsets[shown], offsets[shown + 1]
+        for place in range(0, start * _THREE, _THREE):
+            put[heads + place] = given[begins + place]
+        for place in range(_THREE, (end + 1) * _THREE, _THREE):
+            put[tails - place] = given[ends - place]
+    return texts_of(offsets, result, valid)
+
+
+def _threes(data: Bytes) -> Threes:
+    """The three bytes from every place of ``data``; writes through."""
+    return np.ndarray((len(data) - _THREE + 1,), "V3", data.data, strides=(1,))
 
 
 def _filled(characters: Bytes, start: int, end: int, fill: str) -> Bytes:

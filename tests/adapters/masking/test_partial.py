@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -118,6 +119,43 @@ def test_widths_of_all_kinds(bind, column, start, end) -> None:
         assert value is None or len(shown) == len(value)
         assert value is None or len(value) > start + end or set(shown) <= {"*"}
     assert mask(pa.array(column * 40, pa.string())).to_pylist() == alone * 40
+
+
+@given(
+    st.lists(st.none() | st.text("甲乙丙〇·•", max_size=7), min_size=1, max_size=9),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.sampled_from("*·•＊𝄞"),
+    st.integers(0, 3),
+)
+def test_chinese_columns(bind, ipc_bytes, values, start, end, fill, offset) -> None:
+    """Characters of three bytes, alone or beside others, any slice, nulls, fills of one to four bytes."""
+    mask = bind("partial", keep_start=start or 1, keep_end=end, fill=fill)
+    column = pa.array(["甲" * 3] * offset + values * 40, pa.string()).slice(offset)
+    shown = mask(column)
+    shown.validate(full=True)
+    assert shown.to_pylist() == mask.of_values(values) * 40
+    secret = mask(pa.array(["某" * 4 + "秘" + "某" * 4] * 40 + [None], pa.string()))
+    assert "秘".encode() not in ipc_bytes(secret)
+
+
+@pytest.mark.parametrize("text", ["éa某", "aé某", "abc某某", "𠮷éa", "某é𠮷", "aaa"])
+@pytest.mark.parametrize("bounds", [{"keep_start": 1}, {"keep_end": 1}, {"keep_start": 1, "keep_end": 1}])
+def test_lengths_of_threes_that_are_none(bind, text, bounds) -> None:
+    """Bytes that divide by three but not into characters of three, in a Chinese column or throughout."""
+    mask = bind("partial", **bounds)
+    for column in ([text, "欧阳明月"] * 20, ["欧阳明月", "某某某", text] * 20, [text, text * 2] * 20):
+        assert mask(pa.array(column)).to_pylist() == mask.of_values(column)
+
+
+def test_bytes_under_a_null(bind) -> None:
+    """What an array holds under its nulls is neither looked at nor shown, nor is room left for it."""
+    whole = pa.array(["某某某", "秘密秘密", "甲乙"] * 20)
+    _, offsets, data = whole.buffers()
+    valid = pa.py_buffer(np.packbits([True, False, True] * 20, bitorder="little"))
+    shown = bind("partial", keep_start=1)(pa.Array.from_buffers(pa.string(), 60, [valid, offsets, data]))
+    assert shown.to_pylist() == ["某**", None, "甲*"] * 20
+    assert shown.buffers()[2].to_pybytes() == "某**甲*".encode() * 20
 
 
 def test_bounds_up_to_64(bind) -> None:
