@@ -63,6 +63,11 @@ def _no_level(level: str, profile: MaskProfile) -> Sentence:
             f"masking-profiles.yaml says of no level how such fields are treated: write no {BY_LEVEL}",
         )
     said = ", ".join(profile.levels)
+    if not level:
+        return Sentence(
+            f"没有写明此数据项的分级，不能用 {BY_LEVEL}（--level）；有做法的是 {said}",
+            f"its level is not stated, which {BY_LEVEL} needs (--level); there are treatments of {said}",
+        )
     return Sentence(
         f"masking-profiles.yaml 没有写明此类数据项在 {level} 级的做法，只有 {said}",
         f"masking-profiles.yaml does not say how such fields of {level} are treated, only of {said}",

@@ -78,9 +78,9 @@ def _csv_rows(name: str, text: str) -> Iterator[Row]:
 def _workbook(path: Path) -> CalamineWorkbook:
     try:
         return CalamineWorkbook.from_path(path)
-    except CalamineError as error:
-        cause = type(error).__name__  # not chained: the message may quote the file
-    raise SourceError(f"{path.name}: {cause}")
+    except CalamineError:
+        pass  # not chained: its message may quote the file
+    raise SourceError(f"{path.name}: damaged, or no workbook")
 
 
 def _text(cell: Cell) -> str | None:

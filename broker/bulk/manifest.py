@@ -7,7 +7,8 @@ is exactly those bytes. The profile is that of signed applications, see ``docs/b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,11 +148,14 @@ def verify(folder: Path, ca: x509.Certificate) -> Manifest:
             f"{folder} 中没有可读的 {JSON_FILE} 与 {SIGNED_FILE}（{error.strerror}）。",
             f"{folder} has no readable {JSON_FILE} and {SIGNED_FILE} ({error.strerror}).",
         ) from None
-    signed = cose.parse(message, MAX_BYTES)
-    certificate = signer_certificate(signed, CONTENT_TYPE)
+    with _said(f"{SIGNED_FILE} 不是清单的签名文件，或已被改动"):
+        signed = cose.parse(message, MAX_BYTES)
+        certificate = signer_certificate(signed, CONTENT_TYPE)
     manifest, masked_at = _read(signed.payload)
-    check_issued(certificate, ca, masked_at)
-    signed.verify(public_key(certificate))
+    with _said("签署者的证书已过期，或不是此根证书的机构签发"):
+        check_issued(certificate, ca, masked_at)
+    with _said(f"{SIGNED_FILE} 的签名不成立"):
+        signed.verify(public_key(certificate))
     if told != signed.payload:
         raise VerificationFailed(f"{JSON_FILE} 与所签内容不一致 / {JSON_FILE} is not what was signed")
     _check_signer(certificate, manifest)
@@ -160,6 +164,15 @@ def verify(folder: Path, ca: x509.Certificate) -> Manifest:
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _said(zh: str) -> Iterator[None]:
+    """What fails in the signature's own layer, said in Chinese too."""
+    try:
+        yield
+    except VerificationFailed as error:
+        raise VerificationFailed(f"{zh} / {error}") from None
 
 
 def _gate(figures: Figures | None) -> dict[str, object] | None:

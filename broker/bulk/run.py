@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -104,7 +105,9 @@ def run(job: Job, progress: Progress) -> Manifest:
     job.signer.identity(job.plan.provider)
     schema = Masker(job.recipe).schema
     with journal.locked(job.out) as folder, _pool(job) as pool:
-        surveyed = [_told(one) for one in pool.map(worker.look, job.inputs)]
+        with _interrupts_held():
+            looked = pool.map(worker.look, job.inputs)
+        surveyed = [_told(one) for one in looked]
         progress.looked(sum(len(one.parts) for one in surveyed))
         with journal.opened(folder, identity(job, surveyed)) as work:
             return finish(job, work, surveyed, schema, _Pooled(job, surveyed, pool, work, progress))
@@ -216,6 +219,17 @@ def _pool(job: Job) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits, and a process that is started meanwhile never sees it: it would die of it with a
+    traceback before :func:`~broker.bulk.worker.start` could say otherwise. A child keeps what is blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Pooled:
     """The parts of all files, masked by the pool a bounded number ahead."""
 
@@ -270,7 +284,8 @@ class _Pooled:
         if (told := self._work.finished(key, target)) is not None:
             earlier = Masked(told["sha256"], told["rows"], told["bad"])
             return lambda: earlier
-        future = self._pool.submit(worker.mask, self._tasks[part])
+        with _interrupts_held():
+            future = self._pool.submit(worker.mask, self._tasks[part])
         return lambda: self._recorded(key, future)
 
     def _recorded(self, key: str, future: Future[Masked | Sentence]) -> Masked:

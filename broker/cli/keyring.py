@@ -105,9 +105,12 @@ def rewrap(
         return
     typer.echo(f"{file.path} 已改由主密钥 {wrapper.id}（{new}）加密，共 {len(keyring.versions)} 版密钥。")
     typer.echo(f"{file.path} is wrapped under master key {wrapper.id} ({new}), {len(keyring.versions)} keys.")
-    typer.echo("请把 [keys] master_key_file 指向它；旧主密钥仍能打开旧备份，另存或销毁。")
     typer.echo(
-        "Name it in [keys] master_key_file. The former one still opens earlier backups: keep or destroy."
+        "请把 [keys] master_key_file 指向它，并在下次轮换之前重启各服务；旧主密钥仍能打开旧备份，另存或销毁。"
+    )
+    typer.echo(
+        "Name it in [keys] master_key_file and restart the brokers before the next rotation. The former one "
+        "still opens earlier backups: keep or destroy."
     )
 
 

@@ -80,7 +80,7 @@ app.command("status")(status.status)
 app.command("demo")(demo.demo)
 app.command("trace-leak")(trace_leak)
 
-EXIT_REFUSED, EXIT_SET_UP, EXIT_UNVERIFIED = 1, 2, 3
+EXIT_REFUSED, EXIT_SET_UP, EXIT_UNVERIFIED, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
 def main() -> NoReturn:
@@ -110,9 +110,17 @@ def main() -> NoReturn:
         about = f"{error.filename or ''}（{error.strerror}）", f"{error.filename or ''} ({error.strerror})"
         _fail(EXIT_SET_UP, f"文件或目录无法使用：{about[0]}", f"A file or folder cannot be used: {about[1]}")
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses twice is told once
-        _fail(130, "已中断。", "Interrupted.")
+        _interrupted()
+    except SystemExit as done:
+        if done.code == EXIT_INTERRUPTED:  # what Typer makes of Ctrl-C, in silence
+            _interrupted()
+        raise
     sys.exit(0)
+
+
+def _interrupted() -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses twice is told once
+    _fail(EXIT_INTERRUPTED, "已中断。", "Interrupted.")
 
 
 def _fail(code: int, *lines: str) -> NoReturn:

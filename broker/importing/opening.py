@@ -169,6 +169,8 @@ def _find(path: Path, format_: str, encoding: str, wanted: Wanted) -> Found:
     header: Layout | None = layout_of({"header_row": wanted.header_row}) if wanted.header_row else None
     rows = csv_rows(path, encoding) if format_ == "csv" else sheet_rows(path, wanted.sheet or None)
     found = find_table(rows, path.name, header)
+    if found is None and not path.stat().st_size:
+        raise SetUpError(f"{path.name} 是空文件。", f"{path.name} is empty.")
     if found is None:
         raise SetUpError(
             f"在 {path.name} 中找不到表头，请用 --header-row 指定行号，如 3 或 2-3。",

@@ -19,7 +19,8 @@ _PROVEN = {"encrypt": 2.0**-100}
 """Operator → the chance that a word fits under a foreign key, where it is known: RFC 5297 §7."""
 _PROVEN_FROM, _PROVEN_MOST = 23, 100_000
 """Shortest result of these, and how many words are tried: each takes as long as a hundred tokens."""
-_OLDEST = 1900
+_OLDEST = 1870
+"""Resident ids were first given in 1984, when nobody born earlier was alive."""
 _RESIDENT_ID = "resident_id"
 
 
@@ -67,7 +68,7 @@ def _fitting(context: Context, keys: KeyContext, words: pa.Array) -> tuple[pa.Ar
 
 
 def _plausible(values: pa.Array, context: Context) -> pa.Array:
-    """Whether it can be somebody's: a person who can be alive."""
+    """Whether it can be somebody's: of a person who can have been given an id, alive or dead."""
     if context.masked.format != _RESIDENT_ID:
         return pc.is_valid(values)
     years = pc.utf8_slice_codeunits(pc.fill_null(values, "0" * 18), 6, 10)

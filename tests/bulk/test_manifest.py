@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from typer.testing import CliRunner
 
-from broker.bulk.manifest import JSON_FILE, Signer, verify, write_manifest
+from broker.bulk.manifest import JSON_FILE, SIGNED_FILE, Signer, verify, write_manifest
 from broker.bulk.run import Job, run
 from broker.cli.main import app
 from broker.cli.mask.run import signer_in
@@ -74,6 +74,15 @@ def test_only_the_provider_signs(
     for changed in ({}, {"signer": stranger.identity("healthcare").uri}):
         write_manifest(out, {**manifest, **changed}, stranger)
         with pytest.raises(VerificationFailed, match="signer is not of the provider"):
+            verify(out, ca)
+
+
+def test_every_failure_is_told_in_both_languages(out: Path, ca: x509.Certificate) -> None:
+    """Officers verify too; what the signature's own layer says is in English."""
+    signed = (out / SIGNED_FILE).read_bytes()
+    for content, zh in ((signed[:-1] + bytes([signed[-1] ^ 1]), "签名不成立"), (b"x", "不是清单的签名文件")):
+        (out / SIGNED_FILE).write_bytes(content)
+        with pytest.raises(VerificationFailed, match=f"{zh}.* / "):
             verify(out, ca)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -134,6 +135,34 @@ def test_a_killed_run_is_taken_up_and_gives_the_same_bytes(
     unbroken = replace(job, out=tmp_path / "unbroken")
     run(unbroken, Quiet())
     assert (job.out / "a.parquet").read_bytes() == (unbroken.out / "a.parquet").read_bytes()
+
+
+def test_ctrl_c_is_told_without_a_traceback_even_while_workers_start(
+    tmp_path: Path, job_of: JobOf, identity: Path, keyring_file: Path
+) -> None:
+    """The terminal tells all processes at once, also those that have not come to ignoring it."""
+    (tmp_path / "in").mkdir()
+    pq.write_table(people(4_000), tmp_path / "in" / "a.parquet", row_group_size=20)
+    job_of()
+    options = ["--identity", str(identity), "--keyring", str(keyring_file), "--workers", "2"]
+    files = [str(tmp_path / name) for name in ("plan.yaml", "in", "out")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "broker.cli", "mask", "run", *files, *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while len(_children(process.pid)) < 2:  # the first one is multiprocessing's own
+        assert process.poll() is None
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert said == (
+        "做完的部分还在，再次运行同一命令会接着做。\n"
+        "What is finished stays; the same command goes on from there.\n"
+        "已中断。\nInterrupted.\n"
+    )
 
 
 def _children(pid: int) -> list[int]:

@@ -22,6 +22,7 @@ format: share-mask-plan/v1
 provider: traffic_police
 consumer: ecology
 purpose: scrapping_subsidy
+encoding: gb18030
 fields:
   plate: {type: text, column: 车牌号, mask: {plate: {to: authority}}}
 """

@@ -26,10 +26,10 @@ def context(operator, params, format_=None):
     return Context(key, masked, FieldKeys(1, bytes([next(NUMBERS)]) * 32), {("household", "id"): masked})
 
 
-def people(number):
-    """So many resident ids of the unassigned region, sound."""
+def people(number, first=1940, end=2020):
+    """So many resident ids of the unassigned region, sound, of people born in these years."""
     chance = np.random.default_rng(7)
-    born = chance.integers(1940, 2020, number) * 10000 + chance.integers(1, 13, number) * 100
+    born = chance.integers(first, end, number) * 10000 + chance.integers(1, 13, number) * 100
     born += chance.integers(1, 29, number)
     bodies = [f"990101{day}{place % 1000:03}" for place, day in enumerate(born.tolist())]
     digits = np.array([list(map(int, body)) for body in bodies], np.uint8)
@@ -50,6 +50,14 @@ def test_tokens_of_a_key_are_found_among_many_others():
     assert hits.tried == 5_050
     assert set(known[:50].to_pylist()) <= set(hits.values.to_pylist())
     assert len(hits.tokens) < 50 + 3 * hits.expected
+
+
+def test_the_dead_are_found_too():
+    """A register holds whoever ever had an id: also those born before 1900."""
+    ours, known = context(*RESIDENT), people(30, 1870, 1900)
+    hits = turned_back(ours, ours.masked.bind(ours.keys)(known))
+    assert hits.chance < SURE
+    assert sorted(hits.values.to_pylist()) == sorted(known.to_pylist())
 
 
 def test_tokens_of_other_keys_say_nothing():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,7 +103,7 @@ def _check_plan(path: Path, file: Path | None, wanted: Wanted, config: Path, as_
         return
     with opened_table(file, wanted) as table:
         fitted = fit(Trial(plan, known, ThrowAwayKeys()), table)
-    found = list(fitted.findings())
+    found = [*_of_run(file, plan), *fitted.findings()]
     if as_json:
         columns = [_counts(one) for one in fitted.columns]
         typer.echo(orjson.dumps({"columns": columns, "findings": found}).decode())
@@ -113,6 +113,24 @@ def _check_plan(path: Path, file: Path | None, wanted: Wanted, config: Path, as_
         _print_findings(found)
     if any(one.severity is Severity.ERROR for one in found):
         raise typer.Exit(1)
+
+
+def _of_run(file: Path, plan: BulkPlan) -> Iterator[Finding]:
+    """What keeps ``mask run`` from reading the file, which guesses nothing: encoding, header, ending."""
+    from broker.bulk.inputs import find_inputs, survey
+    from broker.cli.mask.fitting import Finding, Severity
+
+    columns = list(dict.fromkeys(one.column for one in plan.fields))
+    try:
+        for one in find_inputs(file, plan.encoding):
+            survey(one, columns)
+    except SetUpError as error:
+        yield Finding(
+            Severity.ERROR,
+            file.name,
+            f"整批脱敏（mask run）不能这样读：{error.zh}",
+            f"mask run cannot read it as it is: {error.en}",
+        )
 
 
 def _counts(tally: ColumnTally) -> dict[str, object]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Policies = Annotated[
     Path | None,
     typer.Option(
-        "--policies", metavar="DIR", help="策略文件夹，取其强弱次序 / folder whose masking.yaml ranks them"
+        "--policies",
+        metavar="DIR",
+        help="策略文件夹，取其强弱次序与脱敏方案 / folder whose masking.yaml and profiles count",
     ),
 ]
 

@@ -24,6 +24,8 @@ from broker.reasons import Sentence
 ZONE = "Asia/Shanghai"
 """Of times without offset."""
 BATCH_ROWS = 65_536
+MOST_NAMED = 20
+"""Columns told when one is asked for that is not there."""
 _PARQUET = b"PAR1"
 _PAGES = 1 << 20
 """Bytes of a Parquet column read ahead: whole column chunks may not fit into memory."""
@@ -53,11 +55,12 @@ class Table:
         for name in names:
             if name in titles:
                 continue
-            near, all_ = nearest(name, titles), "、".join(titles)
+            near, all_ = nearest(name, titles), "、".join(self.columns[:MOST_NAMED])
+            more = f" …（{len(titles)}）" if len(titles) > MOST_NAMED else ""
             zh, en = (
                 (f"是否指“{near}”？", f"did you mean “{near}”?")
                 if near
-                else (f"有：{all_}", f"there are {all_}")
+                else (f"有：{all_}{more}", f"there are {all_}{more}")
             )
             raise SetUpError(f"文件中没有列“{name}”，{zh}", f"The file has no column “{name}”; {en}")
 

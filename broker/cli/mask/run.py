@@ -80,6 +80,10 @@ def run(
     except Refused as refused:
         typer.echo(f"{refused.zh}\n{refused.en}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
+    except KeyboardInterrupt:
+        typer.echo("做完的部分还在，再次运行同一命令会接着做。", err=True)
+        typer.echo("What is finished stays; the same command goes on from there.", err=True)
+        raise
     typer.echo(orjson.dumps(manifest).decode() if as_json else f"已写入 / written: {out}")
     if not as_json:
         tell(manifest)

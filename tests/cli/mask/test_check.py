@@ -155,6 +155,31 @@ def test_a_plan_that_fits_is_done(run, plan, tmp_path):
     assert json.loads(run("check", plan(), "--json")) == {"columns": [], "findings": []}
 
 
+def test_a_plan_fits_only_what_a_run_can_read(run, plan, tmp_path):
+    """A run guesses no encoding and knows no workbook: check says so, though it can read the file itself."""
+    content = f"身份证号,卡号,备注,编号\n{IDS[0]},4111111111111111,好,7\n"
+    (tmp_path / "gbk.csv").write_bytes(content.encode("gbk"))
+    assert "encoding: gb18030" in run("check", plan(), tmp_path / "gbk.csv", code=1)
+    gbk = plan(("fields:\n", "encoding: gb18030\nfields:\n"))
+    assert "计划适合此文件" in run("check", gbk, tmp_path / "gbk.csv")
+    (tmp_path / "titled.csv").write_text("名单,,,\n" + content)
+    assert "mask run" in run("check", plan(), tmp_path / "titled.csv", code=1)
+
+
+def test_of_many_columns_only_the_first_are_told(run, plan, tmp_path):
+    """A wide table would fill the screen."""
+    (tmp_path / "wide.csv").write_text(",".join(f"c{n}" for n in range(200)) + "\n" + ",".join("1" * 200))
+    with pytest.raises(SetUpError, match=r"c19 …（200）$"):
+        run("check", plan(), tmp_path / "wide.csv")
+
+
+def test_an_empty_file_is_called_empty(run, plan, tmp_path):
+    """Not a file of which the header must be found."""
+    (tmp_path / "none.csv").touch()
+    with pytest.raises(SetUpError, match="空文件"):
+        run("check", plan(), tmp_path / "none.csv")
+
+
 def test_a_missing_column_is_named_with_the_nearest(run, plan, tmp_path):
     """The first thing an officer must know of a file is that it is another one."""
     (tmp_path / "other.csv").write_text("身份证号码,卡号,备注,编号\n1,2,3,4\n")

@@ -142,6 +142,7 @@ def test_a_row_that_names_its_person_is_shifted_by_them(run, tmp_path):
         (("--mask", "姓名=bucket width=10"), "不适用"),
         (("--mask", "姓名"), "列名=做法"),
         (("--mask", "姓名=match"), "要核对需求方逐次给出的值"),
+        (("--mask", "手机号=by_level", "--policies", str(POLICIES)), "没有写明此数据项的分级"),
         ((), "写其中一种"),
     ],
 )
