@@ -7,78 +7,105 @@ import signal
 import sys
 from typing import NoReturn
 
-import typer
-
-from broker.cli import (
-    catalog,
-    city,
-    db,
-    demo,
-    epoch,
-    init,
-    keyring,
-    maintenance,
-    needs,
-    pki,
-    receipt,
-    serve,
-    status,
-)
-from broker.cli.detokenize import app as detokenize
-from broker.cli.mask import (  # noqa: F401 - add their commands
-    checking,
-    listing,
-    risk,
-    run,
-    showing,
-    trying,
-    verify,
-)
-from broker.cli.mask.app import mask
-from broker.cli.policy import (  # noqa: F401 - add their commands
-    access,
-    cases,
-    explain,
-    fmt,
-    history,
-    lint,
-    new,
-    publication,
-    replay,
-    schema,
-    show,
-)
-from broker.cli.policy.app import policy
-from broker.cli.trace import trace_leak
+from broker.cli.lazy import Later, lazy_app
 from broker.errors import BrokerError, MalformedRequest, SetUpError, VerificationFailed
 
-app = typer.Typer(
+app = lazy_app(
+    "政务数据共享交换 / governed data sharing between government departments",
+    (
+        Later(
+            "init",
+            "broker.cli.init:init",
+            "新建一座自己的城市：策略、密钥、证书、数据库 / "
+            "set up a city of your own: policies, keys, database.",
+        ),
+        Later(
+            "serve",
+            "broker.cli.serve:serve",
+            "运行共享交换服务；SIGTERM 排空，SIGHUP 逐个更替 / "
+            "run the broker; SIGTERM drains, SIGHUP rolls over.",
+        ),
+        Later(
+            "backup",
+            "broker.cli.maintenance:backup",
+            "备份数据库，服务可继续运行 / back up the database; the broker may go on.",
+        ),
+        Later(
+            "restore",
+            "broker.cli.maintenance:restore",
+            "恢复到空数据库；落后于已签名的日志时退出码为 3 / "
+            "restore into an empty database; exit 3: behind.",
+        ),
+        Later(
+            "fsck",
+            "broker.cli.maintenance:fsck",
+            "重新推导全部存证，指出不符之处，退出码为 3 / "
+            "derive everything again, name what is wrong; exit 3.",
+        ),
+        Later(
+            "status",
+            "broker.cli.status:status",
+            "查看生效策略、日志、待签条数与各进程名额 / show what is in force, log, backlog and processes.",
+        ),
+        Later(
+            "demo",
+            "broker.cli.demo:demo",
+            "在示例城市上运行两个办事场景 / run two service scenarios in the sample city.",
+        ),
+        Later(
+            "trace-leak",
+            "broker.cli.trace:trace_leak",
+            "由外泄文件中的令牌、假名查出曾提供给谁；先存证后显示 / "
+            "trace a leak to consumer, purpose, receipts.",
+        ),
+        Later(
+            "pki",
+            "broker.cli.pki:app",
+            "证书：建立机构、签发、查看、吊销 / certificates: set up an authority, issue, show, revoke",
+        ),
+        Later(
+            "receipt",
+            "broker.cli.receipt:app",
+            "存证回执：列出、查看、导出、验证 / list, show, export and verify receipts",
+        ),
+        Later(
+            "policy",
+            "broker.cli.policy.app:policy",
+            "策略：编写、检查、测试、比较、审批、发布 / "
+            "policies: write, check, test, compare, approve, publish",
+        ),
+        Later(
+            "mask",
+            "broker.cli.mask.app:mask",
+            "脱敏算子：列出、试用、检查、评估风险 / masks: list, show, try, check, risk of a file",
+        ),
+        Later(
+            "detokenize",
+            "broker.cli.detokenize:app",
+            "还原令牌：申请、审批、执行 / turn tokens back: request, approve, run",
+        ),
+        Later(
+            "keyring",
+            "broker.cli.keyring:app",
+            "脱敏密钥：查看、轮换、更换主密钥 / the masking keys: show, rotate, rewrap",
+        ),
+        Later("needs", "broker.cli.needs:app", "需求清单 / the list of needs"),
+        Later(
+            "revocations",
+            "broker.cli.epoch:revocations",
+            "吊销列表：发布、查看 / the revocation list in force: publish, show",
+        ),
+        Later(
+            "suspend",
+            "broker.cli.epoch:suspend",
+            "紧急暂停共享：添加、解除、列出 / the kill switch: add, lift, list",
+        ),
+        Later("db", "broker.cli.db:app", "数据库 / the database"),
+        Later("city", "broker.cli.city:app", "示例城市数据 / data of the synthetic sample city"),
+        Later("catalog", "broker.cli.catalog:app", "数据目录 / the catalog"),
+    ),
     name="sharebroker",
-    help="政务数据共享交换 / governed data sharing between government departments",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
 )
-app.add_typer(pki.app, name="pki")
-app.add_typer(receipt.app, name="receipt")
-app.add_typer(policy, name="policy")
-app.add_typer(mask, name="mask")
-app.add_typer(detokenize, name="detokenize")
-app.add_typer(keyring.app, name="keyring")
-app.add_typer(needs.app, name="needs")
-app.add_typer(epoch.revocations, name="revocations")
-app.add_typer(epoch.suspend, name="suspend")
-app.add_typer(db.app, name="db")
-app.add_typer(city.app, name="city")
-app.add_typer(catalog.app, name="catalog")
-app.command("init")(init.init)
-app.command("serve")(serve.serve)
-app.command("backup")(maintenance.backup)
-app.command("restore")(maintenance.restore)
-app.command("fsck")(maintenance.fsck)
-app.command("status")(status.status)
-app.command("demo")(demo.demo)
-app.command("trace-leak")(trace_leak)
 
 EXIT_REFUSED, EXIT_SET_UP, EXIT_UNVERIFIED, EXIT_INTERRUPTED = 1, 2, 3, 130
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from broker.cli.epoch import revocations, suspend
-from broker.cli.main import policy
+from broker.cli.policy.app import policy
 from broker.errors import SetUpError, VerificationFailed
 from broker.receipt.note import parse_checkpoint, verify_note
 

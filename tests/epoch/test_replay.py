@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli.main import policy
+from broker.cli.policy.app import policy
 from broker.errors import SetUpError
 from broker.model import Target
 from tests.epoch.test_streaming import always

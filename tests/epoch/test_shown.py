@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli.main import policy
+from broker.cli.policy.app import policy
 from broker.publish import Order
 from broker.server.parts import read_files
 

@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import Encoding, HeaderRow, Sheet, mask
+from broker.cli.mask.columns import Encoding, HeaderRow, Sheet
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 from broker.errors import SetUpError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from broker.importing.opening import Wanted
 
 
-@mask.command("check")
 def check(
     plan: Annotated[
         Path | None,

@@ -9,7 +9,6 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import mask
 from broker.cli.mask.installed import Policies, order_in, packages
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from broker.model import MaskOrder
 
 
-@mask.command("list")
 def list_(policies: Policies = None, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """列出可用的脱敏算子及其性质 / list the operators that policies may use, with their properties."""
     allowed, offered = operators(config), packages()

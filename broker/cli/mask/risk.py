@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import Encoding, HeaderRow, Sheet, mask
+from broker.cli.mask.columns import Encoding, HeaderRow, Sheet
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 from broker.errors import SetUpError
 
@@ -23,7 +23,6 @@ _SHOWN = 8
 """Changes shown, the best first."""
 
 
-@mask.command("risk")
 def risk(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV、Excel 或 Parquet / the file")],
     quasi: Annotated[

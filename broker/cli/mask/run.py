@@ -13,7 +13,6 @@ import orjson
 import typer
 
 from broker.cli.connection import Folder, Json
-from broker.cli.mask.app import mask
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 from broker.settings import load_settings
 
@@ -29,7 +28,6 @@ Keys = Annotated[
 ]
 
 
-@mask.command("run")
 def run(
     plan: Plan,
     source: Annotated[

@@ -9,7 +9,6 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import mask
 from broker.cli.mask.installed import Policies, order_in, packages
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from adapters.masking.contract import KnownAnswer, Operator
 
 
-@mask.command("show")
 def show(
     operator: Annotated[str, typer.Argument(metavar="OPERATOR", help="算子，编号或名称 / by name or title")],
     policies: Policies = None,

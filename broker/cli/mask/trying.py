@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import Encoding, HeaderRow, Sheet, mask
+from broker.cli.mask.columns import Encoding, HeaderRow, Sheet
 from broker.cli.mask.installed import Policies
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, operators
 from broker.errors import SetUpError
@@ -25,7 +25,6 @@ _USUAL_FOLDER = Path("policies")
 _LONGEST = 40
 
 
-@mask.command("try")
 def try_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV、Excel 或 Parquet / the file")],
     masks: Annotated[

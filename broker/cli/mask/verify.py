@@ -9,12 +9,10 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.mask.app import mask
 from broker.cli.mask.run import tell
 from broker.errors import SetUpError
 
 
-@mask.command("verify")
 def verify(
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="mask run 的输出目录 / folder that mask run wrote")

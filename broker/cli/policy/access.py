@@ -14,7 +14,6 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, bundle_in_force, operators
 from broker.errors import SetUpError
 from broker.settings import load_settings
@@ -53,7 +52,6 @@ Which = Annotated[
 ]
 
 
-@policy.command("matrix")
 def matrix(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="同 diff / as for diff")],
     department: Annotated[str, typer.Option(help="需求部门，编号或名称 / consumer, by id or title")] = "",
@@ -84,7 +82,6 @@ def matrix(
             _write(f"{line}\n" for line in matrix_text.page(found, catalog, bundle.hash))
 
 
-@policy.command("diff")
 def diff(
     old: Which,
     new: Which,

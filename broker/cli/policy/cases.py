@@ -21,7 +21,6 @@ from broker.authoring.explain import explain
 from broker.authoring.facts import facts, written
 from broker.authoring.junit import junit
 from broker.cli.connection import Json
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder
 from broker.reasons import Sentence
 
@@ -40,7 +39,6 @@ _TITLES: Mapping[Condition, str] = {
 }
 
 
-@policy.command("test")
 def run(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="策略文件夹 / folder of policies")],
     cases: Annotated[

@@ -14,7 +14,6 @@ import typer
 from broker.authoring.applications import parse_time
 from broker.authoring.facts import facts
 from broker.cli.connection import Json
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder
 from broker.errors import SetUpError
 from broker.reasons import Sentence
@@ -36,7 +35,6 @@ class Reader(StrEnum):
     CONSUMER = "consumer"
 
 
-@policy.command("explain")
 def explain(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="策略文件夹 / folder of policies")],
     request: Annotated[

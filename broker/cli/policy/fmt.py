@@ -11,13 +11,11 @@ import typer
 
 from broker.approve.files import Files, read_folder
 from broker.approve.problem import Problems
-from broker.cli.policy.app import policy
 from broker.errors import SetUpError
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="策略文件夹 / folder of policies")]
 
 
-@policy.command("fmt")
 def fmt(
     folder: Folder,
     check: Annotated[bool, typer.Option(help="只检查，不改写 / only check, change nothing")] = False,

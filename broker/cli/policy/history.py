@@ -11,7 +11,6 @@ import typer
 from google.protobuf.json_format import MessageToDict
 
 from broker.cli.connection import Address, Folder, Json
-from broker.cli.policy.app import policy
 from broker.cli.policy.publication import CHANGES, STATES, officer, quoted, tell_proposal, visible
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 Limit = Annotated[int, typer.Option(min=1, help="最多条数 / at most so many")]
 
 
-@policy.command("history")
 def history(address: Address, identity: Folder, limit: Limit = 20, as_json: Json = False) -> None:
     """列出曾生效的策略包，新的在前 / list the bundles that were in force, newest first."""
     with officer(address, identity) as client:
@@ -42,7 +40,6 @@ def history(address: Address, identity: Folder, limit: Limit = 20, as_json: Json
     typer.echo("* 生效中 in force")
 
 
-@policy.command("proposals")
 def proposals(
     address: Address,
     identity: Folder,
@@ -81,7 +78,6 @@ def proposals(
             )
 
 
-@policy.command("expiring")
 def expiring(
     address: Address,
     identity: Folder,

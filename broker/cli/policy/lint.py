@@ -16,7 +16,6 @@ import typer
 
 from broker.approve.files import read_folder
 from broker.approve.problem import Problems
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 from broker.cli.policy.fmt import write
 from broker.errors import SetUpError
@@ -37,7 +36,6 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
-@policy.command("lint")
 def lint(
     folder: Folder,
     format_: Annotated[Format, typer.Option("--format", help="输出格式 / output format")] = Format.TEXT,

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, operators
 from broker.errors import SetUpError
 from broker.keys.authority import write_public_file
@@ -29,7 +28,6 @@ def _answer(zh: str, en: str) -> object:
     return typer.Option(help=f"{zh} / {en}")
 
 
-@policy.command("new")
 def new(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="策略文件夹 / folder of policies")] = Path(

@@ -13,7 +13,6 @@ import typer
 
 from broker.cli.connection import Address, Folder
 from broker.cli.epoch import DEFAULT_CONFIG, By, Config, Reason, act, order_of, tell
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import operators
 from broker.errors import SetUpError
 
@@ -50,7 +49,6 @@ STATES = {
 }
 
 
-@policy.command("propose")
 def propose(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="策略文件夹 / folder of policies")],
     address: Address,
@@ -72,7 +70,6 @@ def propose(
     tell_proposal(proposal)
 
 
-@policy.command("approve")
 def approve(
     number: Number,
     address: Address,
@@ -107,7 +104,6 @@ def approve(
     tell_proposal(proposal)
 
 
-@policy.command("publish")
 def publish(
     target: Annotated[
         str, typer.Argument(metavar="NUMBER|DIR", help="草案编号，或策略文件夹 / a proposal, or a folder")
@@ -140,7 +136,6 @@ def publish(
     tell(moved, ("策略", "policy"), f"{moved.before.bundle_hash} → {moved.after.bundle_hash}")
 
 
-@policy.command("rollback")
 def rollback(
     sequence: Annotated[int, typer.Argument(min=1, help="历史中的序号 / its number in `policy history`")],
     address: Address,

@@ -14,7 +14,6 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, operators
 from broker.errors import BrokerError, SetUpError, VerificationFailed
 from broker.model import ReceiptFilter
@@ -32,7 +31,6 @@ _MOST_SHOWN = 20
 """Receipts named for each difference; --json names all."""
 
 
-@policy.command("replay")
 def replay(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="策略文件夹 / folder of policies")],
     since: Annotated[

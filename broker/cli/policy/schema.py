@@ -8,12 +8,10 @@ from typing import Annotated
 import orjson
 import typer
 
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, operators
 from broker.keys.authority import write_public_file
 
 
-@policy.command("schema")
 def schema(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="策略文件夹 / folder of policies")] = Path(
         "policies"

@@ -9,7 +9,6 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.policy.app import policy
 from broker.cli.policy.bundles import DEFAULT_CONFIG, Config, bundle_in_folder, bundle_that_speaks
 from broker.model import Epoch
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from broker.authoring.show import Wanted
 
 
-@policy.command("show")
 def show(
     folder: Annotated[
         Path | None,

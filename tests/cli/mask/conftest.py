@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli.main import mask
+from broker.cli.mask.app import mask
 
 
 @pytest.fixture

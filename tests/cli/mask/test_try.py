@@ -12,7 +12,7 @@ import xlsxwriter
 
 from adapters.masking.redact import Redact
 from adapters.masking.resident_id import is_resident_id
-from broker.cli.main import mask
+from broker.cli.mask.app import mask
 from broker.errors import SetUpError
 from broker.keys.wrapping import create_master_key
 from broker.server.parts import keyring_file

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli.main import policy
+from broker.cli.policy.app import policy
 
 POLICIES = Path(__file__).parents[3] / "policies"
 
