@@ -89,7 +89,7 @@ class _Office:
     """Where a department's entries go: its folder of policies as it is now."""
 
     def __init__(self, settings: Settings, department: str) -> None:
-        from broker.server.parts import compiler, operators_of, read_files
+        from broker.server.bundles import compiler, operators_of, read_files
 
         self.policies = settings.path(settings.policies.folder)
         self.base = settings.path(settings.sources.folder).resolve()

@@ -37,7 +37,7 @@ def init(
     # Databases, cryptography and gRPC are loaded by this command only.
     from adapters.masking.registry import load_operators
     from broker.scaffold import Home, Plan, furnish
-    from broker.server.parts import checked_bundle
+    from broker.server.bundles import checked_bundle
     from broker.settings import Masking
 
     home = Home(folder.resolve())

@@ -85,7 +85,8 @@ def approval_status(store: Store, settings: Settings) -> dict[str, Any]:
     from broker.publication.expiring import endings
     from broker.publication.responsibility import owners_of
     from broker.publication.scrutiny import bases_of
-    from broker.server.parts import compiler, demanded_scrutiny, operators_of
+    from broker.server.bundles import compiler, operators_of
+    from broker.server.parts import demanded_scrutiny
 
     scrutiny = demanded_scrutiny(settings)
     if scrutiny is None:

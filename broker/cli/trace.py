@@ -63,7 +63,8 @@ def _traced(
     from broker.approve.bundle import bundle_of
     from broker.approve.files import unpack
     from broker.releases import Masks, unchecked
-    from broker.server.parts import keyring_of, operators_of, sources_of
+    from broker.server.bundles import operators_of
+    from broker.server.parts import keyring_of, sources_of
     from broker.trace.trace import Tracer
 
     with store.epochs() as tables:

@@ -11,7 +11,7 @@ from broker.approve.bundle import Bundle
 from broker.demo.city.city import City, generate
 from broker.errors import SetUpError
 from broker.scaffold import Home, Plan, furnish
-from broker.server.parts import checked_bundle
+from broker.server.bundles import checked_bundle
 from broker.settings import Masking
 
 TITLE = "示例城市 / An embedded broker for the sample city."

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 from cryptography import x509
 
-from adapters.masking.contract import Operator
-from adapters.masking.registry import load_operators
 from adapters.sources.registry import load_sources
-from broker.approve.bundle import Bundle, bundle_of, load_bundle
-from broker.approve.files import Files, bundle_hash, read_folder, unpack
-from broker.approve.masks import CheckMask
-from broker.approve.problem import Problems
-from broker.desensitize.plan import check_mask
-from broker.epoch import Compile
+from broker.approve.bundle import Bundle
+from broker.approve.files import bundle_hash, unpack
 from broker.errors import SetUpError, VerificationFailed
 from broker.keys.keyring import Keyring
 from broker.keys.keyring_file import KeyringFile
@@ -27,6 +21,7 @@ from broker.model import NO_KEY
 from broker.publication.manifest import without_manifest
 from broker.publication.scrutiny import Scrutiny
 from broker.publish import Order, Publisher
+from broker.server.bundles import compiler, operators_of, read_files
 from broker.settings import Settings
 from broker.store.store import Store
 from broker.transmit.sources import Sources
@@ -38,35 +33,6 @@ OFFICERS = "officers"
 FIRST_START = Order("sharebroker", "first start")
 FIRST_KEY = Order("sharebroker", "the key in use is named from here on")
 NEWER_LIST = Order("sharebroker", "newer list found at start")
-
-
-def checked_bundle(folder: Path, operators: Mapping[str, Operator]) -> Bundle:
-    """The bundle in ``folder``, every mask of it checked against the operators there are.
-
-    Raises:
-        SetUpError: everything that is wrong with it, each with its place.
-    """
-    return load_bundle(folder, checker(operators))
-
-
-def compiler(operators: Mapping[str, Operator]) -> Compile:
-    """As :func:`checked_bundle`, of files."""
-    check = checker(operators)
-    return lambda files: bundle_of(files, check)
-
-
-def operators_of(settings: Settings) -> Mapping[str, Operator]:
-    """The masking operators that policies may use.
-
-    Raises:
-        SetUpError: one that is allowed is not installed.
-    """
-    try:
-        return load_operators(settings.masking.allowed)
-    except ValueError as error:
-        raise SetUpError(
-            f"脱敏算子无法载入：{error}", f"Masking operators cannot be loaded: {error}"
-        ) from None
 
 
 def sources_of(settings: Settings) -> Sources:
@@ -143,18 +109,6 @@ def demanded_scrutiny(settings: Settings) -> Scrutiny | None:
     return scrutiny_of(settings) if settings.policies.approval == OFFICERS else None
 
 
-def read_files(folder: Path) -> Files:
-    """The bundle's files in ``folder``, not parsed.
-
-    Raises:
-        SetUpError: there is no such folder, or files are missing, unreadable or out of place.
-    """
-    problems = Problems()
-    files = read_folder(folder, problems)
-    problems.refuse()
-    return files
-
-
 def warn_of_operator(settings: Settings) -> None:
     """Says so where one person can put policies in force."""
     if settings.policies.approval != OFFICERS:
@@ -189,11 +143,6 @@ def begin_epoch(settings: Settings, store: Store, publisher: Publisher) -> None:
             publisher.revocations(pem, NEWER_LIST)
     except (SetUpError, VerificationFailed) as error:
         log.warning("revocation_list_not_published", error=str(error))
-
-
-def checker(operators: Mapping[str, Operator]) -> CheckMask:
-    """What says why a mask cannot be applied to a field."""
-    return lambda field, mask, subjects=(): check_mask(operators, field.type, mask, subjects)
 
 
 def _read_crl(path: Path) -> bytes:

@@ -33,6 +33,7 @@ from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.releases import Masks
 from broker.server.asking import Status, answering
+from broker.server.bundles import compiler, operators_of
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
@@ -40,10 +41,8 @@ from broker.server.masking import MaskingService
 from broker.server.parts import (
     begin_epoch,
     ca_of,
-    compiler,
     demanded_scrutiny,
     keyring_file,
-    operators_of,
     publisher_of,
     scrutiny_of,
     sources_of,

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psycopg
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -235,6 +234,8 @@ class PostgresDatabase:
     @property
     def driver_error(self) -> type[Exception]:
         """What the driver raises where it is used without SQLAlchemy."""
+        import psycopg  # loaded where the database is PostgreSQL
+
         return psycopg.Error
 
     @contextmanager

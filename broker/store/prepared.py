@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import ARRAY, Executable, String, Table, any_, bindparam, func, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from broker.journal import RequestKey
@@ -87,7 +87,7 @@ _ONE_ROW = re.compile(r"(?<=VALUES )(\(.*?\))(?= ON CONFLICT|$)", re.DOTALL)
 def _compiled(statement: Executable, dialect: str) -> tuple[str, tuple[str, ...]]:
     """Its text, and the names of its values in the order of their places."""
     assert isinstance(statement, ClauseElement)  # noqa: S101 - every statement of SQLAlchemy's is one
-    compiled = statement.compile(dialect=_DIALECTS[dialect])
+    compiled = statement.compile(dialect=_dialect(dialect))
     return str(compiled), tuple(getattr(compiled, "positiontup", None) or ())
 
 
@@ -188,6 +188,8 @@ def _among(column: ColumnElement[str], dialect: str) -> ColumnElement[bool]:
 def _upsert(table: Table, value: str, dialect: str) -> Executable:
     """ "Insert, or else replace ``value``"."""
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
         on_postgresql = postgresql.insert(table)
         return on_postgresql.on_conflict_do_update(
             table.primary_key, set_={value: on_postgresql.excluded[value]}
@@ -196,8 +198,10 @@ def _upsert(table: Table, value: str, dialect: str) -> Executable:
     return on_sqlite.on_conflict_do_update(table.primary_key, set_={value: on_sqlite.excluded[value]})
 
 
-# Values by position, which spares the drivers from looking for names in the text.
-_DIALECTS = {
-    "sqlite": SQLiteDialect_pysqlite(paramstyle="qmark"),
-    "postgresql": PGDialect_psycopg(paramstyle="format"),  # type: ignore[no-untyped-call]
-}
+def _dialect(name: str) -> Dialect:
+    """Values by position, which spares the drivers from looking for names in the text."""
+    if name == "sqlite":
+        return SQLiteDialect_pysqlite(paramstyle="qmark")
+    from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+    return PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import psycopg
 import structlog
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +23,9 @@ from broker.store.needs import NeedTables
 from broker.store.prepared import AppendStatements, Cursor, among, append_statements, asked
 from broker.store.schema import require_current, state_of
 from broker.store.tables import LEAF, STATEMENT
+
+if TYPE_CHECKING:
+    import psycopg
 
 log = structlog.get_logger("sharebroker.store")
 
@@ -184,8 +187,11 @@ class StoreTransaction:
 
     def _one_trip(self) -> AbstractContextManager[object]:
         """Where the database is a server: sends it all statements before it waits for the first answer."""
-        driver = self.connection.connection.driver_connection
-        return driver.pipeline() if isinstance(driver, psycopg.Connection) else nullcontext()
+        if self._dialect != "postgresql":
+            return nullcontext()
+        driver: psycopg.Connection | None = self.connection.connection.driver_connection
+        assert driver is not None  # noqa: S101 - narrows what SQLAlchemy leaves open
+        return driver.pipeline()
 
 
 def _cursor(connection: Connection) -> Cursor:

@@ -8,7 +8,7 @@ from adapters.masking.registry import load_operators
 from broker.authoring.masks import is_enough, mask_from, mask_text, ready_masks, ready_words
 from broker.errors import SetUpError
 from broker.model import Field, FieldType, Mask, MaskOrder, MaskProfile
-from broker.server.parts import checker
+from broker.server.bundles import checker
 
 ORDER = MaskOrder(("year", "partial", "pseudonym", "predicate", "redact"), {"L3": "pseudonym"})
 

@@ -18,7 +18,7 @@ from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode,
 from broker.approve.files import read_folder
 from broker.approve.problem import PolicyProblems, Problems
 from broker.authoring.schema import FORMS, INEXPRESSIBLE, PARTLY, file_name, schemas
-from broker.server.parts import checker
+from broker.server.bundles import checker
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "tests/approve/base"

@@ -31,7 +31,8 @@ from broker.model import Role
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.releases import Masks
-from broker.server.parts import ca_of, compiler, operators_of, sources_of
+from broker.server.bundles import compiler, operators_of
+from broker.server.parts import ca_of, sources_of
 from broker.settings import load_settings
 from broker.store.store import open_store
 

@@ -22,7 +22,8 @@ from broker.keys.files import write_private_file
 from broker.model import ReceiptFilter, Role, Target, Verdict
 from broker.publish import Order
 from broker.reasons import Reason
-from broker.server.parts import publisher_of, read_files
+from broker.server.bundles import read_files
+from broker.server.parts import publisher_of
 from broker.settings import load_settings
 from broker.store import migrate, open_store
 

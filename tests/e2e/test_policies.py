@@ -30,7 +30,7 @@ from broker.keys.authority import Authority
 from broker.keys.files import write_private_file
 from broker.model import Role, Verdict
 from broker.reasons import Reason
-from broker.server.parts import read_files
+from broker.server.bundles import read_files
 from broker.v1 import policy_pb2
 
 MARRIAGE = "sharing/civil-affairs-marriage.yaml"

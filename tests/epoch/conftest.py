@@ -25,15 +25,13 @@ from broker.publication.signing import Approving, Proposing, sign_approval, sign
 from broker.publish import Order
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
+from broker.server.bundles import compiler, operators_of, read_files
 from broker.server.parts import (
     begin_epoch,
     ca_of,
-    compiler,
     demanded_scrutiny,
     keyring_file,
-    operators_of,
     publisher_of,
-    read_files,
     scrutiny_of,
     sources_of,
 )

@@ -10,7 +10,8 @@ from broker.errors import Changed
 from broker.model import Verdict
 from broker.reasons import Reason
 from broker.releases import Masks, keys_of, released_fields
-from broker.server.parts import keyring_file, operators_of, read_files
+from broker.server.bundles import operators_of, read_files
+from broker.server.parts import keyring_file
 from tests.epoch.test_exactness import always
 from tests.epoch.test_streaming import Streaming
 

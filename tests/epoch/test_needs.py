@@ -11,7 +11,7 @@ from broker import needs
 from broker.model import Verdict
 from broker.reasons import Reason
 from broker.receipt.fsck import open_fsck
-from broker.server.parts import read_files
+from broker.server.bundles import read_files
 from tests.epoch.test_streaming import always
 
 UNKNOWN = {"dataset": "datasets/public_security.vehicle", "fields": ("plate_no", "bought_on")}

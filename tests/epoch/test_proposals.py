@@ -30,7 +30,7 @@ from broker.publication.responsibility import Handover
 from broker.publication.scrutiny import Change
 from broker.publish import Order
 from broker.reasons import Reason
-from broker.server.parts import read_files
+from broker.server.bundles import read_files
 from broker.store.tables import APPROVAL, PROPOSAL
 
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"

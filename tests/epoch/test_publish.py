@@ -11,7 +11,8 @@ from broker.model import Target
 from broker.publish import MAX_TEXT, Order
 from broker.receipt.note import parse_checkpoint, verify_note
 from broker.receipt.statement import instant
-from broker.server.parts import begin_epoch, read_files
+from broker.server.bundles import read_files
+from broker.server.parts import begin_epoch
 from broker.settings import Policies
 from broker.store import migrate, open_store
 

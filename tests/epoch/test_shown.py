@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from broker.cli.policy.app import policy
 from broker.publish import Order
-from broker.server.parts import read_files
+from broker.server.bundles import read_files
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlmodel import SQLModel
 
 from broker.errors import SetUpError
-from broker.store import SchemaState, migrate, open_store, schema_state
+from broker.store import SchemaState, migrate, open_store, schema, schema_state
 from broker.store.connection import connect
-from broker.store.schema import upgrade
+from broker.store.schema import REVISION, upgrade
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -53,6 +54,12 @@ def test_tables_and_migrations_agree(url: str) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
     engine.dispose()
+
+
+def test_the_revision_is_the_last_migration() -> None:
+    """A start compares with the constant, and does not read the folder of migrations."""
+    scripts = Path(schema.__file__).parent / "migrations"
+    assert ScriptDirectory(str(scripts)).get_current_head() == REVISION
 
 
 def test_a_newer_database_is_refused(url: str) -> None:

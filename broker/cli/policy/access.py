@@ -116,7 +116,7 @@ def bundle_of(said: str, config: Path) -> Bundle:
     if Path(said).is_dir() or not _HASH.fullmatch(said):
         return bundle_in_folder(Path(said), config)
     from broker.approve.files import unpack
-    from broker.server.parts import compiler
+    from broker.server.bundles import compiler
     from broker.store.store import open_store
 
     with closing(open_store(load_settings(config).store_url)) as store, store.epochs() as tables:

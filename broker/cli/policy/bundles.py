@@ -31,7 +31,7 @@ def operators(config: Path = DEFAULT_CONFIG) -> Mapping[str, Operator]:
         SetUpError: the file is named but missing, or an operator that it allows is not installed.
     """
     from adapters.masking.registry import load_operators  # Arrow is loaded by the commands that need it
-    from broker.server.parts import operators_of
+    from broker.server.bundles import operators_of
 
     if config == DEFAULT_CONFIG and not config.is_file():
         return load_operators(Masking().allowed)
@@ -44,7 +44,7 @@ def bundle_in_folder(folder: Path, config: Path = DEFAULT_CONFIG) -> Bundle:
     Raises:
         SetUpError: everything that is wrong with it.
     """
-    from broker.server.parts import checked_bundle
+    from broker.server.bundles import checked_bundle
 
     return checked_bundle(folder, operators(config))
 
@@ -74,7 +74,7 @@ def files_in_force(config: Path) -> tuple[Epoch, Files]:
 
 def bundle_in_force(config: Path) -> tuple[Epoch, Bundle]:
     """What is in force, and its bundle as it is written; raises as :func:`files_in_force`."""
-    from broker.server.parts import compiler
+    from broker.server.bundles import compiler
 
     epoch, files = files_in_force(config)
     return epoch, compiler(operators(config))(files)

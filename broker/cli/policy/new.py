@@ -84,7 +84,7 @@ def new(
 def _new(folder: Path, config: Path, terminal: Terminal, *, confirmed: bool) -> None:
     from broker.cli.policy.interview import Interview
     from broker.cli.policy.questions import CONFIRM
-    from broker.server.parts import checker, compiler, read_files
+    from broker.server.bundles import checker, compiler, read_files
 
     available = operators(config)
     compile_bundle, files = compiler(available), read_files(folder)

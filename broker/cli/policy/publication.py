@@ -57,7 +57,7 @@ def propose(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """检查、测试、比较后，以本人签名提出草案 / check, test, compare, then propose with your signature."""
-    from broker.server.parts import read_files
+    from broker.server.bundles import read_files
 
     files = read_files(folder)
     with officer(address, identity) as client:
@@ -115,7 +115,8 @@ def publish(
     reason: Reason = "",
 ) -> None:
     """发布已审批的草案（或整个文件夹），返回时已生效 / publish a proposal or folder; in force on return."""
-    from broker.server.parts import read_files, scrutiny_of
+    from broker.server.bundles import read_files
+    from broker.server.parts import scrutiny_of
     from broker.settings import load_settings
 
     if not _is_number(target):
@@ -234,7 +235,7 @@ def _require(report: Report, zh: str, en: str, command: str) -> None:
 
 
 def _compiled(files: Files, config: Path) -> Bundle:
-    from broker.server.parts import compiler
+    from broker.server.bundles import compiler
 
     return compiler(operators(config))(files)
 

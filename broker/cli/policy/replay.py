@@ -60,7 +60,7 @@ class _Published:
     """The bundles that were in force, by their hashes."""
 
     def __init__(self, store: Store, config: Path) -> None:
-        from broker.server.parts import compiler
+        from broker.server.bundles import compiler
 
         self._store = store
         self._compile = compiler(operators(config))
