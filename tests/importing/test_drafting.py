@@ -250,7 +250,7 @@ def test_a_file_without_update_times_is_as_old_as_itself(draft: Draft, tmp_path:
     ("content", "wanted", "expected"),
     [
         ("1,2\n3,4\n", Wanted(), "--header-row"),
-        ("", Wanted(), "--header-row"),
+        ("", Wanted(), "is empty"),
         (f"身份证号;姓名\n{IDS[0]};张三\n", Wanted(), "separated by commas"),
         ("<html><table>", Wanted(), "web page"),
         (f"身份证号,姓名\n{IDS[0]},1,2\n", Wanted(), "more cells"),
