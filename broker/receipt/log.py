@@ -18,7 +18,7 @@ from broker.journal import AppendTransaction, Journal, Leaf, NeedOnRecord
 from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
 from broker.reasons import Reason
 from broker.receipt.head import SignedHead
-from broker.receipt.merkle import leaf_entry, leaf_hash
+from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner
 from broker.receipt.statement import genesis
@@ -89,17 +89,22 @@ class ReceiptLog:
             raise Unavailable(Reason.LOG_UNAVAILABLE) from None
 
     def receipt(self, leaf_index: int) -> Receipt:
-        """The receipt of a recorded leaf, against the current checkpoint.
+        """The receipt of a recorded leaf, against the current checkpoint, to which it leads: neither the
+        database's statement nor its tiles are believed.
 
         Raises:
             NotFound: there is no such leaf, or its statement has been erased.
+            Unavailable: LOG_UNAVAILABLE; the database has another statement than was recorded.
         """
         entry = self.entry(leaf_index)
         with _consistent():
             signed = self._head.refresh()
             if entry is None or not entry.statement or leaf_index >= signed.tree.size:
                 raise NotFound(Reason.RESOURCE_NOT_FOUND)
-            return signed.receipt(leaf_index, entry.statement)
+            receipt = signed.receipt(leaf_index, entry.statement)
+            leaf, root = leaf_hash(leaf_entry(entry.statement)), signed.tree.root()
+            verify_inclusion(leaf, leaf_index, receipt.tree_size, receipt.proof, root)
+            return receipt
 
     def entry(self, leaf_index: int) -> Entry | None:
         """What is recorded of a leaf, without request id and charges; an erased statement is empty."""

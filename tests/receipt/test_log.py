@@ -468,6 +468,29 @@ def test_a_database_of_another_log_is_refused(world: World, tmp_path: Path) -> N
         ReceiptLog(world.store(), signer, "other.example/log", world.clock)
 
 
+def test_a_statement_and_its_hash_changed_in_the_database_give_no_receipt(
+    sqlite_world: World, tmp_path: Path
+) -> None:
+    """In a full tile, of which the root needs but the hash above: what is given out leads to that root."""
+    sqlite_world.log(signer := sqlite_world.signer())
+    log = sqlite_world.another_worker()
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(log.append, [entry(str(uuid4())) for _ in range(300)]))
+    forged = b'{"n":"forged"}'
+    with closed(sqlite3.connect(tmp_path / "log.db")) as connection:
+        ((hashes,),) = connection.execute("SELECT hashes FROM tile WHERE level = 0 AND tile_index = 0")
+        hashes = hashes[:160] + leaf_hash(leaf_entry(forged)) + hashes[192:]
+        connection.execute("UPDATE tile SET hashes = ? WHERE level = 0 AND tile_index = 0", [hashes])
+        connection.execute("UPDATE statement SET content = ? WHERE leaf_index = 5", [forged])
+        connection.commit()
+    another = sqlite_world.another_worker()
+    with pytest.raises(Unavailable):
+        another.receipt(5)
+    with pytest.raises(Unavailable):
+        another.receipt(6)
+    assert_verifies(another.receipt(290), signer.verifier_key)
+
+
 def test_a_tampered_tile_is_refused_at_start(sqlite_world: World, tmp_path: Path) -> None:
     """Hashes changed inside the database no longer lead to the root that was signed."""
     signer = sqlite_world.signer()
