@@ -106,7 +106,10 @@ def export(
     ] = None,
     form: Annotated[
         forms.Form,
-        typer.Option("--as", help="形式：json、tlog-proof（C2SP 文本）、bundle（含说明页的 .zip） / form"),
+        typer.Option(
+            "--as",
+            help="形式，bundle 为含说明页的 .zip / form; bundle: a .zip with a page",
+        ),
     ] = forms.Form.JSON,
     trust: Annotated[
         Path | None,
@@ -117,8 +120,8 @@ def export(
 ) -> None:
     """导出回执及其证明，可离线验证 / export a receipt with its proof, to be verified offline."""
     key = read_trust(trust) if trust else None
-    with connect(address, identity) as broker:
-        exported = forms.export(broker.receipt(leaf_index), form, key)
+    with connect(address, identity, trust) as broker:
+        exported = forms.ask(broker, leaf_index, form, key)
     if out is None:
         sys.stdout.buffer.write(exported)
     else:

@@ -7,11 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from broker.cli.receipt_page import README, page
-from broker.client import VerifierKey, export_receipt, parse_receipt, verify_receipt
+from broker.client import Client, VerifierKey, export_receipt, parse_receipt, verify_receipt
 from broker.errors import SetUpError, VerificationFailed
 from broker.model import Receipt
 from broker.reasons import Sentence
-from broker.receipt import tlog_proof, zipped
+from broker.receipt import cose_receipt, tlog_proof, zipped
 from broker.receipt.note import Checkpoint
 from broker.receipt.zipped import Zipped
 
@@ -20,17 +20,19 @@ class Form(StrEnum):
     """How a receipt is written down."""
 
     JSON = "json"
+    COSE = "cose"
     TLOG_PROOF = "tlog-proof"
     BUNDLE = "bundle"
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A receipt from a file, not verified yet; ``bundle`` only if it came in one."""
+    """A receipt from a file, not verified yet; ``bundle`` and ``cose`` only if it came as one."""
 
     form: Form
     receipt: Receipt
     bundle: Zipped | None = None
+    cose: bytes = b""
 
 
 HOLDS = (
@@ -47,8 +49,15 @@ HOLDS_NOT = (
 )
 
 
+def ask(broker: Client, leaf_index: int, form: Form, trust: VerifierKey | None) -> bytes:
+    """A receipt's file, from the broker; see :func:`export`."""
+    if form is Form.COSE:
+        return broker.cose_receipt(leaf_index)
+    return export(broker.receipt(leaf_index), form, trust)
+
+
 def export(receipt: Receipt, form: Form, trust: VerifierKey | None) -> bytes:
-    """The file's bytes; a receipt is verified first if a key is given, and must be for a bundle.
+    """The file's bytes, of any form but COSE; verified first if a key is given, as for a bundle it must be.
 
     Raises:
         SetUpError: a bundle is asked for and no key was given.
@@ -85,6 +94,8 @@ def read(file: Path) -> Exported:
         return Exported(Form.BUNDLE, bundle.receipt, bundle)
     if data.startswith(b"c2sp.org/"):
         return Exported(Form.TLOG_PROOF, tlog_proof.parse(data))
+    if data.startswith(cose_receipt.MAGIC):
+        return Exported(Form.COSE, cose_receipt.parse(data)[0], cose=data)
     return Exported(Form.JSON, parse_receipt(data.removesuffix(b"\n")))
 
 
@@ -94,6 +105,8 @@ def verify(exported: Exported, trust: VerifierKey) -> Checkpoint:
     Raises:
         VerificationFailed: something does not; says what.
     """
+    if exported.cose:
+        return cose_receipt.verify(exported.cose, trust).checkpoint
     checkpoint = verify_receipt(exported.receipt, trust).checkpoint
     if exported.bundle is not None:
         _require_true_to_statement(exported.bundle, trust)

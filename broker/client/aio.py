@@ -131,6 +131,10 @@ class AsyncClient(Caller):
         """See :meth:`Client.receipt`."""
         return await self._ask(self._questions.receipt(leaf_index), timeout)
 
+    async def cose_receipt(self, leaf_index: int, *, timeout: float = 10.0) -> bytes:
+        """See :meth:`Client.cose_receipt`."""
+        return await self._ask(self._questions.cose_receipt(leaf_index), timeout)
+
     def receipts(self, *, timeout: float = 10.0, **wanted: Unpack[Filter]) -> AsyncIterator[Receipt]:
         """See :meth:`Client.receipts`."""
         return self._items(self._questions.receipts(wanted), timeout)

@@ -13,6 +13,7 @@ from broker.client.duties import Duties, Review, duties_of, reviews_of
 from broker.client.evidence import require_about, require_digest, require_marked
 from broker.errors import VerificationFailed
 from broker.model import AnswerStatus, Receipt, Verdict
+from broker.receipt import cose_receipt
 from broker.receipt.note import VerifierKey
 from broker.receipt.verify import verify_receipt
 from broker.transmit.digest import Record, Value, answer_digest, canonical_answer
@@ -158,6 +159,19 @@ def checked_receipt(message: exchange_pb2.Receipt, trust: VerifierKey | None) ->
     if trust is not None:
         verify_receipt(receipt, trust)
     return receipt
+
+
+def checked_cose(data: bytes, trust: VerifierKey | None) -> bytes:
+    """A COSE Receipt, well-formed, and verified if there is a key to do so.
+
+    Raises:
+        VerificationFailed: it is not, or does not hold.
+    """
+    if trust is None:
+        cose_receipt.parse(data)
+    else:
+        cose_receipt.verify(data, trust)
+    return data
 
 
 def verdict_of(value: int) -> Verdict:

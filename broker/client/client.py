@@ -114,6 +114,15 @@ class Client(Caller):
         """
         return self._ask(self._questions.receipt(leaf_index), timeout)
 
+    def cose_receipt(self, leaf_index: int, *, timeout: float = 10.0) -> bytes:
+        """One receipt as a COSE Receipt (RFC 9942), proved against the current checkpoint.
+
+        Raises:
+            NotFound: there is none that the caller may read.
+            VerificationFailed: the receipt does not hold.
+        """
+        return self._ask(self._questions.cose_receipt(leaf_index), timeout)
+
     def receipts(self, *, timeout: float = 10.0, **wanted: Unpack[Filter]) -> Iterator[Receipt]:
         """Receipts that the caller may read, newest first, without proofs; pages are fetched as needed."""
         return self._items(self._questions.receipts(wanted), timeout)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Required, TypedDict, TypeVar
 
 from broker.apply.signed import sign_application
-from broker.client.answer import Exchanged, checked_receipt, exchanged_of, receipt_of
+from broker.client.answer import Exchanged, checked_cose, checked_receipt, exchanged_of, receipt_of
 from broker.client.connections import Stubs
 from broker.client.credentials import Credentials
 from broker.client.detokenizing import Detokenized, TokenRequest, detokenized_of
@@ -147,6 +147,14 @@ class Questions:
             lambda stubs: stubs.receipts.GetReceipt,
             request,
             lambda found, _: checked_receipt(found.receipt, self._trust),
+        )
+
+    def cose_receipt(self, leaf_index: int) -> Question[bytes]:
+        request = receipt_pb2.GetReceiptRequest(name=f"receipts/{leaf_index}", cose=True)
+        return Question(
+            lambda stubs: stubs.receipts.GetReceipt,
+            request,
+            lambda found, _: checked_cose(found.cose_receipt, self._trust),
         )
 
     def receipts(self, wanted: Filter) -> Question[Page[Receipt]]:

@@ -61,6 +61,13 @@ class SignedHead:
             return newest
         return self._adopt(signed, newest.tree)
 
+    def cose(self) -> tuple[SignedTree, bytes]:
+        """The newest signed tree, and the signature over its root that COSE receipts bear."""
+        newest = self._newest
+        signed, signature = self._signer.cose()
+        tree = newest if signed.note == newest.note else self._adopt(signed, newest.tree)
+        return tree, signature
+
     def _adopt(self, signed: SignedCheckpoint, known: Tree) -> SignedTree:
         """``known`` is a tree that the signed one has grown from, or is."""
         checkpoint = signed.checkpoint

@@ -17,7 +17,8 @@ from broker.errors import NotFound, SetUpError, Unavailable, VerificationFailed
 from broker.journal import AppendTransaction, Journal, Leaf, NeedOnRecord
 from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
 from broker.reasons import Reason
-from broker.receipt.head import SignedHead
+from broker.receipt import cose_receipt
+from broker.receipt.head import SignedHead, SignedTree
 from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner
@@ -98,13 +99,22 @@ class ReceiptLog:
         """
         entry = self.entry(leaf_index)
         with _consistent():
-            signed = self._head.refresh()
-            if entry is None or not entry.statement or leaf_index >= signed.tree.size:
+            return _proved(self._head.refresh(), leaf_index, entry)
+
+    def cose_receipt(self, leaf_index: int) -> tuple[Receipt, bytes]:
+        """The receipt of a recorded leaf as of :meth:`receipt`, and the same as a COSE Receipt (RFC 9942).
+
+        Raises:
+            NotFound: there is no such leaf, it is the only one, or its statement has been erased.
+            Unavailable: as of :meth:`receipt`.
+        """
+        entry = self.entry(leaf_index)
+        with _consistent():
+            signed, signature = self._head.cose()
+            receipt = _proved(signed, leaf_index, entry)
+            if not receipt.proof:
                 raise NotFound(Reason.RESOURCE_NOT_FOUND)
-            receipt = signed.receipt(leaf_index, entry.statement)
-            leaf, root = leaf_hash(leaf_entry(entry.statement)), signed.tree.root()
-            verify_inclusion(leaf, leaf_index, receipt.tree_size, receipt.proof, root)
-            return receipt
+            return receipt, cose_receipt.export(receipt, signature, self.verifier_key.id)
 
     def entry(self, leaf_index: int) -> Entry | None:
         """What is recorded of a leaf, without request id and charges; an erased statement is empty."""
@@ -203,6 +213,16 @@ def append_alone(transaction: AppendTransaction, journal: Journal, entry: Entry)
     _, tiles = Tree(size, journal.tile, TileCache()).append([leaf_hash(leaf.log_entry)])
     transaction.put([leaf], tiles, {}, max(entry.recorded_at, transaction.head.recorded_at))
     return size
+
+
+def _proved(signed: SignedTree, leaf_index: int, entry: Entry | None) -> Receipt:
+    """The receipt of what the database has of a leaf, if that is what was recorded."""
+    if entry is None or not entry.statement or leaf_index >= signed.tree.size:
+        raise NotFound(Reason.RESOURCE_NOT_FOUND)
+    receipt = signed.receipt(leaf_index, entry.statement)
+    leaf, root = leaf_hash(leaf_entry(entry.statement)), signed.tree.root()
+    verify_inclusion(leaf, leaf_index, receipt.tree_size, receipt.proof, root)
+    return receipt
 
 
 def _beginning(statement: bytes) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.errors import SetUpError, VerificationFailed
+from broker.receipt.cose_receipt import sign_root
 from broker.receipt.merkle import verify_consistency
 from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, sign_note, verify_note
 from broker.receipt.slots import Slots, read_slots
@@ -67,7 +68,7 @@ class SignerMemory:
             OSError: the state file cannot be written; nothing was signed.
         """
         if self._forked:
-            raise VerificationFailed("日志曾分叉，签名已停止 / log: it had forked, signing has stopped")
+            raise _forked()
         try:
             if self._extends(size, root, first_size, proof):
                 self._remember(Checkpoint(self.verifier_key.name, size, root))
@@ -75,6 +76,21 @@ class SignerMemory:
             self._forked = True
             raise
         return self.note
+
+    def cose(self) -> tuple[str, bytes]:
+        """The newest signed checkpoint, and a signature over its root for RFC 9942 receipts.
+
+        So the key signs no root but one it has signed, and remembered, as a checkpoint. Both are empty when
+        nothing was ever signed.
+
+        Raises:
+            VerificationFailed: the log has forked.
+        """
+        if self._forked:
+            raise _forked()
+        if self._last is None:
+            return "", b""
+        return self.note, sign_root(self._last.root, self._key, self.verifier_key)
 
     def close(self) -> None:
         """Let another signer use the state."""
@@ -152,6 +168,10 @@ def _open(state: Path, texts: Sequence[str]) -> Slots:
         return Slots(state, texts)
     except (OSError, ValueError) as error:
         raise _unusable(state, error) from None
+
+
+def _forked() -> VerificationFailed:
+    return VerificationFailed("日志曾分叉，签名已停止 / log: it had forked, signing has stopped")
 
 
 def _foreign(state: Path) -> SetUpError:

@@ -10,6 +10,8 @@ It greets with its verifier key. Then question and answer are JSON, one a line, 
     {"size": 5, "root": "…", "first_size": 3, "proof": ["…"]}   offers a head; size 0 only asks
     {"checkpoint": "<signed note>"}                              the newest; "" when nothing was ever signed
     {"refused": true}                                            the log has forked
+    {"cose": true}                                               asks for a second signature over the root
+    {"checkpoint": "<signed note>", "cose": "<64 bytes>"}        of the newest, as RFC 9942 receipts need it
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.log_key import load_log_key
 from broker.keys.wrapping import without_master_key
 from broker.reasons import Reason
+from broker.receipt.cose_receipt import verify_root
 from broker.receipt.memory import SignerMemory
 from broker.receipt.merkle import EMPTY_ROOT
 from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
@@ -105,6 +108,21 @@ class CheckpointSigner:
             signed = self._ask(tree.size, root, size, proof)
         raise Unavailable(Reason.LOG_UNAVAILABLE)
 
+    def cose(self) -> tuple[SignedCheckpoint, bytes]:
+        """The newest signed head, and the signature over its root that COSE receipts bear.
+
+        Raises:
+            Unavailable, VerificationFailed: as for :meth:`latest`; Unavailable also while nothing is signed.
+        """
+        with self._lock:
+            answer = self._answer({"cose": True})
+            self._newest = signed = self._read(answer)
+            if signed is None:
+                raise Unavailable(Reason.LOG_UNAVAILABLE)
+            signature = bytes.fromhex(answer["cose"])
+            verify_root(signature, signed.checkpoint.root, self.verifier_key)
+            return signed, signature
+
     def close(self) -> None:
         """Hang up, and end the signer if :func:`start_signer` started it."""
         with self._lock:
@@ -119,18 +137,26 @@ class CheckpointSigner:
     ) -> SignedCheckpoint | None:
         """The newest signed head, after offering this one; without arguments only asks."""
         hashes = [value.hex() for value in proof]
-        question = {"size": size, "root": root.hex(), "first_size": first_size, "proof": hashes}
+        question: dict[str, object] = {
+            "size": size,
+            "root": root.hex(),
+            "first_size": first_size,
+            "proof": hashes,
+        }
         with self._lock:  # also over reading the answer, so that the newest stays the newest
-            try:
-                answer = json.loads(self._exchange(json.dumps(question).encode() + b"\n"))
-            except (OSError, ValueError):
-                self._hang_up()
-                raise Unavailable(Reason.LOG_UNAVAILABLE) from None
-            except VerificationFailed:
-                self._hang_up()
-                raise
-            self._newest = self._read(answer)
+            self._newest = self._read(self._answer(question))
             return self._newest
+
+    def _answer(self, question: dict[str, object]) -> dict[str, str]:
+        try:
+            answer: dict[str, str] = json.loads(self._exchange(json.dumps(question).encode() + b"\n"))
+        except (OSError, ValueError):
+            self._hang_up()
+            raise Unavailable(Reason.LOG_UNAVAILABLE) from None
+        except VerificationFailed:
+            self._hang_up()
+            raise
+        return answer
 
     def _read(self, answer: dict[str, str]) -> SignedCheckpoint | None:
         if "refused" in answer:
@@ -254,14 +280,21 @@ class SignerServer(socketserver.ThreadingUnixStreamServer):
             OSError: the state file cannot be written; nothing was signed.
         """
         asked = json.loads(question)
-        size, first_size = int(asked["size"]), int(asked["first_size"])
-        root, proof = bytes.fromhex(asked["root"]), [bytes.fromhex(p) for p in asked["proof"]]
         with self._lock:
             try:
-                answer: object = {"checkpoint": self._memory.extend(size, root, first_size, proof)}
+                answer = self._cose() if "cose" in asked else self._extend(asked)
             except VerificationFailed:
                 answer = {"refused": True}
         return json.dumps(answer).encode() + b"\n"
+
+    def _cose(self) -> dict[str, object]:
+        note, signature = self._memory.cose()
+        return {"checkpoint": note, "cose": signature.hex()}
+
+    def _extend(self, asked: dict[str, Any]) -> dict[str, object]:
+        size, first_size = int(asked["size"]), int(asked["first_size"])
+        root, proof = bytes.fromhex(asked["root"]), [bytes.fromhex(p) for p in asked["proof"]]
+        return {"checkpoint": self._memory.extend(size, root, first_size, proof)}
 
 
 class _Handler(socketserver.StreamRequestHandler):

@@ -25,7 +25,6 @@ from broker.receipt.merkle import HASH_SIZE
 from broker.receipt.note import claimed_checkpoint
 
 HEADER = "c2sp.org/tlog-proof@v1"
-MALFORMED = VerificationFailed("证明文本格式不符 / tlog-proof: malformed")
 
 
 def export(receipt: Receipt) -> bytes:
@@ -56,9 +55,9 @@ def parse(data: bytes) -> Receipt:
             raise VerificationFailed("证明文本不含存证内容 / tlog-proof: holds no statement")
         receipt = _receipt(lines, checkpoint)
     except ValueError:
-        raise MALFORMED from None
+        raise _malformed() from None
     if header != HEADER or _text(receipt) != text:
-        raise MALFORMED
+        raise _malformed()
     return receipt
 
 
@@ -76,5 +75,9 @@ def _receipt(lines: list[str], checkpoint: str) -> Receipt:
     proof = tuple(b64decode(line, validate=True) for line in path)
     leaf_index = int(index.removeprefix("index "))
     if not 0 <= leaf_index <= MAX_SIZE or len(proof) > MAX_PROOF or any(len(p) != HASH_SIZE for p in proof):
-        raise MALFORMED
+        raise _malformed()
     return Receipt(statement, leaf_index, claimed_checkpoint(checkpoint).size, proof, checkpoint)
+
+
+def _malformed() -> VerificationFailed:
+    return VerificationFailed("证明文本格式不符 / tlog-proof: malformed")

@@ -192,7 +192,10 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
         entry = self._log.entry(leaf_index)
         if entry is None or not self._may_read(call.identity, entry):
             raise NotFound(Reason.RESOURCE_NOT_FOUND)
-        return receipt_pb2.GetReceiptResponse(receipt=wire.receipt_message(self._log.receipt(leaf_index)))
+        if not request.cose:
+            return receipt_pb2.GetReceiptResponse(receipt=wire.receipt_message(self._log.receipt(leaf_index)))
+        receipt, cose = self._log.cose_receipt(leaf_index)
+        return receipt_pb2.GetReceiptResponse(receipt=wire.receipt_message(receipt), cose_receipt=cose)
 
     def ListReceipts(
         self, request: receipt_pb2.ListReceiptsRequest, call: Call

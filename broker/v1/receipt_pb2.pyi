@@ -11,16 +11,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetReceiptRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "cose")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    COSE_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    cose: bool
+    def __init__(self, name: _Optional[str] = ..., cose: _Optional[bool] = ...) -> None: ...
 
 class GetReceiptResponse(_message.Message):
-    __slots__ = ("receipt",)
+    __slots__ = ("receipt", "cose_receipt")
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    COSE_RECEIPT_FIELD_NUMBER: _ClassVar[int]
     receipt: _exchange_pb2.Receipt
-    def __init__(self, receipt: _Optional[_Union[_exchange_pb2.Receipt, _Mapping]] = ...) -> None: ...
+    cose_receipt: bytes
+    def __init__(self, receipt: _Optional[_Union[_exchange_pb2.Receipt, _Mapping]] = ..., cose_receipt: _Optional[bytes] = ...) -> None: ...
 
 class ListReceiptsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "department", "dataset", "purpose", "verdict", "since", "until")

@@ -22,6 +22,7 @@ from broker.client import AsyncClient, Client, Credentials, VerifierKey, verify_
 from broker.demo.setup import prepare, shipped_policies
 from broker.errors import BrokerError, DeadlinePassed, Unavailable
 from broker.model import EntryKind, Role
+from broker.receipt import cose_receipt
 
 WAIT_SECONDS = 300
 """Longest wait for what must happen; how long it takes is not asserted."""
@@ -411,6 +412,7 @@ def test_twins_read_the_same_log(twins, trust, connect, withdrawal):
         async def use(twin):
             return (
                 (await twin.receipt(leaf)).statement,
+                cose_receipt.verify(await twin.cose_receipt(leaf), trust).statement["request_id"],
                 [r.leaf_index async for r in twin.receipts(department="housing_fund", timeout=20)],
                 await twin.checkpoint(),
                 await twin.consistency_proof(1, leaf),
@@ -420,6 +422,7 @@ def test_twins_read_the_same_log(twins, trust, connect, withdrawal):
 
         assert awaited(use) == (
             client.receipt(leaf).statement,
+            cose_receipt.verify(client.cose_receipt(leaf), trust).statement["request_id"],
             [r.leaf_index for r in client.receipts(department="housing_fund", timeout=20)],
             client.checkpoint(),
             client.consistency_proof(1, leaf),

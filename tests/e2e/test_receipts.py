@@ -13,6 +13,7 @@ from broker.errors import VerificationFailed
 from broker.keys.log_key import create_log_key
 from broker.model import Role
 from broker.reasons import Reason
+from broker.receipt import cose_receipt
 from broker.receipt.merkle import leaf_entry, leaf_hash, node_hash, verify_consistency, verify_inclusion
 from broker.receipt.note import VerifierKey, parse_checkpoint, verify_note
 from broker.v1 import exchange_pb2, receipt_pb2, receipt_pb2_grpc
@@ -170,9 +171,12 @@ def test_client_verifies_the_receipt_it_gets(embedded, address, withdrawal, tmp_
     with patient(address, identity, trust=trust) as client:
         leaf = client.exchange(**withdrawal).receipt.leaf_index
         assert client.receipt(leaf).leaf_index == leaf
+        assert cose_receipt.parse(client.cose_receipt(leaf))[0].leaf_index == leaf
     other = VerifierKey.of(trust.name, create_log_key(tmp_path / "other.key"))
     with patient(address, identity, trust=other) as client, pytest.raises(VerificationFailed):
         client.receipt(leaf)
+    with patient(address, identity, trust=other) as client, pytest.raises(VerificationFailed):
+        client.cose_receipt(leaf)
 
 
 # ── proofs ───────────────────────────────────────────────────────────────────────────────────────

@@ -27,6 +27,7 @@ from broker.journal import QuotaExceeded
 from broker.keys.log_key import create_log_key
 from broker.model import Charge, Entry, EntryKind, Receipt, ReceiptFilter, Verdict
 from broker.reasons import Reason
+from broker.receipt import cose_receipt
 from broker.receipt.log import ReceiptLog
 from broker.receipt.merkle import leaf_entry, leaf_hash, verify_consistency, verify_inclusion
 from broker.receipt.note import VerifierKey, parse_checkpoint, verify_note
@@ -139,6 +140,19 @@ def test_genesis_is_leaf_zero_and_names_log_and_key(world: World) -> None:
     assert (said["kind"], said["origin"]) == ("genesis", ORIGIN)
     assert said["verifier_key"] == str(signer.verifier_key)
     assert_verifies(receipt, signer.verifier_key)
+
+
+def test_a_leaf_has_a_cose_receipt_too(sqlite_world: World) -> None:
+    """It tells the same as the receipt, at the head another worker had signed; a log's only leaf has none."""
+    signer = sqlite_world.signer()
+    log = sqlite_world.log(signer)
+    for missing in (0, 1):
+        with pytest.raises(NotFound):
+            log.cose_receipt(missing)
+    appended = sqlite_world.another_worker().append(entry()).receipt
+    receipt, data = log.cose_receipt(appended.leaf_index)
+    assert receipt == appended == cose_receipt.parse(data)[0]
+    cose_receipt.verify(data, signer.verifier_key)
 
 
 def test_appended_entries_verify_and_the_log_goes_on_after_a_restart(world: World) -> None:
@@ -488,6 +502,8 @@ def test_a_statement_and_its_hash_changed_in_the_database_give_no_receipt(
         another.receipt(5)
     with pytest.raises(Unavailable):
         another.receipt(6)
+    with pytest.raises(Unavailable):
+        another.cose_receipt(5)
     assert_verifies(another.receipt(290), signer.verifier_key)
 
 

@@ -19,6 +19,7 @@ import pytest
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.log_key import create_log_key
 from broker.keys.wrapping import VARIABLE
+from broker.receipt.cose_receipt import verify_root
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner, socket_of, spawn_signer, start_signer
 from broker.receipt.tiles import Tree
@@ -78,6 +79,26 @@ def test_a_fork_is_refused_to_everyone(signer: CheckpointSigner, tmp_path: Path)
     other.close()
     with pytest.raises(VerificationFailed):
         signer.sign(tree_of(6))
+
+
+def test_it_signs_a_root_for_cose_only_as_the_newest_head(signer: CheckpointSigner, tmp_path: Path) -> None:
+    """What is asked for names no root: there is a second signature over the newest head's, or none."""
+    with pytest.raises(Unavailable):
+        signer.cose()
+    for size in (2, 7):
+        signed = signer.sign(tree_of(size))
+        newest, signature = signer.cose()
+        assert newest == signed
+        verify_root(signature, tree_of(size).root(), signer.verifier_key)
+    with pytest.raises(VerificationFailed):
+        verify_root(signature, tree_of(2).root(), signer.verifier_key)
+    other = CheckpointSigner(socket_of(tmp_path / "state"))
+    assert other.cose() == (newest, signature)
+    with pytest.raises(VerificationFailed):
+        other.sign(tree_of(8, "forged"))
+    other.close()
+    with pytest.raises(VerificationFailed, match="fork"):
+        signer.cose()
 
 
 def test_nonsense_closes_the_connection_and_changes_nothing(signer: CheckpointSigner, tmp_path: Path) -> None:
