@@ -9,6 +9,7 @@ from typing import Any
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,24 @@ def test_it_verifies_here_and_by_the_rfc(size: int) -> None:
         assert cose_receipt.verify(data, TRUST).statement["n"] == index
         entry = b"\x01" + sha256(receipt.statement).digest()
         assert by_the_rfc(data, entry, TRUST.public_key) == (index, size)
+
+
+def test_a_verifier_of_another_make_agrees() -> None:
+    """One that nobody here wrote accepts the receipt for its entry, and for no other, nor when altered."""
+    scitt = pytest.importorskip("scitt_cose.receipt")
+    pem = PRIVATE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    def accepts(data: bytes, statement: bytes) -> bool:
+        entry = leaf_entry(statement).hex()
+        return bool(scitt.verify_receipt(data, leaf_entry_hex=entry, log_public_key_pem=pem).ok)
+
+    for size in (2, 3, 7, 9):
+        for index in range(size):
+            receipt, root = receipt_of(size, index)
+            data = cose_of(receipt, root)
+            assert accepts(data, receipt.statement)
+            assert not accepts(data, STATEMENTS[index - 1])
+            assert not accepts(data[:-1] + bytes([data[-1] ^ 1]), receipt.statement)
 
 
 @given(st.integers(0, len(COSE) - 1), st.integers(1, 255))
