@@ -219,6 +219,11 @@ class Log(Section):
         ge=0,
         description="How far the clock may be behind the last receipt before releasing stops, in seconds.",
     )
+    http_listen: str = Field(
+        "",
+        description="`host:port` where `sharebroker log serve` shows the log to anybody, read-only; "
+        "HTTP without TLS. Empty: nowhere. `sharebroker serve` never listens there.",
+    )
 
 
 class Settings(BaseSettings):

@@ -69,6 +69,11 @@ app = lazy_app(
             "存证回执：列出、查看、导出、验证 / list, show, export and verify receipts",
         ),
         Later(
+            "log",
+            "broker.cli.log:app",
+            "公开存证日志，只读，不含原文 / show the receipt log, read-only, no statements",
+        ),
+        Later(
             "policy",
             "broker.cli.policy.app:policy",
             "策略：编写、检查、测试、比较、审批、发布 / "

@@ -70,6 +70,12 @@ class Store:
         with self._reading() as connection:
             return _tile(self._statements, _cursor(connection), level, index)
 
+    def log_entries(self, start: int, stop: int) -> list[bytes]:
+        """What the tree hashes of the leaves from ``start`` to before ``stop``, in order."""
+        query = select(LEAF.c.log_entry).where(LEAF.c.leaf_index >= start, LEAF.c.leaf_index < stop)
+        with self._reading() as connection:
+            return list(connection.execute(query.order_by(LEAF.c.leaf_index)).scalars())
+
     def leaf(self, index: int) -> Leaf | None:
         with self._reading() as connection:
             found = connection.execute(_READ_LEAVES.where(LEAF.c.leaf_index == index)).mappings().first()

@@ -86,6 +86,14 @@ def test_what_is_put_is_read_back(store: Store) -> None:
         assert transaction.claims(asked) == {(CONSUMER, "r"): Claim(1, b"m", b"", None)}
 
 
+def test_log_entries_come_in_order_without_statements(store: Store) -> None:
+    """A range of them, as bytes; what lies beyond the log is absent."""
+    put(store, *(leaf(index) for index in range(5)))
+    assert store.log_entries(1, 4) == [leaf(index).log_entry for index in (1, 2, 3)]
+    assert store.log_entries(4, 9) == [leaf(4).log_entry]
+    assert store.log_entries(5, 9) == []
+
+
 def test_an_exception_rolls_everything_back(store: Store) -> None:
     """Half a batch is never seen, and the next writer is not locked out."""
     with pytest.raises(LookupError), store.append_transaction() as transaction:  # noqa: PT012

@@ -1,0 +1,5 @@
+module verify
+
+go 1.23
+
+require golang.org/x/mod v0.24.0
