@@ -1,5 +1,7 @@
 """The receipt service: pages, proofs that verify, and no argument that makes it fail inside."""
 
+import json
+
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -7,7 +9,10 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from broker.cli.receipt import app
+from broker.cli.receipt_forms import Form
 from broker.client import Credentials
 from broker.errors import VerificationFailed
 from broker.keys.log_key import create_log_key
@@ -177,6 +182,22 @@ def test_client_verifies_the_receipt_it_gets(embedded, address, withdrawal, tmp_
         client.receipt(leaf)
     with patient(address, identity, trust=other) as client, pytest.raises(VerificationFailed):
         client.cose_receipt(leaf)
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_every_form_is_exported_and_verified_by_command(
+    embedded, address, connect, withdrawal, tmp_path, form
+):
+    """From a running broker to a file, and from the file alone to what holds."""
+    leaf = connect("housing_fund").exchange(**withdrawal).receipt.leaf_index
+    auditor, file = embedded.identity("data_authority", Role.AUDITOR), str(tmp_path / "receipt")
+    trust = ["--trust", str(embedded.trust)]
+    words = ["export", str(leaf), "--broker", address, "--identity", str(auditor), "--out", file]
+    assert CliRunner().invoke(app, [*words, "--as", form, *trust]).exit_code == 0
+    verified = CliRunner().invoke(app, ["verify", file, *trust, "--json"]).output
+    assert json.loads(verified)["leaf_index"] == leaf
+    assert json.loads(verified)["form"] == form
+    assert "civil_affairs.marriage" in CliRunner().invoke(app, ["show", file]).output
 
 
 # ── proofs ───────────────────────────────────────────────────────────────────────────────────────
