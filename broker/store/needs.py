@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.journal import Leaf, NeedOnRecord
 from broker.model import Need
 from broker.reasons import Reason
+from broker.store.prepared import insert_into
 from broker.store.rows import instant, microseconds
 from broker.store.tables import NEED
 
@@ -25,8 +25,7 @@ class NeedTables:
         return set(self.connection.scalars(select(NEED.c.key).where(NEED.c.key.in_(keys))))
 
     def record(self, leaves: Sequence[Leaf]) -> None:
-        insert = postgresql.insert if self.connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(NEED)
+        statement = insert_into(NEED, self.connection.dialect.name)
         latest = {name: statement.excluded[name] for name in ("cause", "last_leaf", "last_at")}
         statement = statement.on_conflict_do_update(
             NEED.primary_key, set_={"applications": NEED.c.applications + 1, **latest}

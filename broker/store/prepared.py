@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from sqlalchemy import ARRAY, Executable, String, Table, any_, bindparam, func, select, tuple_, update
@@ -21,6 +21,9 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from broker.journal import RequestKey
 from broker.store.tables import EPOCH, HEAD, LEAF, QUOTA, REQUEST, STATEMENT, TILE
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 Values = Mapping[str, object]
 
@@ -187,15 +190,17 @@ def _among(column: ColumnElement[str], dialect: str) -> ColumnElement[bool]:
 
 def _upsert(table: Table, value: str, dialect: str) -> Executable:
     """ "Insert, or else replace ``value``"."""
-    if dialect == "postgresql":
-        from sqlalchemy.dialects import postgresql
+    statement = insert_into(table, dialect)
+    return statement.on_conflict_do_update(table.primary_key, set_={value: statement.excluded[value]})
 
-        on_postgresql = postgresql.insert(table)
-        return on_postgresql.on_conflict_do_update(
-            table.primary_key, set_={value: on_postgresql.excluded[value]}
-        )
-    on_sqlite = sqlite.insert(table)
-    return on_sqlite.on_conflict_do_update(table.primary_key, set_={value: on_sqlite.excluded[value]})
+
+def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    """An insert that can say what happens to a row that is there already: each database has its own."""
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # loaded where the database is PostgreSQL
+
+    return postgresql.insert(table)
 
 
 def _dialect(name: str) -> Dialect:
