@@ -29,7 +29,7 @@ from broker.bulk.plan import BulkPlan
 from broker.bulk.recipe import Recipe
 from broker.errors import NotAuthenticated, SetUpError, VerificationFailed
 from broker.keys import cose
-from broker.model import Identity
+from broker.model import Identity, Role
 
 FORMAT = "share-mask-manifest/v1"
 CONTENT_TYPE = "application/vnd.sharebroker.mask-manifest+json"
@@ -42,7 +42,7 @@ Manifest = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who answers for masked files: a holder of a certificate of the providing department."""
+    """Who answers for masked files: a system, officer or gateway of the provider. Auditors read."""
 
     key: cose.PrivateKey
     certificate: x509.Certificate
@@ -57,10 +57,11 @@ class Signer:
             identity = read_credential(self.certificate).identity
         except NotAuthenticated:
             identity = None
-        if identity is None or identity.department != provider:
+        if identity is None or not _may_sign(identity, provider):
             raise SetUpError(
-                f"签名证书不属于提供部门 {provider}，请用本部门的证书（--identity）。",
-                f"The signer's certificate is not of the provider, {provider}; give its own (--identity).",
+                f"签名证书须是提供部门 {provider} 的系统、管理员或网关的，请用这样的证书（--identity）。",
+                f"The signer must be a system, officer or gateway of the provider, {provider}; give its "
+                "certificate (--identity).",
             )
         return identity
 
@@ -197,6 +198,10 @@ def _read(payload: bytes) -> tuple[Manifest, datetime]:
         raise VerificationFailed("清单内容格式不符 / manifest: not of the documented form") from None
 
 
+def _may_sign(identity: Identity, provider: object) -> bool:
+    return identity.department == provider and identity.role is not Role.AUDITOR
+
+
 def _check_signer(certificate: x509.Certificate, manifest: Manifest) -> None:
     try:
         identity = read_credential(certificate).identity
@@ -204,8 +209,10 @@ def _check_signer(certificate: x509.Certificate, manifest: Manifest) -> None:
         raise VerificationFailed(
             "签署者的证书不是部门证书 / the signer's certificate is no department's"
         ) from None
-    if identity.uri != manifest.get("signer") or identity.department != manifest.get("provider"):
-        raise VerificationFailed("签署者不属于提供部门 / the signer is not of the provider")
+    if identity.uri != manifest.get("signer") or not _may_sign(identity, manifest.get("provider")):
+        raise VerificationFailed(
+            "签署者不属于提供部门或无权签署 / the signer is not of the provider, or may not sign"
+        )
 
 
 def _check_files(folder: Path, manifest: Manifest) -> None:

@@ -7,7 +7,8 @@ other field, row or value. Whatever goes wrong ends the exchange: there is no un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -110,10 +111,7 @@ def check_mask(
     """
     operator = operators.get(mask.operator)
     if operator is None:
-        return Sentence(
-            f"没有脱敏算子 {mask.operator}，可用的有 {'、'.join(operators)}",
-            f"no masking operator {mask.operator}; there are {', '.join(operators)}",
-        )
+        return _no_operator(mask.operator, operators)
     try:
         params = params_of(operator, mask)
         operator.result_type(operand_type(field_type), params)
@@ -131,6 +129,13 @@ def check_mask(
             f"what a consumer claims goes to {MATCH} alone, not to {mask.operator}",
         )
     return None
+
+
+def _no_operator(name: str, operators: Collection[str]) -> Sentence:
+    zh, en = f"没有脱敏算子 {name}", f"no masking operator {name}"
+    if near := difflib.get_close_matches(name, operators, n=1):
+        return Sentence(f"{zh}，是否指 {near[0]}？", f"{en}; did you mean {near[0]}?")
+    return Sentence(f"{zh}，可用的有 {'、'.join(operators)}", f"{en}; there are {', '.join(operators)}")
 
 
 def key_domain(dataset: Dataset, field: Field) -> str:

@@ -77,9 +77,9 @@ def ca(authority: Authority) -> x509.Certificate:
     return authority.certificate
 
 
-def identity_in(folder: Path, authority: Authority, department: str) -> Path:
-    """A folder as ``pki issue`` writes it, of an officer of ``department``."""
-    issued = authority.issue(department, Role.OFFICER, "li")
+def identity_in(folder: Path, authority: Authority, department: str, role: Role = Role.OFFICER) -> Path:
+    """A folder as ``pki issue`` writes it, of somebody of ``department``."""
+    issued = authority.issue(department, role, "li")
     write_private_file(folder / "key.pem", issued.key_pem)
     (folder / "cert.pem").write_bytes(issued.cert_pem)
     (folder / "ca.pem").write_bytes(cert_pem(authority.certificate))

@@ -17,6 +17,7 @@ from broker.cli.main import app
 from broker.cli.mask.run import signer_in
 from broker.errors import SetUpError, VerificationFailed
 from broker.keys.authority import Authority
+from broker.model import Role
 
 from .conftest import Quiet, identity_in, people
 
@@ -62,16 +63,24 @@ def test_files_verify_until_anything_is_touched(out: Path, ca: x509.Certificate,
         verify(out, ca)
 
 
+@pytest.mark.parametrize(("department", "role"), [("healthcare", Role.OFFICER), ("tax", Role.AUDITOR)])
 def test_only_the_provider_signs(
-    out: Path, ca: x509.Certificate, authority: Authority, tmp_path: Path, job_of: JobOf
+    out: Path,
+    ca: x509.Certificate,
+    authority: Authority,
+    tmp_path: Path,
+    job_of: JobOf,
+    department: str,
+    role: Role,
 ) -> None:
-    """Another department's officer can neither run nor pass for the provider."""
+    """Neither another department's officer nor the provider's auditor can run, or pass for who may."""
     (tmp_path / "stranger").mkdir()
-    stranger = signer_in(identity_in(tmp_path / "stranger", authority, "healthcare"))
-    with pytest.raises(SetUpError, match="not of the provider"):
+    stranger = signer_in(identity_in(tmp_path / "stranger", authority, department, role))
+    with pytest.raises(SetUpError, match="officer or gateway of the provider"):
         run(job_of(signer=stranger, out=tmp_path / "other"), Quiet())
     manifest = orjson.loads((out / JSON_FILE).read_bytes())
-    for changed in ({}, {"signer": stranger.identity("healthcare").uri}):
+    uri = f"spiffe://xinghe/department/{department}/{role}/li"
+    for changed in ({}, {"signer": uri}):
         write_manifest(out, {**manifest, **changed}, stranger)
         with pytest.raises(VerificationFailed, match="signer is not of the provider"):
             verify(out, ca)
