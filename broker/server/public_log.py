@@ -138,7 +138,8 @@ class PublicLogServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         try:
-            with suppress(OSError, TimeoutError):
+            # Cancelled is who was connected when the server ended; asyncio would log that as a failure.
+            with suppress(OSError, TimeoutError, asyncio.CancelledError):
                 writer.write(bytes(await self._answer(reader)))
                 async with asyncio.timeout(REQUEST_SECONDS):
                     await writer.drain()

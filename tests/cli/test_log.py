@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,8 @@ class Operator:
     def serving(self) -> Iterator[tuple[str, int]]:
         """Host and port of a running ``log serve``, which ends in peace."""
         command = [sys.executable, "-m", "broker.cli", "log", "serve", "--config", str(self.settings)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, **pipes) as process:
             try:
                 assert process.stdout is not None
                 host, _, port = (
@@ -66,7 +67,8 @@ class Operator:
                 yield host, int(port)
             finally:
                 process.terminate()
-        assert process.returncode == 0
+                _, said = process.communicate()
+        assert (process.returncode, said) == (0, "")
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +222,14 @@ def test_requests_that_are_none_are_refused(served: tuple[str, int]) -> None:
         (b"\x16\x03\x01\r\n\r\n", b"400"),
     ):
         assert sent(served, request).split()[1] == status
+
+
+def test_it_ends_in_peace_while_somebody_is_connected(operator: Operator) -> None:
+    """At once, with exit code 0."""
+    with ExitStack() as connected, operator.serving() as address:
+        idle = connected.enter_context(socket.create_connection(address))  # closed after the server ended
+        idle.sendall(b"GET /check")
+        assert asked(address, "/checkpoint")[0].status == 200  # so the idle one was accepted
 
 
 def test_a_log_that_is_not_what_was_signed_is_not_served(
