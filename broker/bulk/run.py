@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -105,7 +106,7 @@ def run(job: Job, progress: Progress) -> Manifest:
     job.signer.identity(job.plan.provider)
     schema = Masker(job.recipe).schema
     with journal.locked(job.out) as folder, _pool(job) as pool:
-        with _interrupts_held():
+        with interrupts_held():
             looked = pool.map(worker.look, job.inputs)
         surveyed = [_told(one) for one in looked]
         progress.looked(sum(len(one.parts) for one in surveyed))
@@ -220,14 +221,26 @@ def _pool(job: Job) -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Ctrl-C waits, and a process that is started meanwhile never sees it: it would die of it with a
-    traceback before :func:`~broker.bulk.worker.start` could say otherwise. A child keeps what is blocked."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    traceback before :func:`~broker.bulk.worker.start` could say otherwise. A child keeps what is blocked.
+
+    To block is not enough here: a thread of Arrow's or the pool's may take the signal, and Python would then
+    interrupt the main thread all the same, in the middle of what it hands to the child.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python interrupts none but the main thread
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 class _Pooled:
@@ -284,7 +297,7 @@ class _Pooled:
         if (told := self._work.finished(key, target)) is not None:
             earlier = Masked(told["sha256"], told["rows"], told["bad"])
             return lambda: earlier
-        with _interrupts_held():
+        with interrupts_held():
             future = self._pool.submit(worker.mask, self._tasks[part])
         return lambda: self._recorded(key, future)
 

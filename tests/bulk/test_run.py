@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from broker.bulk import journal
 from broker.bulk.gate import Refused
 from broker.bulk.outputs import Form
 from broker.bulk.recipe import Masker, recipe_of
-from broker.bulk.run import Job, run
+from broker.bulk.run import Job, interrupts_held, run
 from broker.errors import SetUpError
 from broker.keys.keyring import Keyring
 from broker.keys.wrapping import VARIABLE
@@ -163,6 +164,18 @@ def test_ctrl_c_is_told_without_a_traceback_even_while_workers_start(
         "What is finished stays; the same command goes on from there.\n"
         "已中断。\nInterrupted.\n"
     )
+
+
+def test_ctrl_c_taken_by_another_thread_waits_too() -> None:
+    """A signal goes to any thread that does not block it; the main one still ends what it has begun."""
+    begun, ended = threading.Event(), []
+    thread = threading.Thread(target=lambda: (begun.wait(), signal.raise_signal(signal.SIGINT)))
+    thread.start()
+    with pytest.raises(KeyboardInterrupt), interrupts_held():
+        begun.set()
+        thread.join()
+        ended.append(True)
+    assert ended
 
 
 def _children(pid: int) -> list[int]:
