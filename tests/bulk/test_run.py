@@ -171,10 +171,15 @@ def test_ctrl_c_taken_by_another_thread_waits_too() -> None:
     begun, ended = threading.Event(), []
     thread = threading.Thread(target=lambda: (begun.wait(), signal.raise_signal(signal.SIGINT)))
     thread.start()
-    with pytest.raises(KeyboardInterrupt), interrupts_held():
-        begun.set()
-        thread.join()
-        ended.append(True)
+
+    def start_a_process() -> None:
+        with interrupts_held():
+            begun.set()
+            thread.join()
+            ended.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        start_a_process()
     assert ended
 
 
