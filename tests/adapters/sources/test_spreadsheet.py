@@ -68,7 +68,7 @@ def test_what_is_no_workbook(tmp_path: Path, content: bytes) -> None:
     """A CSV that is merely called .xlsx is an error without a word of its content."""
     path = tmp_path / "b.xlsx"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match=r"^b\.xlsx: \w+$"):
+    with pytest.raises(SourceError, match=r"^b\.xlsx: damaged, or no workbook$"):
         list(sheet_rows(path, None))
 
 
