@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from adapters.masking.classes import ClassCounter, TooManyClasses
-from broker.bulk.grammar import Below
 from broker.bulk.plan import Gate
 from broker.errors import SetUpError
+from broker.model import Below
 
 MOST_CLASSES = 10_000_000
 """More would only be single rows, and their count would no longer fit into memory."""

@@ -20,7 +20,7 @@ from broker.approve.shapes import (
     OneWord,
     option,
 )
-from broker.model import FieldType
+from broker.model import Below, FieldType
 
 AS_IS, DROP = "as_is", "drop"
 """Words in place of a mask: released as it is; read, as the subject must be, but not released."""
@@ -41,13 +41,6 @@ class Encoding(StrEnum):
     UTF8 = "utf8"
     GB18030 = "gb18030"
     """GBK and GB 2312 are parts of it."""
-
-
-class Below(StrEnum):
-    """What becomes of the rows of a class smaller than k."""
-
-    SUPPRESS = "suppress"
-    REFUSE = "refuse"
 
 
 FIELD_OF_PLAN = Keys(

@@ -32,11 +32,11 @@ from broker.approve.problem import (
     Problems,
 )
 from broker.approve.table import Table, headed
-from broker.bulk.grammar import AS_IS, DROP, FIELD_OF_PLAN, PLAN, BadValues, Below, Encoding
+from broker.bulk.grammar import AS_IS, DROP, FIELD_OF_PLAN, PLAN, BadValues, Encoding
 from broker.desensitize.plan import check_mask, key_domain
 from broker.errors import SetUpError
 from broker.formats import FORMATS
-from broker.model import CORE, Catalog, Dataset, Field, FieldType, LinkDomain, Mask
+from broker.model import CORE, Below, Catalog, Dataset, Field, FieldType, LinkDomain, Mask
 from broker.reasons import Sentence
 from broker.treatments import resolve
 

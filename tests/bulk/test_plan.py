@@ -8,10 +8,10 @@ import pytest
 
 from adapters.masking.registry import load_operators
 from broker.approve.problem import PolicyProblems
-from broker.bulk.grammar import BadValues, Below
+from broker.bulk.grammar import BadValues
 from broker.bulk.plan import BulkPlan, Gate, read_plan
 from broker.errors import SetUpError
-from broker.model import FieldType, Mask
+from broker.model import Below, FieldType, Mask
 from broker.settings import Masking
 
 OPERATORS = load_operators(Masking().allowed)

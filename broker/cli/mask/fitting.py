@@ -11,14 +11,13 @@ import pyarrow.compute as pc
 
 from adapters.masking.classes import ClassCounter, TooManyClasses
 from adapters.sources.rounded import Rounded
-from broker.bulk.grammar import Below
 from broker.bulk.plan import BulkField, Gate
 from broker.cli.mask.assessment import MOST_COMBINATIONS
 from broker.cli.mask.reading import Table
 from broker.cli.mask.trial import Trial, TriedColumn
 from broker.errors import SetUpError
 from broker.formats import FORMATS
-from broker.model import FieldType
+from broker.model import Below, FieldType
 from broker.reasons import Sentence
 
 _CARD_SHARE = 0.5
