@@ -18,15 +18,11 @@ import pyarrow as pa
 from adapters.masking.arrays import (
     Bools,
     Bytes,
-    Positions,
-    TextBytes,
     fixed_width_texts,
     is_valid,
-    offsets_of,
     one_width,
     require,
     text_mask,
-    texts_of,
 )
 from adapters.masking.check_characters import (
     DIGITS,
@@ -40,6 +36,7 @@ from adapters.masking.check_characters import (
 from adapters.masking.contract import BoundMask, KeyContext, KnownAnswer, Params, Properties, TypeTest
 from adapters.masking.ff1 import FF1
 from adapters.masking.resident_id import have_birth_dates, is_resident_id
+from adapters.masking.widths import by_width
 
 KEY_LABEL = "token/ff1-aes-256"
 _KEY_BYTES = 32
@@ -150,12 +147,12 @@ class Token:
             ValueError: there is no such profile, or there are no keys.
         """
         coder = _coder(params, keys)
-        return text_mask(coder.token, lambda texts: coder.coded(texts, coder.tokens))
+        return text_mask(coder.token, lambda texts: coder.coded(texts, coder.token, coder.tokens))
 
     def unbind(self, params: Params, keys: KeyContext | None) -> BoundMask:
         """The way back, under the same parameters and keys; what is no token becomes null."""
         coder = _coder(params, keys)
-        return text_mask(coder.number, lambda texts: coder.coded(texts, coder.numbers))
+        return text_mask(coder.number, lambda texts: coder.coded(texts, coder.number, coder.numbers))
 
 
 def _coder(params: Params, keys: KeyContext | None) -> _Coder:
@@ -214,20 +211,23 @@ class _Coder:
 
     # ── a column ─────────────────────────────────────────────────────────────────────────────────
 
-    def coded(self, texts: pa.Array, code: Callable[[Bytes], tuple[Bools, Bytes]]) -> pa.Array:
-        """``code`` applied to the characters of all texts of one length, for each length of the profile."""
-        layout, valid = TextBytes.of(texts), is_valid(texts)
+    def coded(
+        self, texts: pa.Array, one: Callable[[str], str | None], code: Callable[[Bytes], tuple[Bools, Bytes]]
+    ) -> pa.Array:
+        """``code`` applied to the characters of texts of one length: what ``one`` does to each of them."""
         characters = one_width(texts)
         if characters is not None and characters.shape[1] in self._profile.lengths:
+            valid = is_valid(texts)
             valid[valid], coded = _in_parts(code, characters)
             return fixed_width_texts(coded, valid)
-        groups: list[tuple[Positions, Bytes]] = []
-        for length in self._profile.lengths:
-            rows = np.flatnonzero(valid & (layout.lengths == length))
-            if len(rows):
-                known, characters = _in_parts(code, layout.window(rows, length))
-                groups.append((rows[known], characters))
-        return _texts(len(texts), groups)
+
+        def of_one_width(characters: Bytes) -> pa.Array:
+            if characters.shape[1] not in self._profile.lengths:
+                return pa.nulls(len(characters), pa.string())
+            known, coded = code(characters)
+            return fixed_width_texts(coded, known)
+
+        return by_width(texts, one, of_one_width)
 
     def tokens(self, numbers: Bytes) -> tuple[Bools, Bytes]:
         """Which rows are numbers of the profile, and the tokens of those."""
@@ -283,21 +283,3 @@ def _in_parts(code: Callable[[Bytes], tuple[Bools, Bytes]], characters: Bytes) -
         code(characters[first : first + _ROWS_AT_ONCE]) for first in range(0, len(characters), _ROWS_AT_ONCE)
     ]
     return np.concatenate([known for known, _ in parts]), np.concatenate([coded for _, coded in parts])
-
-
-def _texts(rows: int, groups: list[tuple[Positions, Bytes]]) -> pa.Array:
-    """Texts of ASCII characters at their places, each group of one length; null elsewhere.
-
-    Raises:
-        ValueError: more bytes than a ``string`` array can hold (2 GiB).
-    """
-    lengths = np.zeros(rows, np.int64)
-    valid = np.zeros(rows, np.bool_)
-    for places, characters in groups:
-        lengths[places] = characters.shape[1]
-        valid[places] = True
-    offsets = offsets_of(lengths)
-    data = np.empty(offsets[-1], np.uint8)
-    for places, characters in groups:
-        data[offsets[places, None] + np.arange(characters.shape[1])] = characters
-    return texts_of(offsets, data, valid)

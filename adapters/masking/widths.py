@@ -23,9 +23,9 @@ def by_width(texts: pa.Array, one: Callable[[str], str | None], of_one_width: Of
     widths = np.where(valid & (layout.lengths <= _WIDEST), layout.lengths, _WIDEST + 1)
     counts = np.bincount(widths, minlength=_WIDEST + 2)
     counts[-1] = 0
-    alone = np.flatnonzero(counts[widths] <= FEW)
-    groups = [alone] if len(alone) else []
-    parts = [_alone(texts, alone, one)] if len(alone) else []
+    absent, alone = np.flatnonzero(~valid), np.flatnonzero(valid & (counts[widths] <= FEW))
+    groups = [absent, alone]
+    parts = [pa.nulls(len(absent), pa.string()), _alone(texts, alone, one)]
     for width in np.flatnonzero(counts > FEW):
         rows = np.flatnonzero(widths == width)
         for first in range(0, len(rows), _ROWS_AT_ONCE):
@@ -43,8 +43,6 @@ def _alone(texts: pa.Array, rows: Positions, one: Callable[[str], str | None]) -
 
 def _in_order(parts: list[pa.Array], groups: list[Positions]) -> pa.Array:
     """The parts as one array, each result at the row that its group says."""
-    if not parts:
-        return pa.array([], pa.string())
     rows, together = np.concatenate(groups), pa.concat_arrays(parts)
     if (rows[1:] > rows[:-1]).all():
         return together
