@@ -22,22 +22,21 @@ class Wrong(Exception):
 
 def opened(note: bytes, vkey: str) -> tuple[int, bytes, bytes, bytes]:
     """Tree size, root, signed text and signature of a checkpoint (signed-note, tlog-checkpoint)."""
-    name, key_id, encoded = vkey.split("+", 2)
-    key = b64decode(encoded)
-    require(sha256(name.encode() + b"\n" + key).digest()[:4].hex() == key_id)
-    text, blank, line = note.rpartition(b"\n\n")
-    text += b"\n"
-    prefix = f"— {name} ".encode()
-    require(bool(blank) and line.startswith(prefix) and line.endswith(b"\n"))
-    signature = decoded(line[len(prefix) : -1])
-    require(signature[:4].hex() == key_id)
-    try:
-        Ed25519PublicKey.from_public_bytes(key[1:]).verify(signature[4:], text)
-    except InvalidSignature:
-        raise Wrong from None
+    text, signature, key = _signed(note, vkey)
+    require(key[0] == 1)
+    _verify(key[1:], signature, text)
     origin, size, root, end = text.split(b"\n")
-    require(origin.decode() == name and end == b"")
-    return int(size), decoded(root), text, signature[4:]
+    require(origin.decode() == vkey.split("+")[0] and end == b"")
+    return int(size), decoded(root), text, signature
+
+
+def cosigned(note: bytes, vkey: str) -> tuple[int, bytes]:
+    """Time and signed text of a cosignature in a checkpoint (tlog-cosignature, Ed25519)."""
+    text, signature, key = _signed(note, vkey)
+    require(key[0] == 4 and len(signature) == 72)
+    at = int.from_bytes(signature[:8], "big")
+    _verify(key[1:], signature[8:], b"cosignature/v1\ntime %d\n" % at + text)
+    return at, text
 
 
 def checked(read: Read, vkey: str) -> int:
@@ -166,6 +165,27 @@ def decoded(text: bytes) -> bytes:
         raise Wrong from None
     require(b64encode(content) == text)
     return content
+
+
+def _signed(note: bytes, vkey: str) -> tuple[bytes, bytes, bytes]:
+    """A note's text, the signature in the one line by that key, and the key after its type byte."""
+    name, key_id, encoded = vkey.split("+", 2)
+    key = b64decode(encoded)
+    require(sha256(name.encode() + b"\n" + key).digest()[:4].hex() == key_id)
+    text, blank, lines = note.rpartition(b"\n\n")
+    prefix = f"— {name} ".encode()
+    require(bool(blank) and lines.endswith(b"\n"))
+    signatures = [decoded(line[len(prefix) :]) for line in lines[:-1].split(b"\n") if line.startswith(prefix)]
+    ours = [signature[4:] for signature in signatures if signature[:4].hex() == key_id]
+    require(len(ours) == 1)
+    return text + b"\n", ours[0], key
+
+
+def _verify(key: bytes, signature: bytes, message: bytes) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except InvalidSignature:
+        raise Wrong from None
 
 
 def _leaves(read: Read, index: int, count: int, size: int) -> list[bytes]:

@@ -18,11 +18,13 @@ import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from broker.errors import VerificationFailed
+from broker.reasons import Sentence
 from broker.receipt.merkle import HASH_SIZE
 
 ED25519 = b"\x01"
@@ -39,54 +41,65 @@ DASH = "— "
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierKey:
-    """The public key of a log and the name it signs under: what an auditor trusts.
+class NoteKey:
+    """A public key and the name it signs notes under (signed-note, Verifier keys).
 
-    Printed as ``name+key id in hex+base64(0x01 ‖ public key)``.
+    Printed as ``name+key id in hex+base64(type ‖ public key)``.
 
     Raises:
         ValueError: the name is empty or has spaces, ``+`` or control characters, or the key is not 32 bytes.
     """
 
+    TYPE: ClassVar[bytes]
+    """Signature type, one byte: what the key signs, and how."""
+    WHAT: ClassVar[Sentence]
+
     name: str
     public_key: bytes
 
     def __post_init__(self) -> None:
-        if not _is_name(self.name):
+        if not is_name(self.name):
             raise ValueError("a key name is not empty and has no spaces, plus signs or control characters")
         if len(self.public_key) != KEY_SIZE:
             raise ValueError("an Ed25519 public key is 32 bytes long")
 
     @property
     def id(self) -> bytes:
-        """SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key), first 4 bytes (signed-note, Signatures)."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[:KEY_ID_SIZE]
+        """SHA-256(name ‖ 0x0A ‖ type ‖ public key), first 4 bytes (signed-note, Signatures)."""
+        return sha256(self.name.encode() + b"\n" + self.TYPE + self.public_key).digest()[:KEY_ID_SIZE]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{b64encode(ED25519 + self.public_key).decode()}"
+        return f"{self.name}+{self.id.hex()}+{b64encode(self.TYPE + self.public_key).decode()}"
 
     @classmethod
-    def of(cls, name: str, private_key: Ed25519PrivateKey) -> VerifierKey:
+    def of(cls, name: str, private_key: Ed25519PrivateKey) -> Self:
         """The key that verifies what ``private_key`` signs under ``name``."""
         return cls(name, private_key.public_key().public_bytes_raw())
 
     @classmethod
-    def parse(cls, text: str) -> VerifierKey:
+    def parse(cls, text: str) -> Self:
         """Reads a printed key.
 
         Raises:
-            VerificationFailed: it is none, or its key id does not belong to its name and key.
+            VerificationFailed: it is none of this type, or its key id does not belong to its name and key.
         """
         name, _, rest = text.partition("+")
         try:
-            key = cls(name, b64decode(rest.partition("+")[2], validate=True)[len(ED25519) :])
+            key = cls(name, b64decode(rest.partition("+")[2], validate=True)[len(cls.TYPE) :])
         except ValueError:
             key = None
         if key is None or str(key) != text:
-            raise VerificationFailed(
-                "信任公钥格式或编号不符 / trust key: malformed, or not the key its id names"
-            )
+            zh, en = cls.WHAT
+            raise VerificationFailed(f"{zh}格式或编号不符 / {en}: malformed, or not the key its id names")
         return key
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey(NoteKey):
+    """The public key of a log and the name it signs under: what an auditor trusts."""
+
+    TYPE = ED25519
+    WHAT = Sentence("信任公钥", "trust key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +115,7 @@ class Checkpoint:
     root: bytes
 
     def __post_init__(self) -> None:
-        if not _is_name(self.origin) or self.size < 0 or len(self.root) != HASH_SIZE:
+        if not is_name(self.origin) or self.size < 0 or len(self.root) != HASH_SIZE:
             raise ValueError(
                 "a checkpoint has an origin without spaces, a size from 0 and a root of 32 bytes"
             )
@@ -134,7 +147,7 @@ def claimed_checkpoint(note: str) -> Checkpoint:
     Raises:
         VerificationFailed: the note or the head is malformed.
     """
-    return parse_checkpoint(_split_note(note)[0])
+    return parse_checkpoint(read_note(note)[0])
 
 
 def sign_note(text: str, name: str, private_key: Ed25519PrivateKey) -> str:
@@ -146,8 +159,7 @@ def sign_note(text: str, name: str, private_key: Ed25519PrivateKey) -> str:
     if len(text) < 2 or not text.endswith("\n") or not _is_text(text):
         raise ValueError("a note's text is not empty, ends in a newline and has no control characters")
     key = VerifierKey.of(name, private_key)
-    signature = key.id + private_key.sign(text.encode())
-    return f"{text}\n{DASH}{name} {b64encode(signature).decode()}\n"
+    return f"{text}\n{Signature(name, key.id, private_key.sign(text.encode())).line()}"
 
 
 def verify_note(note: str, key: VerifierKey) -> str:
@@ -156,9 +168,8 @@ def verify_note(note: str, key: VerifierKey) -> str:
     Raises:
         VerificationFailed: the note is malformed, or not signed by this key.
     """
-    text, lines = _split_note(note)
-    signatures = [_parse_signature(line) for line in lines]
-    ours = [signature for name, key_id, signature in signatures if (name, key_id) == (key.name, key.id)]
+    text, signatures = read_note(note)
+    ours = [found.content for found in signatures if found.by(key)]
     if not ours:
         raise VerificationFailed("没有信任公钥的签名 / signature: none by the trust key")
     if len(ours) > 1:
@@ -170,26 +181,52 @@ def verify_note(note: str, key: VerifierKey) -> str:
     return text
 
 
-def _split_note(note: str) -> tuple[str, list[str]]:
-    """Text and signature lines: the last blank line parts them (signed-note, Format)."""
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature line of a note; nothing is verified."""
+
+    name: str
+    key_id: bytes
+    content: bytes
+    """What follows the key id: at least one byte."""
+
+    def by(self, key: NoteKey) -> bool:
+        """Whether it claims to be by that key."""
+        return (self.name, self.key_id) == (key.name, key.id)
+
+    def line(self) -> str:
+        """The line, with its newline."""
+        return f"{DASH}{self.name} {b64encode(self.key_id + self.content).decode()}\n"
+
+
+def read_note(note: str) -> tuple[str, list[Signature]]:
+    """Text and signature lines, parted by the last blank line (signed-note, Format). Nothing is verified.
+
+    Raises:
+        VerificationFailed: it is no note, or a signature line malformed.
+    """
     text, blank, tail = note.rpartition("\n\n")
     lines = tail.split("\n")
     if not (blank and text and _is_text(note)) or lines.pop() or not 0 < len(lines) <= MAX_SIGNATURES:
         raise VerificationFailed("日志头不是签名文本 / checkpoint: not a signed note")
-    return text + "\n", lines
+    return text + "\n", [parse_signature(line) for line in lines]
 
 
-def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
-    """Key name, key id and signature of one line."""
+def parse_signature(line: str) -> Signature:
+    """One signature line, without its newline.
+
+    Raises:
+        VerificationFailed: it is malformed.
+    """
     name, _, encoded = line.removeprefix(DASH).partition(" ")
     try:
         content = b64decode(encoded, validate=True)
     except ValueError:
         content = b""
-    printed = f"{DASH}{name} {b64encode(content).decode()}"
-    if printed != line or not _is_name(name) or len(content) <= KEY_ID_SIZE:
+    signature = Signature(name, content[:KEY_ID_SIZE], content[KEY_ID_SIZE:])
+    if signature.line() != f"{line}\n" or not is_name(name) or not signature.content:
         raise VerificationFailed("签名行格式不符 / signature: malformed line")
-    return name, content[:KEY_ID_SIZE], content[KEY_ID_SIZE:]
+    return signature
 
 
 _NO_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
@@ -200,6 +237,6 @@ def _is_text(text: str) -> bool:
     return _NO_TEXT.search(text) is None
 
 
-def _is_name(name: str) -> bool:
-    """Not empty, no Unicode spaces, no plus (signed-note, Format)."""
+def is_name(name: str) -> bool:
+    """Whether it can name a key: not empty, no Unicode spaces, no plus (signed-note, Format)."""
     return bool(name) and _is_text(name) and not any(char.isspace() or char == "+" for char in name)
