@@ -1,0 +1,36 @@
+"""The registry: what is checked of a statement of each kind, and how related statements are judged.
+
+A new kind of statement has a line in :data:`CHECKS`. Its check is told of one statement whose hash is the leaf's
+and whose form is sound (:mod:`broker.audit.verify.form`); it yields remarks, and the ends that the statement
+has in relations (:mod:`broker.audit.verify.ties`). It must not raise, whatever the statement says, but for
+``KeyError``, ``TypeError`` and ``ValueError``, which count as a malformed statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from broker.audit.verify import epochs, requests
+from broker.audit.verify.remarks import Remark
+from broker.audit.verify.said import Said
+from broker.audit.verify.ties import End, Relations
+from broker.model import EntryKind
+
+Check = Callable[[Said], Iterator[Remark | End]]
+
+CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
+    EntryKind.GENESIS: (epochs.genesis,),
+    EntryKind.EPOCH: (epochs.act,),
+    EntryKind.EXCHANGE: (requests.answer, epochs.decision),
+    EntryKind.VALIDATION: (epochs.decision,),
+    EntryKind.STREAM_DECISION: (requests.opening, epochs.decision),
+    EntryKind.STREAM_OUTCOME: (requests.outcome,),
+    EntryKind.REDELIVERED: (requests.redelivered, epochs.decision),
+    EntryKind.DETOKENIZATION: (requests.answer, epochs.decision),
+    EntryKind.TRACE: (),
+}
+
+RELATIONS: Relations = {
+    "request": requests.REQUEST,
+    "epoch": epochs.EPOCH,
+}

@@ -1,0 +1,64 @@
+"""Statements of acts, and under which epoch decisions were recorded (docs/exchange-cycle.md, One epoch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from broker.audit.verify.remarks import Nature, Remark, of_statement
+from broker.audit.verify.said import Said
+from broker.audit.verify.ties import End, Known, Relation, key_of
+from broker.model import EntryKind
+
+ACT, DECISION = range(2)
+
+_KEY = key_of("epoch")
+_BUNDLE_DIGITS = 16
+"""Of a bundle's hash, for comparison: 64 bits."""
+
+
+def genesis(said: Said) -> Iterator[Remark | End]:
+    """Leaf 0, and no other, says which log this is and under which key it began."""
+    if said.index:
+        zh, en = "创始陈述只能是第 0 条", "is a genesis statement, which only leaf 0 may be"
+        yield of_statement(Nature.CONTRADICTORY, said.index, "kind", zh, en)
+    elif said.content["origin"] != said.trust.key.name:
+        zh, en = "创始陈述属于另一日志", "is the genesis statement of another log"
+        yield of_statement(Nature.FORGED, said.index, "origin", zh, en)
+
+
+def act(said: Said) -> Iterator[Remark | End]:
+    """An act puts the next epoch in force."""
+    yield _end(said, ACT, said.content["epoch"], said.content["bundle"])
+
+
+def decision(said: Said) -> Iterator[Remark | End]:
+    """A decision was recorded under the epoch in force, by its bundle."""
+    made = said.content["decision"]
+    yield _end(said, DECISION, made["epoch"], made["bundle"])
+
+
+def judge(ends: Sequence[End], known: Known) -> Iterator[Remark]:
+    """Acts and decisions of the whole log. What was decided before the first act is older than epochs."""
+    force: End | None = None
+    for end in ends:
+        if end.role == ACT:
+            if force and end.number != force.number + 1 and not _hidden_between(force, end, known):
+                zh, en = "生效序号不连续", "does not put the next epoch in force"
+                yield of_statement(Nature.CONTRADICTORY, end.leaf, "epoch", zh, en)
+            force = end
+        elif force and (end.number, end.fact) != (force.number, force.fact):
+            if not _hidden_between(force, end, known):
+                zh, en = "不是当时的生效序号或策略包", "was not decided under the epoch and bundle in force"
+                yield of_statement(Nature.CONTRADICTORY, end.leaf, "decision", zh, en)
+
+
+EPOCH = Relation(judge, runs=True)
+
+
+def _hidden_between(force: End, end: End, known: Known) -> bool:
+    """Whether an act may have been erased; only the evidence as a whole can tell, so this leans to yes."""
+    return known.hides(force.leaf, EntryKind.EPOCH) and end.number > force.number
+
+
+def _end(said: Said, role: int, number: int, bundle: str) -> End:
+    return End("epoch", _KEY, said.index, role, number, int(bundle[:_BUNDLE_DIGITS], 16))
