@@ -141,14 +141,15 @@ class Epochs:
             Unavailable: LOG_UNAVAILABLE, for a second nobody could tell; POLICY_UNUSABLE, what is in force
                 cannot be used here.
         """
-        if self._age() >= LOOK_EVERY:
-            self._look()
-        known = self._known
-        if known is None or self._unusable:
-            raise Unavailable(Reason.POLICY_UNUSABLE)
-        if self._age() > LONGEST_BLIND:
-            raise Unavailable(Reason.LOG_UNAVAILABLE)
-        return known
+        for _ in range(MOST_LOOKS):  # this thread may have stood still since it looked
+            if self._age() >= LOOK_EVERY:
+                self._look()
+            known = self._known
+            if known is None or self._unusable:
+                raise Unavailable(Reason.POLICY_UNUSABLE)
+            if self._age() <= LONGEST_BLIND:
+                return known
+        raise Unavailable(Reason.LOG_UNAVAILABLE)
 
     def reach(self, sequence: int) -> None:
         """Make :meth:`current` give an epoch of at least that sequence, which the log's lock has shown.

@@ -30,6 +30,9 @@ RECORD_SECONDS = 1.0
 SURE = 0.9
 """Part of its time for which a holder believes in a lease: clocks need not run at quite the same rate."""
 
+MOST_RENEWALS = 3
+"""Renewals in a row, when each took so long that the lease it gave was over."""
+
 JOIN_SECONDS = 30.0
 SETTLE_STEP_SECONDS = 0.02
 
@@ -88,12 +91,14 @@ class Held:
             Changed: LEASE_EXPIRED or TAKEN_OVER: it has its outcome, which others recorded.
             Unavailable: nobody can tell.
         """
-        if not self._surely_held():
+        renewals = 0
+        while not self._surely_held():
+            if renewals == MOST_RENEWALS:
+                raise Unavailable(Reason.LOG_UNAVAILABLE)
             self._keeper.renew()
-        if self._lost:
-            raise self.lost()
-        if not self._surely_held():
-            raise Unavailable(Reason.LOG_UNAVAILABLE)
+            renewals += 1
+            if self._lost:
+                raise self.lost()
 
     def lost(self) -> Changed:
         """Why the lease is gone: before its time only a retry can have ended it."""

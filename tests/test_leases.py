@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from broker.errors import Changed
+from broker.errors import Changed, Unavailable
 from broker.journal import Claim, Lease, LeaseLost
-from broker.leases import SURE, Watch
+from broker.leases import MOST_RENEWALS, SURE, Held, Watch
 from broker.model import EntryKind
 from broker.reasons import Reason
 from broker.receipt.attempts import Leases, interruption
@@ -174,6 +174,39 @@ def test_a_lease_runs_out_when_it_was_seen_unrenewed_for_its_time() -> None:
     assert watch.run_out([lease(1), lease(2, 1)], 111.0) == [lease(1)]
     assert watch.run_out([lease(2, 1)], 116.0) == []
     assert watch.run_out([lease(2, 1)], 122.0) == [lease(2, 1)]
+
+
+class SlowKeeper:
+    """Renews as a keeper does, each time taking as many seconds as it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, slow: list[float]) -> None:
+        self.slow = slow
+        self.now = 0.0
+        self.held = Held(self, 1, bytes, until=-1.0)  # type: ignore[arg-type]
+        monkeypatch.setattr("broker.leases.elapsed", lambda: self.now)
+
+    def renew(self) -> None:
+        began = self.now
+        self.now += self.slow.pop(0)
+        self.held.renewed(began + SURE * SECONDS)
+
+
+@pytest.mark.parametrize("slow", [[0.0], [SECONDS, 0.0], [SECONDS] * (MOST_RENEWALS - 1) + [0.0]])
+def test_a_renewal_that_came_too_late_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, slow: list[float]
+) -> None:
+    """A disk that stood still for longer than a lease holds breaks off no stream that still has it."""
+    keeper = SlowKeeper(monkeypatch, slow)
+    keeper.held.check()
+    assert not slow
+
+
+def test_renewals_that_never_come_in_time_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can tell then whether the lease is held, so nothing more is handed over."""
+    keeper = SlowKeeper(monkeypatch, [SECONDS] * MOST_RENEWALS)
+    with pytest.raises(Unavailable) as caught:
+        keeper.held.check()
+    assert caught.value.reason is Reason.LOG_UNAVAILABLE
 
 
 def test_who_was_asleep_himself_has_seen_nothing() -> None:

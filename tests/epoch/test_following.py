@@ -134,6 +134,21 @@ def test_one_slow_look_stops_nothing_and_many_do(world, deaf):
     assert caught.value.reason is Reason.LOG_UNAVAILABLE
 
 
+def test_a_thread_that_stood_still_looks_again(world, monkeypatch):
+    """Between two of its own steps, and then finds what is known too old: that is no silent database."""
+    epochs = world.epochs()
+
+    def age():
+        seconds = type(epochs)._age(epochs)
+        world.clock.pass_by(stalls.pop() if stalls else 0)
+        return seconds
+
+    monkeypatch.setattr(epochs, "_age", age)
+    stalls = [LONGEST_BLIND + 1]
+    assert epochs.current()
+    assert not stalls
+
+
 def test_a_start_without_a_usable_epoch_is_refused(world):
     """The message says what is wrong, not only that something is."""
     tamper(world, "UPDATE bundle SET content = :bent", bent=b"bent")
