@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import ClassVar, Self
@@ -38,6 +39,10 @@ MAX_SIGNATURES = 100
 
 DASH = "— "
 """Em dash (U+2014) and space, which begin a signature line."""
+
+
+class NotSigned(VerificationFailed):
+    """A note without a line of any trusted key. It may bear a later key's, of which one has to learn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +155,19 @@ def claimed_checkpoint(note: str) -> Checkpoint:
     return parse_checkpoint(read_note(note)[0])
 
 
-def sign_note(text: str, name: str, private_key: Ed25519PrivateKey) -> str:
-    """The note of ``text`` with one signature, under the key name ``name``.
+def sign_note(text: str, name: str, *private_keys: Ed25519PrivateKey) -> str:
+    """The note of ``text`` with a signature by each key, all under the key name ``name``.
 
     Raises:
         ValueError: the text is empty, has control characters or no final newline, or the name is no key name.
     """
     if len(text) < 2 or not text.endswith("\n") or not _is_text(text):
         raise ValueError("a note's text is not empty, ends in a newline and has no control characters")
-    key = VerifierKey.of(name, private_key)
-    return f"{text}\n{Signature(name, key.id, private_key.sign(text.encode())).line()}"
+    ids = [VerifierKey.of(name, key).id for key in private_keys]
+    signatures = [key.sign(text.encode()) for key in private_keys]
+    lines = [Signature(name, *signed).line() for signed in zip(ids, signatures, strict=True)]
+    return f"{text}
+{''.join(lines)}"
 
 
 def verify_note(note: str, key: VerifierKey) -> str:
@@ -168,17 +176,36 @@ def verify_note(note: str, key: VerifierKey) -> str:
     Raises:
         VerificationFailed: the note is malformed, or not signed by this key.
     """
+    return open_note(note, (key,))[0]
+
+
+def open_note(note: str, keys: Collection[VerifierKey]) -> tuple[str, frozenset[VerifierKey]]:
+    """The text of a note, and those of the keys that have signed it: one at least, each once. Lines of other
+    signers are ignored, if well-formed.
+
+    Raises:
+        VerificationFailed: the note is malformed, none of the keys has signed it (:class:`NotSigned`), or a
+            line that bears a key's name and id does not verify (signed-note, Signatures).
+    """
     text, signatures = read_note(note)
-    ours = [found.content for found in signatures if found.by(key)]
-    if not ours:
-        raise VerificationFailed("没有信任公钥的签名 / signature: none by the trust key")
-    if len(ours) > 1:
-        raise VerificationFailed("信任公钥的签名重复 / signature: more than one by the trust key")
+    signers = set()
+    for key in keys:
+        ours = [found.content for found in signatures if found.by(key)]
+        if len(ours) > 1:
+            raise VerificationFailed("信任公钥的签名重复 / signature: more than one by the trust key")
+        if ours:
+            _verify(key, ours[0], text)
+            signers.add(key)
+    if not signers:
+        raise NotSigned("没有信任公钥的签名 / signature: none by the trust key")
+    return text, frozenset(signers)
+
+
+def _verify(key: VerifierKey, signature: bytes, text: str) -> None:
     try:
-        Ed25519PublicKey.from_public_bytes(key.public_key).verify(ours[0], text.encode())
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature, text.encode())
     except InvalidSignature:
         raise VerificationFailed("签名不符 / signature: does not verify under the trust key") from None
-    return text
 
 
 @dataclass(frozen=True, slots=True)

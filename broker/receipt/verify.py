@@ -2,8 +2,8 @@
 
 The chain has five links, from the trusted key to the statement, and a failure names the one that broke:
 
-1. signature – the trust key has signed the checkpoint;
-2. checkpoint – it is well-formed, and its origin is the trust key's name;
+1. signature – the trust key, or the one that succeeded it by then, has signed the checkpoint;
+2. checkpoint – it is well-formed, and its origin is the key's name;
 3. tree size – it is that of the receipt;
 4. inclusion proof – it leads from the statement's leaf to the checkpoint's root;
 5. statement – it is a JSON object that can be read in one way only.
@@ -19,8 +19,9 @@ from broker.errors import VerificationFailed
 from broker.model import Receipt
 from broker.reasons import Sentence
 from broker.receipt.bundle import read_json
+from broker.receipt.log_keys import LogKeys, Trust
 from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
-from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
+from broker.receipt.note import Checkpoint
 
 STATEMENT = Sentence("存证内容", "statement")
 
@@ -33,12 +34,12 @@ class Verified:
     checkpoint: Checkpoint
 
 
-def verify_receipt(receipt: Receipt, trust: VerifierKey) -> Verified:
+def verify_receipt(receipt: Receipt, trust: Trust) -> Verified:
     """The statement of a receipt, once every link of the chain holds.
 
     Args:
         receipt: from :func:`broker.receipt.bundle.parse` or from an answer.
-        trust: the log's key, from another way than the receipt.
+        trust: the log's key, from another way than the receipt, or the keys that it has led to.
 
     Raises:
         VerificationFailed: a link broke; the message begins with it.
@@ -51,13 +52,10 @@ def verify_receipt(receipt: Receipt, trust: VerifierKey) -> Verified:
     return Verified(read_json(receipt.statement, STATEMENT), checkpoint)
 
 
-def verify_checkpoint(note: str, trust: VerifierKey) -> Checkpoint:
-    """The log head in a note that the trust key has signed.
+def verify_checkpoint(note: str, trust: Trust) -> Checkpoint:
+    """The log head in a note, as :meth:`LogKeys.checkpoint`.
 
     Raises:
-        VerificationFailed: it has not, or the note holds no head of the log of that name.
+        VerificationFailed: it is not signed by a key that the trust leads to, or holds no head of that log.
     """
-    checkpoint = parse_checkpoint(verify_note(note, trust))
-    if checkpoint.origin != trust.name:
-        raise VerificationFailed("日志名与信任公钥不符 / checkpoint: origin is not the trust key's name")
-    return checkpoint
+    return LogKeys.of(trust).checkpoint(note)
