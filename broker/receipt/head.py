@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from broker.errors import SetUpError, VerificationFailed
@@ -27,8 +28,15 @@ class SignedTree:
             ValueError: the tree has no such leaf.
             CorruptLog: a stored tile cannot be what the tree needs.
         """
-        proof = self.tree.inclusion_proof(leaf_index)
-        return Receipt(statement, leaf_index, self.tree.size, proof, self.note)
+        return self.receipts({leaf_index: statement})[leaf_index]
+
+    def receipts(self, statements: Mapping[int, bytes]) -> dict[int, Receipt]:
+        """The receipts of several leaves, given by their indices; raises as :meth:`receipt` does."""
+        proofs = self.tree.inclusion_proofs(statements)
+        return {
+            index: Receipt(statement, index, self.tree.size, proofs[index], self.note)
+            for index, statement in statements.items()
+        }
 
 
 class SignedHead:

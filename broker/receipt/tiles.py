@@ -7,8 +7,9 @@ stored; the seven levels of nodes between are hashed again when a tile is read, 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
 from threading import Lock
 
@@ -107,19 +108,33 @@ class Tree:
         Raises:
             ValueError: the tree has no such leaf.
         """
-        if not 0 <= leaf_index < self.size:
+        return self.inclusion_proofs([leaf_index])[leaf_index]
+
+    def inclusion_proofs(self, leaf_indices: Collection[int]) -> dict[int, tuple[bytes, ...]]:
+        """:meth:`inclusion_proof` of several leaves, by index: those that stand side by side share most of
+        their paths, which are walked once.
+
+        Raises:
+            ValueError: the tree lacks one of them.
+        """
+        wanted = sorted(set(leaf_indices))
+        if wanted and not 0 <= wanted[0] <= wanted[-1] < self.size:
             raise ValueError("leaf index outside the tree")
-        path = []
-        start, stop = 0, self.size
-        while stop - start > 1:
+        return dict(self._paths(wanted, 0, self.size, ()))
+
+    def _paths(
+        self, wanted: Sequence[int], start: int, stop: int, above: tuple[bytes, ...]
+    ) -> Iterator[tuple[int, tuple[bytes, ...]]]:
+        """The paths of leaves of the subtree D[start:stop], whose own path to the root is ``above``."""
+        if stop - start == 1:
+            yield from ((index, above) for index in wanted)
+        elif wanted:
             split = start + _split(stop - start)
-            if leaf_index < split:
-                path.append(self._hash(split, stop))
-                stop = split
-            else:
-                path.append(self._hash(start, split))
-                start = split
-        return tuple(reversed(path))
+            left = bisect_left(wanted, split)
+            if left:
+                yield from self._paths(wanted[:left], start, split, (self._hash(split, stop), *above))
+            if left < len(wanted):
+                yield from self._paths(wanted[left:], split, stop, (self._hash(start, split), *above))
 
     def consistency_proof(self, first_size: int) -> tuple[bytes, ...]:
         """PROOF(first_size, D[0:size]) of RFC 6962 §2.1.2; empty when the sizes are equal.

@@ -151,9 +151,7 @@ class Writer:
         no truth before the batch is."""
         try:
             outcomes = self._append(wanted)
-            answers: list[Appended | Exception] = [
-                self._answer(s.entry, outcome) for s, outcome in zip(wanted, outcomes, strict=True)
-            ]
+            answers = self._answers(wanted, outcomes)
         except Unavailable as error:
             answers = [Unavailable(error.reason) for _ in wanted]
         except VerificationFailed as error:
@@ -214,13 +212,26 @@ class Writer:
             return self._head.tree(size)
         return self._tree if size == self._tree.size else self._tree.grown(size, transaction.tile)
 
-    def _answer(self, entry: Entry, outcome: Admitted | Exception) -> Appended | Exception:
-        if isinstance(outcome, Exception):
-            return outcome
-        statement = self._original(outcome.leaf_index) if outcome.redelivered else entry.statement
-        if not statement:
-            return NotFound(Reason.RESOURCE_NOT_FOUND)  # erased since the first attempt
-        return Appended(self._signed.receipt(outcome.leaf_index, statement), outcome.redelivered)
+    def _answers(
+        self, wanted: Sequence[Submission], outcomes: Sequence[Admitted | Exception]
+    ) -> list[Appended | Exception]:
+        statements = {
+            outcome.leaf_index: self._statement(submission.entry, outcome)
+            for submission, outcome in zip(wanted, outcomes, strict=True)
+            if isinstance(outcome, Admitted)
+        }
+        receipts = self._signed.receipts({index: content for index, content in statements.items() if content})
+
+        def answer(outcome: Admitted | Exception) -> Appended | Exception:
+            if isinstance(outcome, Exception):
+                return outcome
+            receipt = receipts.get(outcome.leaf_index)  # none: erased since the first attempt
+            return Appended(receipt, outcome.redelivered) if receipt else NotFound(Reason.RESOURCE_NOT_FOUND)
+
+        return [answer(outcome) for outcome in outcomes]
+
+    def _statement(self, entry: Entry, outcome: Admitted) -> bytes:
+        return self._original(outcome.leaf_index) if outcome.redelivered else entry.statement
 
     def _original(self, leaf_index: int) -> bytes:
         leaf = self._journal.leaf(leaf_index)

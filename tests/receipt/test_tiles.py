@@ -91,6 +91,23 @@ def test_every_inclusion_proof_of_a_size(size: int) -> None:
         verify_inclusion(LEAVES[m], m, size, proof, tree.root())
 
 
+@settings(max_examples=60)
+@given(st.data())
+def test_inclusion_proofs_of_several_leaves(large: Store, data: st.DataObject) -> None:
+    """Any set of leaves, in any order, gets the proofs that each would get alone."""
+    size = data.draw(st.integers(1, 70_000))
+    wanted = data.draw(st.lists(st.integers(0, size - 1) | st.integers(max(0, size - 300), size - 1)))
+    proofs = Tree(size, large.read).inclusion_proofs(wanted)
+    assert {m: list(proof) for m, proof in proofs.items()} == {m: path(m, 0, size) for m in wanted}
+
+
+@pytest.mark.parametrize("wanted", [[-1, 0], [0, 10], [10]])
+def test_inclusion_proofs_of_leaves_that_are_not_there(wanted: list[int]) -> None:
+    """One leaf outside the tree is a mistake, whatever stands beside it."""
+    with pytest.raises(ValueError, match="outside"):
+        built([10])[0].inclusion_proofs(wanted)
+
+
 def test_consistency_between_any_two_small_sizes() -> None:
     """Any two sizes to 80, and across tile edges, are provably consistent, from the tiles of the largest."""
     _, store = built([1100])
