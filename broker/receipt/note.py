@@ -166,8 +166,7 @@ def sign_note(text: str, name: str, *private_keys: Ed25519PrivateKey) -> str:
     ids = [VerifierKey.of(name, key).id for key in private_keys]
     signatures = [key.sign(text.encode()) for key in private_keys]
     lines = [Signature(name, *signed).line() for signed in zip(ids, signatures, strict=True)]
-    return f"{text}
-{''.join(lines)}"
+    return "\n".join((text, "".join(lines)))
 
 
 def verify_note(note: str, key: VerifierKey) -> str:
