@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -40,6 +38,7 @@ from broker.bulk.parts import read_part
 from broker.bulk.plan import BulkPlan
 from broker.bulk.recipe import Masker, Recipe
 from broker.bulk.worker import Masked, Task
+from broker.children import interrupts_held
 from broker.errors import SetUpError
 from broker.reasons import Sentence
 
@@ -218,29 +217,6 @@ def _pool(job: Job) -> Iterator[ProcessPoolExecutor]:
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits, and a process that is started meanwhile never sees it: it would die of it with a
-    traceback before :func:`~broker.bulk.worker.start` could say otherwise. A child keeps what is blocked.
-
-    To block is not enough here: a thread of Arrow's or the pool's may take the signal, and Python would then
-    interrupt the main thread all the same, in the middle of what it hands to the child.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python interrupts none but the main thread
-        return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        signal.signal(signal.SIGINT, before)
-    if came:
-        signal.raise_signal(signal.SIGINT)
 
 
 class _Pooled:

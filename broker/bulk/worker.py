@@ -6,13 +6,9 @@ for an exception may quote a value, and need not survive the way back.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing import parent_process
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +16,7 @@ import pyarrow as pa
 from broker.bulk.inputs import InputFile, Part, Surveyed, batches, survey
 from broker.bulk.parts import write_part
 from broker.bulk.recipe import Masker, Recipe
+from broker.children import serve_parent
 from broker.errors import BrokerError, SetUpError
 from broker.reasons import Sentence
 
@@ -51,8 +48,7 @@ _masker: Masker
 def start(recipe: Recipe) -> None:
     """Make a process ready to :func:`mask`."""
     global _masker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and ends us
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve_parent()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     _masker = Masker(recipe)
@@ -108,10 +104,3 @@ def _said(error: Exception, file: InputFile) -> Sentence:
         f"处理文件 {file.name} 时出错（{type(error).__name__}）。",
         f"Masking {file.name} failed ({type(error).__name__}).",
     )
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot end its processes, and they would wait for it forever."""
-    if (parent := parent_process()) is not None:
-        parent.join()
-        os._exit(1)

@@ -7,7 +7,7 @@ believed if the tile above it agrees; otherwise both are named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
@@ -88,7 +88,7 @@ class LeafCheck:
         place = start // TILE_WIDTH
         stored = self._snapshot.tile(0, place)
         rows = {row["leaf_index"]: row for row in self._snapshot.leaves(start, stop)}
-        yield from _missing(range(start, stop), rows)
+        yield from missing_leaves(range(start, stop), rows)
         hashes, doubted = [], len(stored) != (stop - start) * HASH_SIZE
         claims: dict[int, Indexed] = {}
         for index in range(start, stop):
@@ -100,7 +100,7 @@ class LeafCheck:
             if index in rows:
                 yield from self._leaf(rows[index], wrong, claims)
         if doubted:
-            yield _of_tile(0, place)
+            yield wrong_tile(0, place)
         yield from self._claims(claims)
         for key, content in self.rebuilt.add(hashes):
             yield from self._inner_tile(key, content)
@@ -108,11 +108,9 @@ class LeafCheck:
     def _leaf(self, row: Row, wrong: Collection[str], claims: dict[int, Indexed]) -> Iterator[Finding]:
         index, content = row["leaf_index"], row["content"]
         if ENTRY in wrong:
-            zh, en = "与其陈述和瓦片的哈希不符", "is not what statement and tile have hashed"
-            yield Finding("leaf", leaf_name(index), "log_entry", zh, en)
+            yield wrong_entry(index)
         if STATEMENT in wrong:
-            zh, en = "哈希与存证日志不符，内容已被改动或损坏", "hash is not the leaf's: altered or damaged"
-            yield Finding("statement", leaf_name(index), "content", zh, en)
+            yield wrong_statement(index)
         elif content is None:
             self.erased += 1
             yield from self._erased(row)
@@ -140,10 +138,10 @@ class LeafCheck:
     def _dated(self, index: int, time: int) -> Iterator[Finding]:
         undated, whose = self._undated
         if undated > time + ORDER_TOLERANCE:
-            yield _out_of_order(whose)
+            yield out_of_order(whose)
         self._undated = (0, 0)
         if time < self._newest - ORDER_TOLERANCE:
-            yield _out_of_order(index)
+            yield out_of_order(index)
         self._newest = max(self._newest, time)
 
     def _erased(self, row: Row) -> Iterator[Finding]:
@@ -152,7 +150,7 @@ class LeafCheck:
         if row["kind"] not in _KINDS:
             yield Finding("leaf", leaf_name(index), "kind", "没有这一类别", "there is no such kind")
         if not isinstance(time, int) or time < self._newest - ORDER_TOLERANCE:
-            yield _out_of_order(index)
+            yield out_of_order(index)
         else:
             self._undated = max(self._undated, (time, index))
 
@@ -160,7 +158,7 @@ class LeafCheck:
 
     def _inner_tile(self, key: TileKey, content: bytes) -> Iterator[Finding]:
         if key[0] > 0 and self._snapshot.tile(*key) != content:
-            yield _of_tile(*key)
+            yield wrong_tile(*key)
 
     def _believed(self, place: int, stored: bytes) -> bool:
         """Whether the tile above has the root of this one."""
@@ -234,9 +232,9 @@ def _own(entry: Any) -> bytes:
     return leaf_hash(entry) if isinstance(entry, bytes) else b""
 
 
-def _missing(wanted: range, rows: Mapping[int, Row]) -> Iterator[Finding]:
+def missing_leaves(wanted: range, found: Container[int]) -> Iterator[Finding]:
     """One finding for each run of leaves that are not there."""
-    gaps = [index for index in wanted if index not in rows]
+    gaps = [index for index in wanted if index not in found]
     for _, run in groupby(enumerate(gaps), lambda numbered: numbered[1] - numbered[0]):
         first, *rest = [index for _, index in run]
         name = leaf_name(f"{first}…{rest[-1]}" if rest else first)
@@ -253,11 +251,25 @@ def _contradicts(row: Row, column: str) -> Finding:
     )
 
 
-def _of_tile(level: int, index: int) -> Finding:
+def wrong_entry(index: int) -> Finding:
+    """Of a leaf whose log entry is not what its other witnesses say."""
+    zh, en = "与其陈述和瓦片的哈希不符", "is not what statement and tile have hashed"
+    return Finding("leaf", leaf_name(index), "log_entry", zh, en)
+
+
+def wrong_statement(index: int) -> Finding:
+    """Of a statement that is not the one that was logged."""
+    zh, en = "哈希与存证日志不符，内容已被改动或损坏", "hash is not the leaf's: altered or damaged"
+    return Finding("statement", leaf_name(index), "content", zh, en)
+
+
+def wrong_tile(level: int, index: int) -> Finding:
+    """Of a tile that is not made of the hashes below it."""
     zh, en = "与其下的哈希不符或缺失", "misses or contradicts what is below"
     return Finding("tile", tile_name(level, index), "hashes", zh, en)
 
 
-def _out_of_order(index: int) -> Finding:
+def out_of_order(index: int) -> Finding:
+    """Of a leaf whose time is too far from its neighbours'."""
     zh, en = "时间与前后存证的次序不符", "is out of order with its neighbours"
     return Finding("leaf", leaf_name(index), "recorded_at", zh, en)

@@ -44,6 +44,16 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
+def root_of(leaf_hashes: Sequence[bytes]) -> bytes:
+    """MTH of the leaves with these hashes, RFC 6962 §2.1; of one level after the other, in which a node
+    without sibling moves up unhashed: that is where its splits leave it."""
+    row = list(leaf_hashes)
+    while len(row) > 1:
+        alone = row[len(row) & ~1 :]
+        row = [node_hash(*pair) for pair in zip(row[::2], row[1::2], strict=False)] + alone
+    return row[0] if row else EMPTY_ROOT
+
+
 def root_from_inclusion(leaf_hash: bytes, leaf_index: int, tree_size: int, proof: Sequence[bytes]) -> bytes:
     """The root that an audit path leads to (RFC 9162 §2.1.3.2).
 

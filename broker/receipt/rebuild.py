@@ -34,6 +34,10 @@ class Rebuilt:
         """MTH(D[0:size]), RFC 6962 §2.1."""
         return self._tree.root()
 
+    def root_with(self, *hashes: bytes) -> bytes:
+        """The root of a tree with these leaves after its own."""
+        return self._tree.append(hashes)[0].root()
+
     def add(self, hashes: Sequence[bytes]) -> Iterator[tuple[TileKey, bytes]]:
         """Grows by these leaves; gives the tiles that this fills."""
         while hashes:

@@ -165,6 +165,16 @@ class Snapshot:
         with reachable():
             return list(self._connection.execute(query, {"start": start, "stop": stop}).mappings().all())
 
+    def told(self, start: int, stop: int) -> list[tuple[Any, Any, Any, Any]]:
+        """(leaf index, log entry, kind, statement; None once erased), as :meth:`entries`."""
+        leaf, statement = self._table("leaf"), self._table("statement")
+        joined = leaf.outerjoin(statement, leaf.c.leaf_index == statement.c.leaf_index)
+        columns = (leaf.c.leaf_index, leaf.c.log_entry, leaf.c.kind, statement.c.content)
+        query = _range(select(*columns).select_from(joined), leaf)
+        with reachable():
+            found = self._connection.execute(query, {"start": start, "stop": stop})
+            return [tuple(row) for row in found.all()]
+
     def leaf_count(self) -> int:
         """One more than the largest leaf index; 0 without leaves."""
         largest = self._scalar(select(func.max(self._table("leaf").c.leaf_index)))

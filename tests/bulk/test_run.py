@@ -24,7 +24,8 @@ from broker.bulk import journal
 from broker.bulk.gate import Refused
 from broker.bulk.outputs import Form
 from broker.bulk.recipe import Masker, recipe_of
-from broker.bulk.run import Job, interrupts_held, run
+from broker.bulk.run import Job, run
+from broker.children import interrupts_held
 from broker.errors import SetUpError
 from broker.keys.keyring import Keyring
 from broker.keys.wrapping import VARIABLE

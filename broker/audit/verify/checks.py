@@ -1,9 +1,9 @@
 """The registry: what is checked of a statement of each kind, and how related statements are judged.
 
-A new kind of statement has a line in :data:`CHECKS`. Its check is told of one statement whose hash is the leaf's
-and whose form is sound (:mod:`broker.audit.verify.form`); it yields remarks, and the ends that the statement
-has in relations (:mod:`broker.audit.verify.ties`). It must not raise, whatever the statement says, but for
-``KeyError``, ``TypeError`` and ``ValueError``, which count as a malformed statement.
+A new kind of statement has a line in :data:`CHECKS`. Its check is told of one statement whose hash is the
+leaf's; it yields remarks, and the ends that the statement has in relations (:mod:`broker.audit.verify.ties`).
+It may raise what a statement of another form makes it raise, ``KeyError``, ``TypeError``, ``AttributeError``
+and ``ValueError`` and nothing else: the statement then counts as malformed.
 """
 
 from __future__ import annotations

@@ -46,13 +46,16 @@ def judge(ends: Sequence[End], known: Known) -> Iterator[Remark]:
                 zh, en = "生效序号不连续", "does not put the next epoch in force"
                 yield of_statement(Nature.CONTRADICTORY, end.leaf, "epoch", zh, en)
             force = end
-        elif force and (end.number, end.fact) != (force.number, force.fact):
-            if not _hidden_between(force, end, known):
-                zh, en = "不是当时的生效序号或策略包", "was not decided under the epoch and bundle in force"
-                yield of_statement(Nature.CONTRADICTORY, end.leaf, "decision", zh, en)
+        elif force and not _same(end, force) and not _hidden_between(force, end, known):
+            zh, en = "不是当时的生效序号或策略包", "was not decided under the epoch and bundle in force"
+            yield of_statement(Nature.CONTRADICTORY, end.leaf, "decision", zh, en)
 
 
 EPOCH = Relation(judge, runs=True)
+
+
+def _same(end: End, force: End) -> bool:
+    return (end.number, end.fact) == (force.number, force.fact)
 
 
 def _hidden_between(force: End, end: End, known: Known) -> bool:
