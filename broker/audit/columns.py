@@ -45,7 +45,7 @@ def _tags(statement: Mapping[str, Any]) -> object:
 
 
 def reasons_of(statement: Mapping[str, Any]) -> list[str]:
-    """Codes of all reasons in a statement: of the decision, of what is missing, of a stream that broke off."""
+    """Codes of all reasons in a statement: of the decision, what is missing, why a stream broke off."""
     decision, outcome = _at("decision")(statement), _at("outcome")(statement)
     said = [
         *_listed(_at("reasons")(decision) if isinstance(decision, dict) else None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -50,10 +51,8 @@ def read(path: Path) -> Export:
         VerificationFailed: it is no Parquet, has no header or other columns; or later a line is malformed or
             contradicts its statement.
     """
-    try:
+    with _sound():
         file = pq.ParquetFile(path)
-    except pa.ArrowException:
-        raise _damaged() from None
     header = Header.parse((file.schema_arrow.metadata or {}).get(METADATA, b""))
     if not file.schema_arrow.equals(schema_of(header), check_metadata=False):
         raise VerificationFailed("导出文件的列不符 / export: other columns")
@@ -62,14 +61,17 @@ def read(path: Path) -> Export:
 
 def _lines(file: pq.ParquetFile, *, proofs: bool) -> Iterator[Line]:
     number = 0
-    try:
-        for batch in file.iter_batches(ROWS):
+    batches = file.iter_batches(ROWS)
+    while True:
+        with _sound():
+            batch = next(batches, None)
+            if batch is None:
+                return
             batch.validate(full=True)
-            for row in batch.to_pylist():
-                number += 1
-                yield _line(row, number, proofs=proofs)
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
-        raise _damaged() from None
+            rows = batch.to_pylist()
+        for row in rows:
+            number += 1
+            yield _line(row, number, proofs=proofs)
 
 
 def _row(line: Line, *, proofs: bool) -> dict[str, object]:
@@ -91,6 +93,19 @@ def _line(row: dict[str, object], number: int, *, proofs: bool) -> Line:
             f"第 {number} 行与其存证内容不一致 / export: line {number} contradicts its statement"
         )
     return line
+
+
+@contextmanager
+def _sound() -> Iterator[None]:
+    """What Arrow raises of a damaged file is said as such; what the system raises goes on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged() from None
+    except (pa.ArrowException, ValueError, OverflowError):
+        raise _damaged() from None
 
 
 def _damaged() -> VerificationFailed:
