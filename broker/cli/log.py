@@ -51,7 +51,7 @@ def export(
 def serve(config: Config = Path("sharebroker.toml"), trust: OwnTrust = None) -> None:
     """在 [log] http_listen 上以 HTTP 公开 / show it over HTTP on [log] http_listen."""
     from broker.server.logging import configure_logging
-    from broker.server.public_log import PublicLogServer
+    from broker.server.public_log import serve_log
 
     settings = load_settings(config)
     if not settings.log.http_listen:
@@ -61,7 +61,7 @@ def serve(config: Config = Path("sharebroker.toml"), trust: OwnTrust = None) -> 
         )
     configure_logging()
     with _public(settings, trust) as public:
-        PublicLogServer(public).run(settings.log.http_listen, _listening)
+        serve_log(public, settings.log.http_listen, _listening)
 
 
 def _listening(address: str) -> None:

@@ -21,10 +21,11 @@ from typer.testing import CliRunner, Result
 
 from broker.cli.main import app
 from broker.errors import SetUpError
+from broker.http.message import Request
 from broker.receipt.bundle import export as export_receipt
 from broker.receipt.memory import remembered
 from broker.receipt.public import PublicLog
-from broker.server.public_log import PublicLogServer, answer
+from broker.server.public_log import answer, serve_log
 from broker.store.store import open_store
 from tests import plain_tlog
 
@@ -149,7 +150,7 @@ def test_a_wrong_address_is_named(operator: Operator, listen: str) -> None:
     with closing(open_store(operator.log.url)) as store:
         public = PublicLog(store, lambda: "", operator.log.key)
         with pytest.raises(SetUpError, match=re.escape(listen)):
-            PublicLogServer(public).run(listen, lambda _: None)
+            serve_log(public, listen, lambda _: None)
 
 
 def test_the_served_log_holds_for_strangers_while_it_grows(
@@ -242,10 +243,10 @@ def test_a_log_that_is_not_what_was_signed_is_not_served(
         connection.execute("UPDATE tile SET hashes = zeroblob(128)")
     with closing(open_store(log.url)) as store:
         public = PublicLog(store, lambda: remembered(log.state, log.key), log.key)
-        for path in (b"checkpoint", b"tile/0/000.p/4", b"tile/entries/000.p/4"):
-            given = answer(public, b"GET /%b HTTP/1.1\r\n\r\n" % path)
+        for path in ("checkpoint", "tile/0/000.p/4", "tile/entries/000.p/4"):
+            given = answer(public, Request("GET", path))
             assert (given.status, given.content) == (503, b"")
-            assert b"Retry-After: 5" in bytes(given)
+            assert b"Retry-After: 5" in given.encoded()
 
 
 def test_gos_checksum_database_verifies_log_and_receipts(
