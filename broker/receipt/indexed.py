@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
 import orjson
 
@@ -60,18 +60,24 @@ def indexed(statement: bytes) -> Indexed | None:
         content = orjson.loads(statement)
         if content["format"] != FORMAT:
             return None
-        kind = EntryKind(content["kind"])
-        return Indexed(
+        kind, recorded_at = EntryKind(content["kind"]), datetime.fromisoformat(content["recorded_at"])
+        found = Indexed(
             kind=kind,
-            recorded_at=datetime.fromisoformat(content["recorded_at"]),
+            recorded_at=recorded_at.astimezone(UTC) if recorded_at.tzinfo else _undated(),
             **(_stopped(content) if kind is EntryKind.EPOCH else _parties(content)),
             verdict=content["decision"]["verdict"] if "decision" in content else None,
             request_id=content.get("request_id", ""),
             answer_digest=bytes.fromhex(content["outcome"]["digest"]) if "outcome" in content else b"",
             content=content,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        _ = found.claims, found.opens  # which raise where they cannot be told
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
+    return found
+
+
+def _undated() -> NoReturn:
+    raise ValueError("a time without zone is none")
 
 
 def _parties(content: dict[str, Any]) -> dict[str, str]:

@@ -17,6 +17,8 @@ from broker.audit.verify.remarks import Remark
 
 KEY_BYTES = 16
 
+_HALF = 1 << 63
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -34,6 +36,13 @@ class End:
     """Another leaf, a deadline, a sequence: what the relation makes of it; 64 bits, signed."""
     fact: int = 0
     """Something else, 64 bits, unsigned."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.leaf, self.number, self.fact)
+        if any(type(number) is not int for number in numbers):
+            raise TypeError("ends are made of numbers")
+        if not (-_HALF <= self.number < _HALF and 0 <= self.fact < 2 * _HALF):
+            raise ValueError("an end's number is out of range")
 
 
 class Known(Protocol):
