@@ -28,9 +28,9 @@ from broker.receipt.tiles import (
     TileKey,
     Tree,
 )
-from broker.receipt.verify import verify_checkpoint
 
 MAX_NOTE_BYTES = 64 * 1024
+"""Of a signed checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _known(folder: Path, log: PublicLog, newest: Checkpoint) -> Checkpoint:
     """The head that the folder shows; that of an empty log when it shows none."""
-    file = folder / CHECKPOINT
-    if not file.exists():
-        return Checkpoint(log.key.name, 0, Tree(0, _nothing).root())
-    with file.open("rb") as stream:
-        note = stream.read(MAX_NOTE_BYTES).decode(errors="replace")
-    known = verify_checkpoint(note, log.key)
+    note = exported_note(folder)
+    if not note:
+        return Checkpoint(log.keys.name, 0, Tree(0, _nothing).root())
+    known = log.keys.checkpoint(note)
     if known.size > newest.size or (known.size == newest.size and known.root != newest.root):
         raise VerificationFailed(
             "目录中的日志头比已签名的新，或历史不同 / log: the folder's head is newer than what was "
@@ -141,8 +139,17 @@ def _known(folder: Path, log: PublicLog, newest: Checkpoint) -> Checkpoint:
     return known
 
 
+def exported_note(folder: Path) -> str:
+    """The signed checkpoint of an exported folder; empty without one."""
+    try:
+        with (folder / CHECKPOINT).open("rb") as stream:
+            return stream.read(MAX_NOTE_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
 def _grow(log: PublicLog, files: Folder, known: Checkpoint, signed: Checkpoint) -> None:
-    tree = Tree(known.size, _published(files, known.size), TileCache(capacity=8))
+    tree = Tree(known.size, published(files, known.size), TileCache(capacity=8))
     if tree.root() != known.root:
         raise CorruptLog("目录中的瓦片缺失或损坏 / log: tiles in the folder are missing or corrupt")
     edge: dict[TileKey, bytes] = {}
@@ -164,8 +171,8 @@ def _grow(log: PublicLog, files: Folder, known: Checkpoint, signed: Checkpoint) 
         )
 
 
-def _published(files: Folder, size: int) -> ReadTile:
-    """Reads a tile from the folder, as wide as a tree of that size has it."""
+def published(files: Folder, size: int) -> ReadTile:
+    """Reads tiles of a folder that holds the log up to ``size``, as wide as that tree has them."""
 
     def read(level: int, index: int) -> bytes:
         width = min(TILE_WIDTH, (size >> (TILE_HEIGHT * level)) - index * TILE_WIDTH)

@@ -13,10 +13,10 @@ from threading import Lock
 from typing import Protocol
 
 from broker.errors import VerificationFailed
+from broker.receipt.log_keys import LogKeys
 from broker.receipt.merkle import HASH_SIZE, leaf_hash
 from broker.receipt.note import Checkpoint, VerifierKey
 from broker.receipt.tiles import TILE_HEIGHT, TILE_WIDTH, CorruptLog, TileCache, Tree
-from broker.receipt.verify import verify_checkpoint
 
 CHECKPOINT = "checkpoint"
 ENTRIES = -1
@@ -35,6 +35,19 @@ class Tables(Protocol):
 
     def log_entries(self, start: int, stop: int) -> list[bytes]:
         """The entries of the leaves from ``start`` to before ``stop``, in order."""
+        ...
+
+
+class Keys(Protocol):
+    """What is known of a log's keys: :class:`~broker.receipt.log_keys.LogKeys`, or a witness's own list."""
+
+    @property
+    def name(self) -> str:
+        """The log's origin."""
+        ...
+
+    def checkpoint(self, note: str) -> Checkpoint:
+        """The log's head in a note that it has signed; raises VerificationFailed when it has not."""
         ...
 
 
@@ -88,14 +101,14 @@ class PublicLog:
         VerificationFailed: what is stored is not what was signed. Nothing is given out then.
     """
 
-    def __init__(self, tables: Tables, read_note: Callable[[], str], key: VerifierKey) -> None:
-        self.key = key
+    def __init__(self, tables: Tables, read_note: Callable[[], str], keys: VerifierKey | Keys) -> None:
+        self.keys: Keys = LogKeys(keys) if isinstance(keys, VerifierKey) else keys
         self._tables = tables
         self._read_note = read_note
         self._cache = TileCache()
         self._lock = Lock()
         self._note = ""
-        self._newest = Checkpoint(key.name, 0, Tree(0, tables.tile).root())
+        self._newest = Checkpoint(keys.name, 0, Tree(0, tables.tile).root())
 
     def checkpoint(self) -> tuple[str, Checkpoint] | None:
         """The newest signed head, as a signed note and read; None when nothing was signed yet."""
@@ -114,7 +127,7 @@ class PublicLog:
         return self._bundle(part) if part.level == ENTRIES else self._tile(part)
 
     def _adopt(self, note: str) -> None:
-        checkpoint = verify_checkpoint(note, self.key)
+        checkpoint = self.keys.checkpoint(note)
         if checkpoint.size < self._newest.size:  # the newest was being written over when it was read
             return
         if Tree(checkpoint.size, self._tables.tile, self._cache).root() != checkpoint.root:
