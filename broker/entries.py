@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from broker.desensitize.plan import MaskPlan
-from broker.model import Entry, EntryKind
+from broker.marks import Marks
+from broker.model import Entry, EntryKind, SubjectMark
 from broker.receipt.statement import Outcome, statement
 from broker.standing import Decided
 
@@ -20,6 +21,7 @@ class Entries:
     """Writes entries, dated when they are written."""
 
     clock: Callable[[], datetime]
+    marks: Marks
 
     def entry(
         self,
@@ -31,26 +33,38 @@ class Entries:
         decision_leaf: int | None = None,
         lease_seconds: float | None = None,
         request_mac: bytes = b"",
+        marks: Sequence[SubjectMark] | None = None,
     ) -> Entry:
         """An entry with its :func:`~broker.receipt.statement.statement`. With ``request_mac`` it claims the
-        request id and settles the charges."""
+        request id and settles the charges. ``marks`` are those of a stream that has them already.
+
+        Raises:
+            Unavailable: VAULT_UNAVAILABLE.
+        """
         recorded_at, application = self.clock(), decided.application
         provider = decided.provider
-        keyring = decided.epoch.keyring
-        tags = [keyring.subject_tag(s, application.request_id) for s in application.subjects]
-        content = statement(
-            kind,
-            application,
-            decided.decision,
-            recorded_at,
-            provider=provider,
-            subject_tags=tags,
-            masks=mask_plan.operator_versions if mask_plan else NO_MASKS,
-            epoch=decided.epoch.sequence,
-            outcome=outcome,
-            decision_leaf=decision_leaf,
-            lease_seconds=lease_seconds,
-        )
+
+        def write(marks: Sequence[SubjectMark]) -> bytes:
+            return statement(
+                kind,
+                application,
+                decided.decision,
+                recorded_at,
+                provider=provider,
+                subject_tags=[mark.tag for mark in marks],
+                subject_numbers=[mark.number for mark in marks if mark.number],
+                masks=mask_plan.operator_versions if mask_plan else NO_MASKS,
+                epoch=decided.epoch.sequence,
+                outcome=outcome,
+                decision_leaf=decision_leaf,
+                lease_seconds=lease_seconds,
+            )
+
+        if marks is None:
+            keyring = decided.epoch.keyring
+            marks, content = self.marks.made(application.subjects, application.request_id, keyring, write)
+        else:
+            content = write(marks)
         return Entry(
             kind=kind,
             statement=content,
@@ -66,4 +80,5 @@ class Entries:
             request_mac=request_mac,
             answer_digest=outcome.digest if outcome and request_mac else b"",
             charges=decided.decision.charges if request_mac else (),
+            marks=tuple(marks),
         )

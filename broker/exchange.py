@@ -37,6 +37,7 @@ from broker.errors import Changed, DeadlinePassed, TooLarge, TooSmall
 from broker.journal import QuotaExceeded
 from broker.keys.keyring import Keyring
 from broker.leases import Keeper
+from broker.marks import NO_VAULT, Marks
 from broker.matches import quota_why, with_matches
 from broker.model import (
     Application,
@@ -93,6 +94,7 @@ class Exchange:
     """Rows read, masked and sent at a time in a stream."""
     chunk_bytes: int
     """Size of a stream's chunks."""
+    marks: Marks = NO_VAULT
     _planner: Planner = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -100,7 +102,7 @@ class Exchange:
 
     @property
     def entries(self) -> Entries:
-        return Entries(self.clock)
+        return Entries(self.clock, self.marks)
 
     def unary(self, request: Request, consumer: Identity, still_wanted: StillWanted) -> Exchanged:
         """Decide and, for a permit, release the masked records: the on-the-spot case.

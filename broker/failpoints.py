@@ -7,6 +7,8 @@ costs one look into an empty dictionary.
 ============================ ===========================================================================
 point                        where
 ============================ ===========================================================================
+vault_before_commit,         around the commit of a batch of the subject vault: numbers are given out, whose
+vault_after_commit           statements are not recorded yet
 before_commit, after_commit  around the commit of a batch of the receipt log
 before_signature,            around the signature of the log's head over that batch
 after_signature

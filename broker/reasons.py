@@ -104,6 +104,7 @@ class Reason(StrEnum):
     TAKEN_OVER = "TAKEN_OVER"
     LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
     CLOCK_BEHIND_LOG = "CLOCK_BEHIND_LOG"
+    VAULT_UNAVAILABLE = "VAULT_UNAVAILABLE"
     # server
     SERVED_ELSEWHERE = "SERVED_ELSEWHERE"
     OVERLOADED = "OVERLOADED"
@@ -381,6 +382,10 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.CLOCK_BEHIND_LOG: Sentence(
         "服务器时钟早于最近一条存证，停止放行，请管理员校时。",
         "The broker's clock is behind its last receipt, so nothing is released; the administrator must set the clock.",
+    ),
+    Reason.VAULT_UNAVAILABLE: Sentence(
+        "主体密钥库暂不可用，未返回任何数据，请稍后用同一 request_id 重试。",
+        "The subject vault is unavailable, so nothing was released; retry later with the same request_id.",
     ),
     Reason.SERVED_ELSEWHERE: Sentence(
         "流式接口在同一服务的 {about} 端口，请改连该端口。",

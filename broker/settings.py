@@ -207,6 +207,22 @@ class Store(Section):
     )
 
 
+class VaultSettings(Section):
+    """The subject vault: a key for every person, apart from the broker's database and its backups."""
+
+    url: str = Field(
+        "",
+        description="SQLAlchemy URL of a database of its own: SQLite (path relative to this file), or "
+        "PostgreSQL where several hosts share it; `sharebroker vault init` makes it. Empty: no vault; "
+        "persons are then tagged by the keyring, no omission shows, and nobody can be forgotten.",
+    )
+    master_key_file: Path = Field(
+        Path("vault/master.key"),
+        description="The key that opens the vault: 32 bytes, 64 hexadecimal digits or base64. Another one "
+        "than the keyring's, kept apart from the vault's backups.",
+    )
+
+
 class Log(Section):
     """The receipt log."""
 
@@ -241,6 +257,7 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     store: Store = Store()
     log: Log = Log()
+    vault: VaultSettings = VaultSettings()
     base: Path = Field(Path(), exclude=True, description="Folder of the settings file; set by loading it.")
 
     def path(self, relative: Path) -> Path:
@@ -250,10 +267,18 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """The store's URL, with a relative SQLite path made absolute."""
+        return self._absolute(self.store.url)
+
+    @property
+    def vault_url(self) -> str:
+        """The vault's URL, likewise; empty without one."""
+        return self._absolute(self.vault.url)
+
+    def _absolute(self, url: str) -> str:
         prefix = "sqlite:///"
-        if self.store.url.startswith(prefix) and not self.store.url.startswith(prefix + "/"):
-            return prefix + str(self.path(Path(self.store.url.removeprefix(prefix))).resolve())
-        return self.store.url
+        if url.startswith(prefix) and not url.startswith(prefix + "/"):
+            return prefix + str(self.path(Path(url.removeprefix(prefix))).resolve())
+        return url
 
 
 def load_settings(file: Path) -> Settings:

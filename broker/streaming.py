@@ -17,7 +17,7 @@ from broker.entries import Entries
 from broker.errors import BrokerError, DeadlinePassed, TooLarge, TooSmall, Unavailable
 from broker.journal import EpochMoved, LeaseLost
 from broker.leases import Held, Keeper, elapsed
-from broker.model import Charge, Decision, Entry, EntryKind, LeaseBegin, LeaseEnd, Receipt, Why
+from broker.model import Charge, Decision, Entry, EntryKind, LeaseBegin, LeaseEnd, Receipt, SubjectMark, Why
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.statement import HandedOver, Outcome
@@ -66,6 +66,8 @@ class Handover:
     nonce: bytes
     opening: Opening = field(init=False)
     _held: Held = field(init=False)
+    _marks: tuple[SubjectMark, ...] | None = field(init=False, default=None)
+    """Of the subjects: a stream's opening and its outcome are one look at them."""
     _noted: Outcome = field(init=False)
     """What was handed over when a chunk last was; other threads read it."""
 
@@ -79,9 +81,10 @@ class Handover:
         """
         since, decided = elapsed(), self.standing.decided
         self._noted = self._outcome()
-        entry = self._entry(EntryKind.STREAM_DECISION)
+        opening = self._entry(EntryKind.STREAM_DECISION)
+        self._marks = opening.marks
         entry = replace(
-            entry,
+            opening,
             charges=charges,
             request_id=decided.application.request_id,
             request_mac=request_mac,
@@ -225,4 +228,5 @@ class Handover:
             outcome,
             decision_leaf=decision_leaf,
             lease_seconds=self.keeper.seconds,
+            marks=self._marks,
         )

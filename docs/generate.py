@@ -60,6 +60,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.SOURCE_UNAVAILABLE,
         Reason.LOG_UNAVAILABLE,
         Reason.CLOCK_BEHIND_LOG,
+        Reason.VAULT_UNAVAILABLE,
         Reason.SHUTTING_DOWN,
         Reason.BROKER_UNREACHABLE,
     ),

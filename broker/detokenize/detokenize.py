@@ -10,7 +10,7 @@ All under one epoch, as an exchange is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,19 @@ from broker.detokenize.values import Values, canonical
 from broker.epoch import Epochs, InForce
 from broker.errors import DeadlinePassed, NotFound, NotReversible, SetUpError
 from broker.journal import QuotaExceeded
-from broker.model import CORE, Charge, Entry, EntryKind, Identity, Receipt, SharingAttribute, Verdict, Why
+from broker.marks import NO_VAULT, Marks
+from broker.model import (
+    CORE,
+    Charge,
+    Entry,
+    EntryKind,
+    Identity,
+    Receipt,
+    SharingAttribute,
+    SubjectMark,
+    Verdict,
+    Why,
+)
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.lookups import Grounds, TurnedBack, detokenization
@@ -74,6 +86,7 @@ class Detokenizer:
     clock: Callable[[], datetime]
     per_day: int
     """Tokens of one dataset that one department may have turned back in a day."""
+    marks: Marks = NO_VAULT
 
     def detokenize(self, request: Request, caller: Identity, still_wanted: StillWanted) -> Detokenized:
         """What the tokens stand for, with the receipt that somebody was told.
@@ -163,15 +176,13 @@ class Detokenizer:
             value if value is not None and token == mark else None
             for value, token, mark in zip(found.to_pylist(), case.request.tokens, again, strict=True)
         ]
-        if masked.identifies and (tags := case.statement["subject_tags"]):
-            values = [value if self._is_among(value, tags, case) else None for value in values]
+        if masked.identifies and case.statement["subject_tags"]:
+            people = {value for value in values if value is not None}
+            recogniser = self.marks.recogniser(people, case.epoch.keyring)
+            version = released.key_version
+            named = {one for one in people if recogniser.names(case.statement, one, version)}
+            values = [value if value in named else None for value in values]
         return tuple(values)
-
-    def _is_among(self, value: str | None, tags: Collection[str], case: _Case) -> bool:
-        if value is None:
-            return False
-        request_id, version = case.statement["request_id"], case.released.key_version
-        return case.epoch.keyring.subject_tag(value, request_id, version).hex() in tags
 
     # ── the receipt ──────────────────────────────────────────────────────────────────────────────
 
@@ -181,8 +192,13 @@ class Detokenizer:
         digest = answer_digest(nonce, canonical(values))
         known = [value for value in values if value is not None]
         people = known if masked.identifies else []
-        tags = [keyring.subject_tag(value, request.request_id) for value in people]
-        entry = self._entry(case, turned_back=TurnedBack(len(known), digest, tags))
+
+        def write(marks: Sequence[SubjectMark]) -> bytes:
+            return self._statement_of(case, at, turned_back=TurnedBack(len(known), digest, marks))
+
+        at = self.clock()
+        marks, content = self.marks.made(people, request.request_id, keyring, write)
+        entry = replace(self._entry(case, content, at), marks=marks)
         day = case.now.astimezone(case.epoch.bundle.zone).date().isoformat()
         counter = f"detokenize/{case.released.dataset}/{caller.department}/{day}"
         entry = replace(
@@ -196,13 +212,21 @@ class Detokenizer:
         return Detokenized(appended.receipt, (), values, nonce, digest, appended.redelivered)
 
     def _refused(self, case: _Case, reasons: tuple[Why, ...]) -> Detokenized:
-        return Detokenized(self.log.append(self._entry(case, refused=reasons)).receipt, reasons)
+        at = self.clock()
+        content = self._statement_of(case, at, refused=reasons)
+        entry = replace(self._entry(case, content, at), verdict=Verdict.DENY)
+        return Detokenized(self.log.append(entry).receipt, reasons)
 
-    def _entry(
-        self, case: _Case, *, refused: tuple[Why, ...] = (), turned_back: TurnedBack | None = None
-    ) -> Entry:
-        released, caller, recorded_at = case.released, case.caller, self.clock()
-        content = detokenization(
+    @staticmethod
+    def _statement_of(
+        case: _Case,
+        recorded_at: datetime,
+        *,
+        refused: tuple[Why, ...] = (),
+        turned_back: TurnedBack | None = None,
+    ) -> bytes:
+        released, caller = case.released, case.caller
+        return detokenization(
             caller,
             case.request.request_id,
             {
@@ -222,6 +246,10 @@ class Detokenizer:
             refused=refused,
             turned_back=turned_back,
         )
+
+    @staticmethod
+    def _entry(case: _Case, content: bytes, recorded_at: datetime) -> Entry:
+        released, caller = case.released, case.caller
         return Entry(
             kind=EntryKind.DETOKENIZATION,
             statement=content,
@@ -231,7 +259,7 @@ class Detokenizer:
             provider=released.provider,
             dataset=released.dataset,
             purpose=released.purpose,
-            verdict=Verdict.DENY if refused else Verdict.PERMIT,
+            verdict=Verdict.PERMIT,
             epoch=case.epoch.sequence,
         )
 

@@ -54,7 +54,16 @@ from broker.model.parties import (
     region_prefix,
     scope_of,
 )
-from broker.model.receipt import Entry, EntryKind, LeaseBegin, LeaseEnd, Need, Receipt, ReceiptFilter
+from broker.model.receipt import (
+    Entry,
+    EntryKind,
+    LeaseBegin,
+    LeaseEnd,
+    Need,
+    Receipt,
+    ReceiptFilter,
+    SubjectMark,
+)
 
 __all__ = [
     "CORE",
@@ -106,6 +115,7 @@ __all__ = [
     "SharingAttribute",
     "SourceSpec",
     "SubjectAnswer",
+    "SubjectMark",
     "Suspension",
     "System",
     "Target",

@@ -30,6 +30,20 @@ class EntryKind(StrEnum):
     """Tokens were turned back, or that was refused."""
     TRACE = "trace"
     """Somebody looked to whom the tokens in a leaked file were released."""
+    SUBJECT_ACCESS = "subject_access"
+    """A person was told what the log has of them."""
+    SUBJECT_FORGOTTEN = "subject_forgotten"
+    """A person's key was destroyed; whose, nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectMark:
+    """What a statement holds in a person's place."""
+
+    tag: bytes
+    """16 bytes by which the holder of the person's key finds the receipt."""
+    number: bytes = b""
+    """Which of the person's receipts it is, sealed under that key; empty where there is no vault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,8 @@ class Entry:
     """What it does to a stream's lease."""
     need: Need | None = None
     """The need that it enters, or counts again; its charges are then settled only for a new one."""
+    marks: tuple[SubjectMark, ...] = ()
+    """Of the subjects that the statement is about, in their order."""
 
 
 @dataclass(frozen=True, slots=True)

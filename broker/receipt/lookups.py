@@ -1,4 +1,5 @@
-"""Statements of acts by which somebody learns whom masked values stand for: a detokenization, a trace.
+"""Statements of acts by which somebody learns whom masked values stand for, or what is known of a person: a
+detokenization, a trace, a person's own view; and of the act by which a person is forgotten.
 
 They name who, what for and by whose approval; never a value, a token or a name in a file.
 """
@@ -12,8 +13,8 @@ from datetime import datetime
 
 import orjson
 
-from broker.model import EntryKind, Identity, Verdict, Why
-from broker.receipt.statement import FORMAT, SALT_BYTES, instant
+from broker.model import EntryKind, Identity, SubjectMark, Verdict, Why
+from broker.receipt.statement import FORMAT, SALT_BYTES, instant, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class TurnedBack:
     """Tokens that were turned back; the others are none of the field's."""
     digest: bytes
     """SHA-256(nonce ‖ canonical JSON of the values)."""
-    subject_tags: Sequence[bytes] = ()
+    subjects: Sequence[SubjectMark] = ()
     """Where the field says who the subjects are."""
 
 
@@ -92,7 +93,8 @@ def detokenization(
     }
     if turned_back is not None:
         content["outcome"] = {"known": turned_back.known, "digest": turned_back.digest.hex()}
-        content["subject_tags"] = [tag.hex() for tag in turned_back.subject_tags]
+        marks = turned_back.subjects
+        content |= marked([one.tag for one in marks], [one.number for one in marks if one.number])
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
@@ -149,5 +151,51 @@ def trace(
             }
             for one in found
         ],
+    }
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def subject_access(
+    actor: str,
+    reason: str,
+    recorded_at: datetime,
+    request_id: str,
+    subject: SubjectMark | None,
+    *,
+    receipts: Sequence[int],
+    gaps: Sequence[int],
+) -> bytes:
+    """The statement that ``actor`` had told what the log has of a person, and which receipts that was.
+
+    ``subject`` is None for one of whom the vault knows nothing; ``gaps`` are the numbers without a receipt
+    whose leaf the log has.
+    """
+    marks = [] if subject is None else [subject]
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "kind": EntryKind.SUBJECT_ACCESS,
+        "recorded_at": instant(recorded_at),
+        "salt": secrets.token_hex(SALT_BYTES),
+        "request_id": request_id,
+        "actor": actor,
+        "reason": reason,
+        "receipts": list(receipts),
+        "gaps": list(gaps),
+        **marked([one.tag for one in marks], [one.number for one in marks if one.number]),
+    }
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def subject_forgotten(actor: str, reason: str, recorded_at: datetime, row: str) -> bytes:
+    """The statement that a person's key is to be destroyed. ``row`` is the random name of its row in the
+    vault: with the key nothing is left that says whose it was."""
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "kind": EntryKind.SUBJECT_FORGOTTEN,
+        "recorded_at": instant(recorded_at),
+        "salt": secrets.token_hex(SALT_BYTES),
+        "actor": actor,
+        "reason": reason,
+        "forgotten": row,
     }
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

@@ -67,6 +67,7 @@ def statement(
     *,
     provider: str,
     subject_tags: Sequence[bytes],
+    subject_numbers: Sequence[bytes] = (),
     masks: Mapping[str, Mapping[str, object]],
     epoch: int,
     outcome: Outcome | None = None,
@@ -75,6 +76,7 @@ def statement(
 ) -> bytes:
     """The statement of one decision, with its outcome when data were released.
 
+    ``subject_numbers`` are sealed, one for each tag where there is a subject vault.
     ``masks`` says per masked field which operator, version and parameter digest applied, ``epoch`` the
     sequence of the epoch it was decided under. ``decision_leaf`` links a stream's outcome to the leaf
     that opened it; ``lease_seconds`` is how long a stream is believed alive without a sign of life.
@@ -102,7 +104,7 @@ def statement(
         "dataset": application.dataset,
         "fields": application.fields,
         **({"claims": [claim.field for claim in application.claims]} if application.claims else {}),
-        "subject_tags": [tag.hex() for tag in subject_tags],
+        **marked(subject_tags, subject_numbers),
         "decision": {
             "verdict": decision.verdict,
             "bundle": decision.bundle_hash,
@@ -125,6 +127,12 @@ def statement(
     if outcome is not None:
         content["outcome"] = _outcome(outcome)
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def marked(tags: Sequence[bytes], numbers: Sequence[bytes]) -> dict[str, object]:
+    """The members that stand in the subjects' place."""
+    sealed = {"subject_numbers": [number.hex() for number in numbers]} if numbers else {}
+    return {"subject_tags": [tag.hex() for tag in tags], **sealed}
 
 
 def key_version(content: bytes) -> int:

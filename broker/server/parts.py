@@ -16,7 +16,7 @@ from broker.errors import SetUpError, VerificationFailed
 from broker.keys.keyring import Keyring
 from broker.keys.keyring_file import KeyringFile
 from broker.keys.revocation import read_revocations
-from broker.keys.wrapping import master_key_of
+from broker.keys.wrapping import master_key_of, read_master_key
 from broker.model import NO_KEY
 from broker.publication.manifest import without_manifest
 from broker.publication.scrutiny import Scrutiny
@@ -25,6 +25,8 @@ from broker.server.bundles import compiler, operators_of, read_files
 from broker.settings import Settings
 from broker.store.store import Store
 from broker.transmit.sources import Sources
+from broker.vault.opening import open_vault
+from broker.vault.vault import Vault
 
 log = structlog.get_logger("sharebroker.server")
 
@@ -74,6 +76,23 @@ def keyring_file(settings: Settings) -> KeyringFile:
     """The keyring where the settings say; nothing is read yet."""
     master_key = settings.path(settings.keys.master_key_file)
     return KeyringFile(settings.path(settings.keys.keyring), lambda: master_key_of(master_key))
+
+
+def vault_of(settings: Settings, clock: Callable[[], datetime]) -> Vault | None:
+    """The subject vault, to be closed; None where the settings name none.
+
+    Raises:
+        SetUpError: it cannot be opened, or is the broker's own database.
+    """
+    if not settings.vault_url:
+        return None
+    if settings.vault_url == settings.store_url:
+        raise SetUpError(
+            "[vault] url 与 [store] url 相同：主体密钥库须是单独的数据库，请另设一处。",
+            "[vault] url is that of [store]: the subject vault must be a database of its own; name another.",
+        )
+    master_key = read_master_key(settings.path(settings.vault.master_key_file))
+    return open_vault(settings.vault_url, master_key, clock)
 
 
 def publisher_of(settings: Settings, store: Store, clock: Callable[[], datetime]) -> Publisher:

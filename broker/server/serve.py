@@ -25,7 +25,9 @@ from broker.detokenize.detokenize import Detokenizer
 from broker.epoch import Epochs
 from broker.errors import NotAuthenticated
 from broker.exchange import Exchange
+from broker.forgetting import obey
 from broker.leases import Keeper
+from broker.marks import Marks
 from broker.model import Identity
 from broker.proposals import Proposals
 from broker.reasons import Reason
@@ -46,6 +48,7 @@ from broker.server.parts import (
     publisher_of,
     scrutiny_of,
     sources_of,
+    vault_of,
     warn_of_operator,
 )
 from broker.server.patience import Patience
@@ -125,6 +128,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         store = open_store(settings.store_url)
         closing.callback(store.close)
         receipts = _receipt_log(settings, store, clock, closing)
+        marks = _marks(settings, store, clock, closing)
         publisher = publisher_of(settings, store, clock)
         begin_epoch(settings, store, publisher)
         receipts.sign()
@@ -147,6 +151,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             max_answer_bytes=settings.server.max_answer_bytes,
             batch_rows=settings.server.stream_batch_rows,
             chunk_bytes=settings.server.stream_chunk_bytes,
+            marks=marks,
         )
         detokenizer = Detokenizer(
             epochs=epochs,
@@ -155,6 +160,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             ca=ca,
             clock=clock,
             per_day=settings.masking.detokenize_per_day,
+            marks=marks,
         )
         policies = PolicyService(proposals, store, epochs, demanded=scrutiny is not None)
         lanes, patience = Lanes(settings.server), Patience(settings.server.stall_seconds)
@@ -234,6 +240,14 @@ def _receipt_log(
     )
     closing.callback(receipts.close)
     return receipts
+
+
+def _marks(settings: Settings, store: Store, clock: Callable[[], datetime], closing: ExitStack) -> Marks:
+    vault = vault_of(settings, clock)
+    if vault is not None:
+        closing.callback(vault.close)
+        obey(vault, store)
+    return Marks(vault)
 
 
 def _identifier(epochs: Epochs, clock: Callable[[], datetime]) -> Identify:

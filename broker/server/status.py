@@ -33,6 +33,7 @@ CODES: dict[type[errors.BrokerError], grpc.StatusCode] = {
 
 RETRY_SECONDS: dict[Reason, float] = {
     Reason.LOG_UNAVAILABLE: 0.5,
+    Reason.VAULT_UNAVAILABLE: 1.0,
     Reason.SOURCE_UNAVAILABLE: 1.0,
     Reason.POLICY_UNUSABLE: 1.0,
     Reason.REVOCATIONS_UNREADABLE: 1.0,

@@ -138,7 +138,7 @@ def append_statements(dialect: str) -> AppendStatements:
                 REQUEST.c.verdict,
             ).where(is_asked(REQUEST.c.request_id, REQUEST.c.consumer_uri, dialect))
         ),
-        quotas=prepared(select(QUOTA.c.counter, QUOTA.c.used).where(_among(QUOTA.c.counter, dialect))),
+        quotas=prepared(select(QUOTA.c.counter, QUOTA.c.used).where(is_among(QUOTA.c.counter, dialect))),
         insert_leaf=PreparedInsert(LEAF.insert(), dialect),
         insert_statement=PreparedInsert(STATEMENT.insert(), dialect),
         insert_request=PreparedInsert(REQUEST.insert(), dialect),
@@ -173,7 +173,7 @@ def is_asked(
     """Whether a row of ``request`` has one of the keys that are asked for. In SQLite it may also have
     the request id of one of them alone."""
     if dialect == "sqlite":  # which would look through the whole table for pairs
-        return _among(request_id, dialect)
+        return is_among(request_id, dialect)
     # By the whole key: PostgreSQL would look through the whole table for ids alone, as long as it has no
     # statistics to tell it how few rows have one.
     ids, uris = (bindparam(name, type_=ARRAY(String)) for name in ("ids", "uris"))
@@ -181,7 +181,8 @@ def is_asked(
     return tuple_(request_id, consumer_uri).in_(select(pairs.c.id, pairs.c.uri))
 
 
-def _among(column: ColumnElement[str], dialect: str) -> ColumnElement[bool]:
+def is_among(column: ColumnElement[str], dialect: str) -> ColumnElement[bool]:
+    """Whether the column has one of the values that :func:`among` names."""
     if dialect == "postgresql":
         return column == any_(bindparam("among", type_=ARRAY(String)))
     listed = func.json_each(bindparam("among", type_=String)).table_valued("value")

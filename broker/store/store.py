@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from broker.errors import Unavailable
 from broker.journal import Claim, Head, Leaf, NeedOnRecord, RequestKey
-from broker.model import ReceiptFilter
+from broker.model import EntryKind, ReceiptFilter
 from broker.reasons import Reason
 from broker.store import rows
 from broker.store.connection import Database, connect
@@ -88,6 +88,16 @@ class Store:
         query = query.order_by(LEAF.c.leaf_index.desc()).limit(limit)
         with self._reading() as connection:
             return [rows.leaf(row) for row in connection.execute(query).mappings()]
+
+    def statements_of(self, kind: EntryKind, start: int) -> list[tuple[int, bytes]]:
+        """Index and statement of the leaves of a kind from ``start`` on, in order, but of none erased."""
+        query = select(STATEMENT.c.leaf_index, STATEMENT.c.content).join_from(
+            LEAF, STATEMENT, LEAF.c.leaf_index == STATEMENT.c.leaf_index
+        )
+        query = query.where(LEAF.c.leaf_index >= start, LEAF.c.kind == kind.value)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(LEAF.c.leaf_index))
+            return [(index, bytes(content)) for index, content in rows]
 
     def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
         with self._reading() as connection:

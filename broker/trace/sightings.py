@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.keys.keyring import Keyring
+from broker.marks import Marks, Recogniser
 from broker.model import EntryKind
 from broker.releases import released_fields
 from broker.trace.contexts import Contexts, Key
@@ -92,6 +93,7 @@ def sight(
     said: Iterable[tuple[int, Mapping[str, Any]]],
     contexts: Contexts,
     people: Mapping[Key, Collection[str]],
+    marks: Marks,
     keyring: Keyring,
     receipts: int,
 ) -> dict[Key, Sightings]:
@@ -102,6 +104,7 @@ def sight(
     """
     most = max(1, MOST_PAIRS // max(1, receipts))
     sampled = {key: sorted(found)[:most] for key, found in people.items()}
+    recogniser = marks.recogniser({one for some in sampled.values() for one in some}, keyring)
     sightings = {key: Sightings() for key in people}
     for leaf_index, statement in said:
         rows = statement.get("outcome", {}).get("rows", {}).get("released", 0)
@@ -110,7 +113,7 @@ def sight(
         keys = {contexts.key_of(released) for released in released_fields(statement)}
         for key in keys & sightings.keys():
             if key is not None:
-                _sight(sightings[key], leaf_index, statement, sampled[key], keyring, key.key_version)
+                _sight(sightings[key], leaf_index, statement, sampled[key], recogniser, key.key_version)
     return sightings
 
 
@@ -119,11 +122,11 @@ def _sight(
     leaf_index: int,
     statement: Mapping[str, Any],
     people: Sequence[str],
-    keyring: Keyring,
+    recogniser: Recogniser,
     version: int,
 ) -> None:
-    tags, request_id = set(statement["subject_tags"]), statement["request_id"]
-    met = sum(keyring.subject_tag(one, request_id, version).hex() in tags for one in people) if tags else 0
+    tags = statement["subject_tags"]
+    met = sum(recogniser.names(statement, one, version) for one in people)
     if tags and people and not met:
         return
     sightings.add(Sighting.of(leaf_index, statement, met))

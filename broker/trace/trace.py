@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from adapters.sources.contract import Source
 from broker.keys.keyring import Keyring
+from broker.marks import NO_VAULT, Marks
 from broker.model import Catalog
 from broker.releases import Masks
 from broker.store.store import Store
@@ -85,6 +86,7 @@ class Tracer:
     catalog: Catalog
     sources: Mapping[str, Source]
     zone: tzinfo
+    marks: Marks = NO_VAULT
 
     def trace(self, leaked: Leaked, subjects: Sequence[str] = (), dataset: str = "") -> Traced:
         """To whom the words of ``leaked`` were released, of all datasets or of one.
@@ -101,7 +103,7 @@ class Tracer:
         findings = [finding for finding in findings if finding.chance <= LIKELY or finding.people]
         people = {finding.key: people[finding.key] for finding in findings}
         receipts = sum(1 for _ in statements(self.store, dataset)) if findings else 0
-        seen = sight(statements(self.store, dataset), contexts, people, self.keyring, receipts)
+        seen = sight(statements(self.store, dataset), contexts, people, self.marks, self.keyring, receipts)
         findings = [_with(finding, seen[finding.key]) for finding in findings]
         findings = [finding for finding in findings if finding.chance <= LIKELY]
         findings.sort(key=lambda finding: (finding.chance, -finding.hits))

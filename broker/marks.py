@@ -1,0 +1,78 @@
+"""What a statement holds in its subjects' place: made, and recognised again.
+
+With a vault every person has a key of their own (:mod:`broker.vault`); without one, a tag is derived from
+the broker's keyring, and nothing counts or forgets. Logs may have both: a statement with sealed numbers was
+made with a vault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.keys.keyring import Keyring
+from broker.model import SubjectMark
+from broker.vault.seals import SubjectKey
+from broker.vault.vault import Marked, Vault
+
+NUMBERS = "subject_numbers"
+"""Member of a statement that was made with a vault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Makes and recognises marks; with or without a vault."""
+
+    vault: Vault | None = None
+
+    def made(
+        self,
+        subjects: Sequence[str],
+        request_id: str,
+        keyring: Keyring,
+        write: Callable[[Sequence[SubjectMark]], bytes],
+    ) -> Marked:
+        """The marks of the subjects for one statement, and the statement that ``write`` makes with them.
+
+        Raises:
+            Unavailable: VAULT_UNAVAILABLE.
+        """
+        if self.vault is not None and subjects:
+            return self.vault.issue(subjects, request_id, write)
+        marks = tuple(SubjectMark(keyring.subject_tag(subject, request_id)) for subject in subjects)
+        return marks, write(marks)
+
+    def recogniser(self, subjects: Collection[str], keyring: Keyring) -> Recogniser:
+        """Recognises these persons. One whose key was destroyed is recognised by nothing.
+
+        Raises:
+            Unavailable: VAULT_UNAVAILABLE.
+        """
+        return Recogniser(keyring, {} if self.vault is None else self.vault.keys(subjects))
+
+
+NO_VAULT = Marks()
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """Tells whether a statement is about a person."""
+
+    keyring: Keyring
+    keys: Mapping[str, SubjectKey]
+
+    def names(self, statement: Mapping[str, Any], subject: str, version: int | None = None) -> bool:
+        """``version`` is that of the masks beside the tags, see :meth:`Keyring.subject_tag`.
+
+        Raises:
+            KeyError, TypeError: it is no statement of ours.
+            SetUpError: the keyring has no such version.
+        """
+        tags, request_id = statement["subject_tags"], statement["request_id"]
+        if not tags:
+            return False
+        if statement.get(NUMBERS):
+            key = self.keys.get(subject)
+            return key is not None and key.tag(request_id).hex() in tags
+        return self.keyring.subject_tag(subject, request_id, version).hex() in tags
