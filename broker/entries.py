@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from broker.desensitize.plan import MaskPlan
 from broker.marks import Marks
-from broker.model import Entry, EntryKind, SubjectMark
+from broker.model import Decision, Entry, EntryKind, SubjectMark
 from broker.receipt.statement import Outcome, statement
 from broker.standing import Decided
 
@@ -43,6 +43,7 @@ class Entries:
         """
         recorded_at, application = self.clock(), decided.application
         provider = decided.provider
+        acknowledge_by = _acknowledge_by(decided.decision, recorded_at, outcome)
 
         def write(marks: Sequence[SubjectMark]) -> bytes:
             return statement(
@@ -58,6 +59,7 @@ class Entries:
                 outcome=outcome,
                 decision_leaf=decision_leaf,
                 lease_seconds=lease_seconds,
+                acknowledge_by=acknowledge_by,
             )
 
         if marks is None:
@@ -81,4 +83,13 @@ class Entries:
             answer_digest=outcome.digest if outcome and request_mac else b"",
             charges=decided.decision.charges if request_mac else (),
             marks=tuple(marks),
+            acknowledge_by=acknowledge_by,
         )
+
+
+def _acknowledge_by(decision: Decision, at: datetime, outcome: Outcome | None) -> datetime | None:
+    """By when the consumer must acknowledge what it got; what it did not get whole it cannot."""
+    hours = decision.obligations.acknowledge_hours
+    if outcome is None or outcome.interrupted or not hours:
+        return None
+    return at + timedelta(hours=hours)

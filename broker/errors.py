@@ -13,6 +13,7 @@
     ├── Elsewhere                FAILED_PRECONDITION
     ├── NotApproved              FAILED_PRECONDITION
     ├── NotReversible            FAILED_PRECONDITION
+    ├── NotAcknowledged          FAILED_PRECONDITION
     ├── Exhausted                RESOURCE_EXHAUSTED, mostly with a time after which to ask again
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
@@ -110,6 +111,11 @@ class NotApproved(BrokerError):
 
 class NotReversible(BrokerError):
     """Tokens that cannot be turned back here; ``about`` is a field."""
+
+
+class NotAcknowledged(BrokerError):
+    """An acknowledgement that is none: nothing was delivered, or the consumer says that it got something
+    else; ``about`` is then the receipt of the dispute."""
 
 
 class Exhausted(BrokerError):

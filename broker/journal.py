@@ -40,6 +40,10 @@ class LeaseLost(Exception):
     """The stream has its lease no longer, but an outcome already: this one was not recorded."""
 
 
+class DeliverySettled(Exception):
+    """The delivery waits for no acknowledgement, or is known to lack one: nothing was recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """How far the log reaches: number of leaves, when the last of them was recorded, and the sequence of the
@@ -88,6 +92,43 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery that waits to be acknowledged, or that its consumer disputes."""
+
+    leaf_index: int
+    """The exchange or stream outcome that delivered."""
+    due_at: datetime | None
+    """By when it must be acknowledged; None: it is only disputed."""
+    missing: int | None = None
+    """The leaf that says it was not acknowledged in time."""
+    disputed: int | None = None
+    """The leaf that says the consumer received something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOnRecord:
+    """A delivery with what its leaf is listed by."""
+
+    delivery: Delivery
+    entry: Entry
+    """As read back from the log, without statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries to list; empty means any. The last two are what the reader may see."""
+
+    consumer: str = ""
+    """Department id."""
+    overdue_at: datetime | None = None
+    """Only those that were due by then, or are disputed."""
+    party: str = ""
+    """Only those in which this department is provider or consumer."""
+    consumer_uri: str = ""
+    """Only those of this caller."""
+
+
+@dataclass(frozen=True, slots=True)
 class NeedOnRecord:
     """A need with the leaves and times that it was first and last asked for, and how often."""
 
@@ -108,6 +149,18 @@ class NeedTable(Protocol):
 
     def record(self, leaves: Sequence[Leaf]) -> None:
         """Put the needs of these leaves on record, or count them again."""
+        ...
+
+
+class DeliveryTable(Protocol):
+    """The deliveries that wait to be acknowledged, within an append transaction."""
+
+    def among(self, leaves: Collection[int]) -> dict[int, Delivery]:
+        """Those of the leaves whose delivery waits, or is disputed."""
+        ...
+
+    def settle(self, changed: Mapping[int, Delivery | None]) -> None:
+        """Write what has become of deliveries; None: acknowledged, and so on the table no longer."""
         ...
 
 
@@ -148,6 +201,11 @@ class AppendTransaction(Protocol):
         """The list of needs, likewise."""
         ...
 
+    @property
+    def deliveries(self) -> DeliveryTable:
+        """The deliveries that wait to be acknowledged, likewise."""
+        ...
+
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
         """Those of the request ids that were used before."""
         ...
@@ -163,8 +221,8 @@ class AppendTransaction(Protocol):
         used: Mapping[str, int],
         recorded_at: datetime,
     ) -> None:
-        """Write leaves that follow the head, the tiles (level, index) and quotas that they change, and the
-        new head. At most once in a transaction."""
+        """Write leaves that follow the head, the tiles (level, index) and quotas that they change, which
+        deliveries wait to be acknowledged from now on, and the new head. At most once in a transaction."""
         ...
 
 
@@ -194,4 +252,9 @@ class Journal(Protocol):
     def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
         """At most ``limit`` needs, of one department if it is named, whose first leaf has an index below
         ``before``; newest first."""
+        ...
+
+    def deliveries(self, wanted: DeliveryFilter, after: int, limit: int) -> list[DeliveryOnRecord]:
+        """At most ``limit`` matching deliveries that wait to be acknowledged, or are disputed, of leaves
+        above ``after``; oldest first."""
         ...

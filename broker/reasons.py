@@ -102,6 +102,9 @@ class Reason(StrEnum):
     CHANGED_WHILE_READ = "CHANGED_WHILE_READ"
     LEASE_EXPIRED = "LEASE_EXPIRED"
     TAKEN_OVER = "TAKEN_OVER"
+    ACKNOWLEDGEMENT_INVALID = "ACKNOWLEDGEMENT_INVALID"
+    NOTHING_DELIVERED = "NOTHING_DELIVERED"
+    DELIVERY_DISPUTED = "DELIVERY_DISPUTED"
     LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
     CLOCK_BEHIND_LOG = "CLOCK_BEHIND_LOG"
     VAULT_UNAVAILABLE = "VAULT_UNAVAILABLE"
@@ -374,6 +377,18 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.TAKEN_OVER: Sentence(
         "同一 request_id 的重试已接替此流，此流按中断存证。",
         "A retry under the same request_id has taken over; this stream was receipted as interrupted.",
+    ),
+    Reason.ACKNOWLEDGEMENT_INVALID: Sentence(
+        "交付确认书未通过验证，请按说明重新签署。",
+        "The acknowledgement does not verify; sign it again as the violation says.",
+    ),
+    Reason.NOTHING_DELIVERED: Sentence(
+        "该回执没有完整交付任何结果（拒绝、校验、中断的流等），无须确认。",
+        "That receipt is of no complete delivery (a refusal, a validation, a stream that broke off), so there is nothing to acknowledge.",
+    ),
+    Reason.DELIVERY_DISPUTED: Sentence(
+        "所收到的与存证不符，已存证为交付争议（{about}），未作确认：请勿使用所收数据，并立即联系主管部门。",
+        "What you received is not what was recorded; that was receipted as a dispute ({about}) and acknowledges nothing: do not use the data, tell the authority at once.",
     ),
     Reason.LOG_UNAVAILABLE: Sentence(
         "存证日志暂不可用，未返回任何数据，请稍后用同一 request_id 重试。",

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pymysql
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,10 +44,18 @@ from broker.model import (
     Why,
 )
 from broker.reasons import Reason
+from broker.receipt.acknowledgements import (
+    Delivered,
+    Signed,
+    acknowledgement,
+    dispute,
+    key_of,
+    missing,
+)
 from broker.receipt.log import ReceiptLog
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import start_signer
-from broker.receipt.statement import HandedOver, Outcome, statement
+from broker.receipt.statement import HandedOver, Outcome, instant, statement
 from broker.store import migrate, open_store
 from soak.postgres import Postgres
 
@@ -175,6 +184,43 @@ class BrokerLog:
             request_mac=b"m" * 32 if permit else b"",
             answer_digest=digest,
             charges=(Charge("calls/civil-affairs-marriage-001/low-income/tax/2026-11-23", 10**6, 1),),
+        )
+
+    @classmethod
+    def delivery(cls, due_at: datetime) -> Entry:
+        """An exchange whose answer must be acknowledged by then, on its way into the log."""
+        entry = cls.exchange()
+        content = orjson.loads(entry.statement) | {"acknowledge_by": instant(due_at)}
+        said = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        return replace(entry, statement=said, acknowledge_by=due_at)
+
+    @classmethod
+    def said_of(cls, kind: EntryKind, leaf_index: int, delivery: Entry) -> Entry:
+        """What is said of a delivery under a leaf, on its way into the log."""
+        now, due_at = datetime.now(UTC), delivery.acknowledge_by
+        delivered = Delivered.of(leaf_index, orjson.loads(delivery.statement))
+        assert delivered is not None
+        signed = Signed(b"COSE", delivered.digest, now, delivery.consumer_uri, b"f" * 32)
+        if kind is EntryKind.ACKNOWLEDGEMENT:
+            content = acknowledgement(delivered, signed, now, due_at)
+        elif kind is EntryKind.ACKNOWLEDGEMENT_DISPUTED:
+            content = dispute(delivered, replace(signed, digest=b"x" * 32), now)
+        else:
+            assert due_at is not None
+            content = missing(leaf_index, delivery, due_at, now)
+        key = {"request_id": key_of(leaf_index), "request_mac": b"m" * 32}
+        claimed = key if kind is EntryKind.ACKNOWLEDGEMENT else {"request_id": "", "request_mac": b""}
+        return replace(
+            delivery,
+            kind=kind,
+            statement=content,
+            recorded_at=now,
+            verdict=None,
+            answer_digest=b"",
+            charges=(),
+            acknowledge_by=None,
+            delivery=leaf_index,
+            **claimed,
         )
 
     @classmethod

@@ -17,13 +17,16 @@ from broker.receipt.note import VerifierKey
 from broker.receipt.verify import STATEMENT
 
 _HEADINGS = {
-    "何事": ("kind", "dataset", "fields", "service item", "case number", "act", "tokens", "file"),
-    "何人": ("consumer", "provider", "operator", "actor", "released to", "approved by"),
-    "何时": ("recorded", "as of", "known until"),
+    "何事": (
+        *("kind", "dataset", "fields", "service item", "case number"),
+        *("act", "tokens", "file", "receipt of the delivery"),
+    ),
+    "何人": ("consumer", "provider", "operator", "actor", "released to", "approved by", "signed by"),
+    "何时": ("recorded", "as of", "known until", "received", "due"),
     "为何": ("purpose", "legal basis", "reason"),
     "决定": ("verdict", "rules", "reasons", "duties", "review"),
     "脱敏": ("masks",),
-    "结果": ("status", "rows", "stream", "turned back", "found"),
+    "结果": ("status", "rows", "stream", "turned back", "found", "delivery", "late"),
 }
 """Which of the labels of :func:`lines` stand under which heading; the others stand under the last one."""
 

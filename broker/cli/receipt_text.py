@@ -46,6 +46,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             ("日志", "origin", statement.get("origin", "")),
             *_act(statement),
             *_traced(statement),
+            *_delivery(statement, zh),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
@@ -114,6 +115,36 @@ def _traced(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("原因", "reason", statement["reason"]),
         ("文件", "file", f"sha256 {statement['file']['sha256']}"),
         ("查到", "found", "\n".join(found) or "无 none"),
+    ]
+
+
+_SAID = {
+    "acknowledgement": ("已确认收到", "acknowledged"),
+    "acknowledgement_disputed": ("有争议：所收到的与存证不符", "disputed: something else was received"),
+    "acknowledgement_missing": ("逾期未确认", "not acknowledged in time"),
+}
+
+
+def _delivery(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
+    """What is said of a delivery; nothing for other statements."""
+    if statement["kind"] not in _SAID:
+        return []
+    consumer, signer = statement["consumer"], statement.get("signer", {})
+    late = {True: ("是", "yes"), False: ("否", "no"), None: ("", "")}[statement.get("late")]
+    return [
+        ("交付", "delivery", _SAID[statement["kind"]][0 if zh else 1]),
+        ("交付回执", "receipt of the delivery", str(statement["of"])),
+        ("首次交付回执", "first delivered as", str(statement.get("delivery", ""))),
+        ("需求部门", "consumer", f"{consumer['department']}  {consumer['uri']}"),
+        ("提供部门", "provider", statement["provider"]),
+        ("数据资源", "dataset", statement["dataset"]),
+        ("使用场景", "purpose", statement["purpose"]),
+        ("收到时间", "received", statement.get("received_at", "")),
+        ("确认期限", "due", statement.get("due_at", "")),
+        ("逾期", "late", late[0 if zh else 1]),
+        ("所收摘要", "digest received", statement.get("digest", "")),
+        ("签署者", "signed by", signer.get("uri", "")),
+        ("签署证书", "signer's certificate", signer.get("certificate", "")),
     ]
 
 

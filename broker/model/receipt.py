@@ -34,6 +34,12 @@ class EntryKind(StrEnum):
     """A person was told what the log has of them."""
     SUBJECT_FORGOTTEN = "subject_forgotten"
     """A person's key was destroyed; whose, nobody can tell."""
+    ACKNOWLEDGEMENT = "acknowledgement"
+    """The consumer has signed for what it received."""
+    ACKNOWLEDGEMENT_DISPUTED = "acknowledgement_disputed"
+    """The consumer has signed that it received something else than was recorded."""
+    ACKNOWLEDGEMENT_MISSING = "acknowledgement_missing"
+    """It has not signed by the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,10 @@ class Entry:
     """The need that it enters, or counts again; its charges are then settled only for a new one."""
     marks: tuple[SubjectMark, ...] = ()
     """Of the subjects that the statement is about, in their order."""
+    acknowledge_by: datetime | None = None
+    """Of a delivery that the consumer must acknowledge: by when."""
+    delivery: int | None = None
+    """The delivery, by its leaf, that it acknowledges, disputes or says to be unacknowledged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,10 @@ def interruption(lease: Lease, reason: Reason, now: datetime) -> Entry:
 
 def repeated(entry: Entry, of: int) -> Entry:
     """A complete outcome that brought what outcome ``of`` had brought before."""
-    return replace(entry, statement=_dumped(_content(entry) | {"of": of}))
+    # It is due when the first is: a copy brings no time of its own.
+    return replace(
+        entry, statement=_dumped(without_deadline(_content(entry)) | {"of": of}), acknowledge_by=None
+    )
 
 
 def changed(entry: Entry, of: int) -> Entry:
@@ -106,7 +109,13 @@ def changed(entry: Entry, of: int) -> Entry:
     content = _content(entry)
     why = [{"code": Reason.DATA_CHANGED, "about": ""}]
     outcome = content["outcome"] | {"interrupted": True, "reasons": why}
-    return replace(entry, statement=_dumped(content | {"outcome": outcome, "of": of}))
+    statement = _dumped(without_deadline(content) | {"outcome": outcome, "of": of})
+    return replace(entry, statement=statement, acknowledge_by=None)
+
+
+def without_deadline(content: dict[str, Any]) -> dict[str, Any]:
+    """A statement's content without the time by which its delivery must be acknowledged."""
+    return {name: value for name, value in content.items() if name != "acknowledge_by"}
 
 
 def _content(entry: Entry) -> dict[str, Any]:

@@ -11,10 +11,19 @@ from datetime import datetime
 import orjson
 
 from broker.errors import Changed, Conflict, Unavailable
-from broker.journal import Claim, EpochMoved, Leaf, Lease, QuotaExceeded, RequestKey
+from broker.journal import (
+    Claim,
+    Delivery,
+    DeliverySettled,
+    EpochMoved,
+    Leaf,
+    Lease,
+    QuotaExceeded,
+    RequestKey,
+)
 from broker.model import Charge, Entry, EntryKind, LeaseBegin, LeaseEnd
 from broker.reasons import Reason
-from broker.receipt.attempts import Leases, changed, interruption, repeated
+from broker.receipt.attempts import Leases, changed, interruption, repeated, without_deadline
 from broker.receipt.merkle import leaf_entry
 
 
@@ -48,6 +57,10 @@ class Batch:
     leases: Leases = field(default_factory=Leases)
     needs: set[str] = field(default_factory=set)
     """Keys of needs that are on record."""
+    deliveries: dict[int, Delivery] = field(default_factory=dict)
+    """Those that wait to be acknowledged, or are disputed, among those that the entries are about."""
+    settled: dict[int, Delivery | None] = field(default_factory=dict)
+    """What the batch made of them; None: acknowledged."""
 
     def admit(self, entry: Entry, rows: int) -> Admitted:
         """Records the entry, or a redelivery. A raised entry leaves no trace in the batch, but for the
@@ -58,6 +71,7 @@ class Batch:
             Conflict: another request has used this request id.
             Changed: the same request was answered otherwise before.
             LeaseLost: the stream has its outcome already.
+            DeliverySettled: the delivery waits for no acknowledgement, or is known to lack one.
             QuotaExceeded: a charge does not fit; ``rows`` is the amount of those that count rows.
         """
         if entry.epoch not in (None, self.epoch):
@@ -66,6 +80,8 @@ class Batch:
             return self._open(entry, entry.lease)
         if isinstance(entry.lease, LeaseEnd):
             return self._end(entry, entry.lease)
+        if entry.delivery is not None:
+            return self._settle(entry, entry.delivery)
         key = request_key(entry)
         if key is not None and key in self.claims:
             return self._redeliver(entry, self.claims[key])
@@ -125,6 +141,29 @@ class Batch:
         self.claims[lease.key] = self.leases.answered[lease.key] = answered
         return Admitted(index, redelivered=False)
 
+    def _settle(self, entry: Entry, delivery: int) -> Admitted:
+        """What is said of a delivery, once: acknowledged, disputed, or not acknowledged in time."""
+        key, before = request_key(entry), self.deliveries.get(delivery)
+        if key is not None:
+            if key in self.claims:
+                return Admitted(self.claims[key].leaf_index, redelivered=True)
+            index, after = self._add(entry), None
+            self.claims[key] = Claim(index, entry.request_mac, entry.answer_digest, entry.verdict)
+            self.deliveries.pop(delivery, None)
+        elif entry.kind is EntryKind.ACKNOWLEDGEMENT_DISPUTED:
+            before = before or Delivery(delivery, None)
+            if before.disputed is not None:
+                return Admitted(before.disputed, redelivered=True)
+            index = self._add(entry)
+            after = self.deliveries[delivery] = replace(before, disputed=index)
+        else:
+            if before is None or before.due_at is None or before.missing is not None:
+                raise DeliverySettled
+            index = self._add(entry)
+            after = self.deliveries[delivery] = replace(before, missing=index)
+        self.settled[delivery] = after
+        return Admitted(index, redelivered=False)
+
     def _charge(self, charges: tuple[Charge, ...], rows: int) -> None:
         used: dict[str, int] = {}
         for charge in charges:
@@ -143,7 +182,8 @@ class Batch:
 
 def _redelivery(entry: Entry, of: int, now: datetime) -> Entry:
     """The entry that says: leaf ``of`` was handed out once more; it tells the whole exchange again."""
-    statement = orjson.loads(entry.statement) | {"kind": EntryKind.REDELIVERED, "of": of}
+    told = without_deadline(orjson.loads(entry.statement))
+    statement = told | {"kind": EntryKind.REDELIVERED, "of": of}
     return Entry(
         kind=EntryKind.REDELIVERED,
         statement=orjson.dumps(statement, option=orjson.OPT_SORT_KEYS),

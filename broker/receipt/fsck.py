@@ -7,12 +7,14 @@ a stream under way has come.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 
 from broker.errors import SetUpError, VerificationFailed
+from broker.model import EntryKind
 from broker.receipt.acts import Acts
+from broker.receipt.deliveries import SAID, Deliveries
 from broker.receipt.finding import Finding, leaf_name, row_name, tile_name
 from broker.receipt.indexed import Indexed, indexed
 from broker.receipt.leaves import ORDER_TOLERANCE, LeafCheck, wrong_in_claim
@@ -58,8 +60,9 @@ class Fsck:
         self._acts = Acts(snapshot)
         self._streams = Streams(snapshot)
         self._needs = Needs(snapshot)
+        self._deliveries = Deliveries(snapshot)
         self._publications = Publications(snapshot)
-        self._erased_outcomes = 0
+        self._erased_kinds: Set[object] = frozenset()
         self._genesis: Indexed | None = None
         self._claims = 0
         self.size = 0
@@ -82,8 +85,10 @@ class Fsck:
         yield from _read("quota", self._quotas())
         yield from _read("epoch", self._acts.findings(self._publications.proposed()))
         yield from _read("publication", self._publications.findings())
-        yield from _read("lease", self._streams.findings(erased_outcomes=self._erased_outcomes > 0))
+        erased_outcomes = EntryKind.STREAM_OUTCOME in self._erased_kinds
+        yield from _read("lease", self._streams.findings(erased_outcomes=erased_outcomes))
         yield from _read("need", self._needs.findings(erased=self.erased))
+        yield from _read("delivery", self._deliveries.findings(erased=bool(SAID & self._erased_kinds)))
 
     def _file(self) -> Iterator[Finding]:
         for said in self._snapshot.file_damage():
@@ -111,7 +116,7 @@ class Fsck:
         )
         yield from check.findings()
         self.root, self.erased, self._claims = check.rebuilt.root(), check.erased, check.claims
-        self._erased_outcomes = check.erased_outcomes
+        self._erased_kinds = check.erased_kinds
         for index in self._snapshot.leaves_outside(self.size):
             yield Finding("leaf", leaf_name(index), "", "序号超出日志", "is outside the log")
         for index in self._snapshot.orphans():
@@ -131,6 +136,7 @@ class Fsck:
         self._publications.heard(said)
         self._streams.heard(index, said)
         self._needs.heard(index, said)
+        self._deliveries.heard(index, said)
 
     def _beginning(self) -> Iterator[Finding]:
         said = self._genesis.content if self._genesis else {}

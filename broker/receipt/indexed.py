@@ -38,6 +38,8 @@ class Indexed:
                 return bool(self.answer_digest)
             case EntryKind.STREAM_DECISION:
                 return self.leased
+            case EntryKind.ACKNOWLEDGEMENT:
+                return True
             case EntryKind.STREAM_OUTCOME:
                 complete = not self.content["outcome"]["interrupted"]
                 return self.leased and complete and "of" not in self.content

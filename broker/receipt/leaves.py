@@ -61,8 +61,8 @@ class LeafCheck:
         self.rebuilt = Rebuilt(roots)
         self.erased = 0
         """Leaves without statement, which is allowed."""
-        self.erased_outcomes = 0
-        """Of these, outcomes of streams."""
+        self.erased_kinds: set[object] = set()
+        """What these are, as far as their rows tell."""
         self.claims = 0
         """Rows of ``request`` that are as the statements have them."""
         self._newest = 0
@@ -146,7 +146,7 @@ class LeafCheck:
 
     def _erased(self, row: Row) -> Iterator[Finding]:
         index, time = row["leaf_index"], row["recorded_at"]
-        self.erased_outcomes += row["kind"] == EntryKind.STREAM_OUTCOME
+        self.erased_kinds.add(row["kind"])
         if row["kind"] not in _KINDS:
             yield Finding("leaf", leaf_name(index), "kind", "没有这一类别", "there is no such kind")
         if not isinstance(time, int) or time < self._newest - ORDER_TOLERANCE:

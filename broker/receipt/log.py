@@ -14,7 +14,14 @@ import orjson
 import structlog
 
 from broker.errors import NotFound, SetUpError, Unavailable, VerificationFailed
-from broker.journal import AppendTransaction, Journal, Leaf, NeedOnRecord
+from broker.journal import (
+    AppendTransaction,
+    DeliveryFilter,
+    DeliveryOnRecord,
+    Journal,
+    Leaf,
+    NeedOnRecord,
+)
 from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
 from broker.reasons import Reason
 from broker.receipt import cose_receipt
@@ -76,6 +83,8 @@ class ReceiptLog:
                 recorded.
             EpochMoved: it was decided under another epoch than is in force; nothing was recorded.
             LeaseLost: it is the outcome of a stream that has one already; nothing was recorded.
+            DeliverySettled: it says that a delivery lacks an acknowledgement, which it does not, or was said;
+                nothing was recorded.
             QuotaExceeded: a charge does not fit; nothing was recorded.
             NotFound: a retry whose first statement has been erased.
             Unavailable: not known to be recorded (``LOG_UNAVAILABLE``, ``CLOCK_BEHIND_LOG``,
@@ -128,6 +137,10 @@ class ReceiptLog:
     def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
         """See :meth:`broker.journal.Journal.needs`."""
         return self._journal.needs(consumer, before, limit)
+
+    def deliveries(self, wanted: DeliveryFilter, after: int, limit: int) -> list[DeliveryOnRecord]:
+        """See :meth:`broker.journal.Journal.deliveries`."""
+        return self._journal.deliveries(wanted, after, limit)
 
     def checkpoint(self) -> str:
         """The current signed head, a C2SP signed note."""

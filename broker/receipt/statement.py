@@ -73,13 +73,15 @@ def statement(
     outcome: Outcome | None = None,
     decision_leaf: int | None = None,
     lease_seconds: float | None = None,
+    acknowledge_by: datetime | None = None,
 ) -> bytes:
     """The statement of one decision, with its outcome when data were released.
 
     ``subject_numbers`` are sealed, one for each tag where there is a subject vault.
     ``masks`` says per masked field which operator, version and parameter digest applied, ``epoch`` the
     sequence of the epoch it was decided under. ``decision_leaf`` links a stream's outcome to the leaf
-    that opened it; ``lease_seconds`` is how long a stream is believed alive without a sign of life.
+    that opened it; ``lease_seconds`` is how long a stream is believed alive without a sign of life;
+    ``acknowledge_by`` stands in that of a delivery which the consumer must acknowledge.
     """
     consumer = application.consumer
     content: dict[str, object] = {
@@ -126,6 +128,8 @@ def statement(
         content["decision_leaf"] = decision_leaf
     if outcome is not None:
         content["outcome"] = _outcome(outcome)
+    if acknowledge_by is not None:
+        content["acknowledge_by"] = instant(acknowledge_by)
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 

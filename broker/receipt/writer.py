@@ -18,7 +18,14 @@ import structlog
 
 from broker import failpoints
 from broker.errors import BrokerError, NotFound, Unavailable, VerificationFailed
-from broker.journal import AppendTransaction, EpochMoved, Journal, LeaseLost, QuotaExceeded
+from broker.journal import (
+    AppendTransaction,
+    DeliverySettled,
+    EpochMoved,
+    Journal,
+    LeaseLost,
+    QuotaExceeded,
+)
 from broker.model import Entry, Receipt
 from broker.reasons import Reason
 from broker.receipt.attempts import Leases
@@ -179,6 +186,8 @@ class Writer:
             batch.leases.settle(transaction.leases)
             if batch.needs:
                 transaction.needs.record(batch.leaves)
+            if batch.settled:
+                transaction.deliveries.settle(batch.settled)
             failpoints.hit("before_commit")
         failpoints.hit("after_commit")
         self._tree = tree.stored()
@@ -199,6 +208,8 @@ class Writer:
             batch.leases = Leases.of(transaction.leases.live())
         if needs := {need.key for submission in wanted if (need := submission.entry.need)}:
             batch.needs = transaction.needs.known(needs)
+        if about := {delivery for x in wanted if (delivery := x.entry.delivery) is not None}:
+            batch.deliveries = transaction.deliveries.among(about)
         return batch
 
     def _base(self, transaction: AppendTransaction) -> Tree:
@@ -241,5 +252,5 @@ class Writer:
 def _judge(batch: Batch, submission: Submission) -> Admitted | Exception:
     try:
         return batch.admit(submission.entry, submission.rows)
-    except (BrokerError, EpochMoved, LeaseLost, QuotaExceeded) as refused:
+    except (BrokerError, DeliverySettled, EpochMoved, LeaseLost, QuotaExceeded) as refused:
         return refused

@@ -20,6 +20,8 @@ import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from broker.acknowledge.acknowledge import Acknowledger
+from broker.acknowledge.overdue import Overdue
 from broker.apply.identity import identify
 from broker.detokenize.detokenize import Detokenizer
 from broker.epoch import Epochs
@@ -37,6 +39,7 @@ from broker.releases import Masks
 from broker.server.asking import Status, answering
 from broker.server.bundles import compiler, operators_of
 from broker.server.calls import CallInterceptor, Identify
+from broker.server.deliveries import DeliveryService
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
 from broker.server.masking import MaskingService
@@ -62,6 +65,8 @@ from broker.store.store import Store, open_store
 from broker.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,
+    delivery_pb2,
+    delivery_pb2_grpc,
     exchange_pb2,
     exchange_pb2_grpc,
     masking_pb2,
@@ -83,6 +88,7 @@ SERVICES = tuple(
         (catalog_pb2, "CatalogService"),
         (exchange_pb2, "ExchangeService"),
         (receipt_pb2, "ReceiptService"),
+        (delivery_pb2, "DeliveryService"),
         (policy_pb2, "PolicyService"),
         (masking_pb2, "MaskingService"),
     )
@@ -162,6 +168,8 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             per_day=settings.masking.detokenize_per_day,
             marks=marks,
         )
+        acknowledger = Acknowledger(epochs, receipts, ca, clock)
+        overdue = Overdue(store, receipts, clock)
         policies = PolicyService(proposals, store, epochs, demanded=scrutiny is not None)
         lanes, patience = Lanes(settings.server), Patience(settings.server.stall_seconds)
         closing.callback(lanes.close)
@@ -177,12 +185,15 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, epochs), server)
         policy_pb2_grpc.add_PolicyServiceServicer_to_server(policies, server)
         masking_pb2_grpc.add_MaskingServiceServicer_to_server(MaskingService(detokenizer), server)
+        deliveries = DeliveryService(acknowledger, receipts, epochs, clock)
+        delivery_pb2_grpc.add_DeliveryServiceServicer_to_server(deliveries, server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
         if listening.stream_port is None:
-            keeper.start()
-            closing.callback(keeper.stop)
+            for watcher in (keeper, overdue):
+                watcher.start()
+                closing.callback(watcher.stop)
         server.start()  # nothing may fail after it: a server that runs keeps its process from ending
         log.info("serving", port=port)
         return Broker(port, server, health_service, lanes, keeper, closing.pop_all())

@@ -100,7 +100,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def ListDatasets(
         self, request: catalog_pb2.ListDatasetsRequest, call: Call
     ) -> catalog_pb2.ListDatasetsResponse:
-        department = _filter(request.department, "departments/", "department")
+        department = filter_id(request.department, "departments/", "department")
         datasets = self._catalog().datasets
         wanted = [
             datasets[key]
@@ -128,8 +128,8 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
 
     def ListNeeds(self, request: catalog_pb2.ListNeedsRequest, call: Call) -> catalog_pb2.ListNeedsResponse:
         size = paging.page_size(request.page_size, default=50)
-        wanted, reader = _filter(request.department, "departments/", "department"), call.identity
-        if not (reader.role in (Role.OFFICER, Role.AUDITOR) and _is_of_authority(reader, self._epochs)):
+        wanted, reader = filter_id(request.department, "departments/", "department"), call.identity
+        if not (reader.role in (Role.OFFICER, Role.AUDITOR) and is_of_authority(reader, self._epochs)):
             if wanted not in ("", reader.department):
                 return catalog_pb2.ListNeedsResponse()
             wanted = reader.department
@@ -188,7 +188,7 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
     def GetReceipt(
         self, request: receipt_pb2.GetReceiptRequest, call: Call
     ) -> receipt_pb2.GetReceiptResponse:
-        leaf_index = _leaf_index(request.name)
+        leaf_index = receipt_leaf(request.name)
         entry = self._log.entry(leaf_index)
         if entry is None or not self._may_read(call.identity, entry):
             raise NotFound(Reason.RESOURCE_NOT_FOUND)
@@ -248,9 +248,9 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
 
     def _filter(self, request: receipt_pb2.ListReceiptsRequest, reader: Identity) -> ReceiptFilter:
         return ReceiptFilter(
-            department=_filter(request.department, "departments/", "department"),
-            dataset=_filter(request.dataset, "datasets/", "dataset"),
-            purpose=_filter(request.purpose, "", "purpose"),
+            department=filter_id(request.department, "departments/", "department"),
+            dataset=filter_id(request.dataset, "datasets/", "dataset"),
+            purpose=filter_id(request.purpose, "", "purpose"),
             verdict=_verdict(request.verdict),
             since=_time(request.since, "since") if request.HasField("since") else None,
             until=_time(request.until, "until") if request.HasField("until") else None,
@@ -266,10 +266,11 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
         return reader.department in (entry.consumer, entry.provider)
 
     def _reads_all(self, reader: Identity) -> bool:
-        return reader.role is Role.AUDITOR and _is_of_authority(reader, self._epochs)
+        return reader.role is Role.AUDITOR and is_of_authority(reader, self._epochs)
 
 
-def _is_of_authority(reader: Identity, epochs: Epochs) -> bool:
+def is_of_authority(reader: Identity, epochs: Epochs) -> bool:
+    """Whether the reader's department is the authority."""
     department = epochs.current().bundle.catalog.departments.get(reader.department)
     return department is not None and department.kind is DepartmentKind.AUTHORITY
 
@@ -287,7 +288,7 @@ def _id(name: str, collection: str) -> str:
     return name.removeprefix(collection) if name.startswith(collection) else ""
 
 
-def _filter(name: str, collection: str, field: str) -> str:
+def filter_id(name: str, collection: str, field: str) -> str:
     """The id in a filter, which need not be in today's catalog; the empty name filters nothing."""
     if name and not ID.fullmatch(_id(name, collection)):
         form = f"{collection}{{{field}}}" if collection else "{id}"
@@ -295,7 +296,12 @@ def _filter(name: str, collection: str, field: str) -> str:
     return name.removeprefix(collection)
 
 
-def _leaf_index(name: str) -> int:
+def receipt_leaf(name: str) -> int:
+    """The leaf index in a receipt's resource name.
+
+    Raises:
+        NotFound: it is no such name.
+    """
     digits = _id(name, "receipts/")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and str(int(digits)) == digits):
         raise NotFound(Reason.RESOURCE_NOT_FOUND)

@@ -13,14 +13,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from sqlalchemy import ARRAY, Executable, String, Table, any_, bindparam, func, select, tuple_, update
+from sqlalchemy import ARRAY, Executable, String, Table, any_, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from broker.journal import RequestKey
-from broker.store.tables import EPOCH, HEAD, LEAF, QUOTA, REQUEST, STATEMENT, TILE
+from broker.store.tables import DELIVERY, EPOCH, HEAD, LEAF, QUOTA, REQUEST, STATEMENT, TILE
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -105,6 +105,7 @@ class AppendStatements:
     insert_leaf: PreparedInsert
     insert_statement: PreparedInsert
     insert_request: PreparedInsert
+    insert_delivery: PreparedInsert
     upsert_tile: PreparedInsert
     upsert_quota: PreparedInsert
     move_head: Prepared
@@ -142,6 +143,9 @@ def append_statements(dialect: str) -> AppendStatements:
         insert_leaf=PreparedInsert(LEAF.insert(), dialect),
         insert_statement=PreparedInsert(STATEMENT.insert(), dialect),
         insert_request=PreparedInsert(REQUEST.insert(), dialect),
+        insert_delivery=PreparedInsert(
+            insert(DELIVERY).values(leaf_index=bindparam("leaf_index"), due_at=bindparam("due_at")), dialect
+        ),
         upsert_tile=PreparedInsert(_upsert(TILE, "hashes", dialect), dialect),
         upsert_quota=PreparedInsert(_upsert(QUOTA, "used", dialect), dialect),
         move_head=prepared(

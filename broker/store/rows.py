@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, RowMapping, or_
@@ -57,16 +58,26 @@ def request_row(leaf: Leaf) -> dict[str, object]:
     }
 
 
+def delivery_rows(leaves: Sequence[Leaf]) -> list[dict[str, object]]:
+    """The rows of table ``delivery``, for entries that must be acknowledged."""
+    due = ((leaf.index, leaf.entry.acknowledge_by) for leaf in leaves)
+    return [{"leaf_index": index, "due_at": microseconds(at)} for index, at in due if at is not None]
+
+
 def leaf(row: RowMapping) -> Leaf:
     """The leaf of a row of ``leaf`` beside its ``content`` (None once erased)."""
-    entry = Entry(
+    return Leaf(row["leaf_index"], row["log_entry"], entry(row, row["content"] or b""))
+
+
+def entry(row: RowMapping, statement: bytes) -> Entry:
+    """What the columns of ``leaf`` tell of an entry with that statement."""
+    return Entry(
         kind=EntryKind(row["kind"]),
-        statement=row["content"] or b"",
+        statement=statement,
         recorded_at=instant(row["recorded_at"]),
         verdict=_verdict(row["verdict"]),
         **{name: row[name] for name in _INDEXED},
     )
-    return Leaf(row["leaf_index"], row["log_entry"], entry)
 
 
 def claim(leaf_index: int, request_mac: bytes, answer_digest: bytes, verdict: str | None) -> Claim:

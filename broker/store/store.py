@@ -12,11 +12,20 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.errors import Unavailable
-from broker.journal import Claim, Head, Leaf, NeedOnRecord, RequestKey
+from broker.journal import (
+    Claim,
+    DeliveryFilter,
+    DeliveryOnRecord,
+    Head,
+    Leaf,
+    NeedOnRecord,
+    RequestKey,
+)
 from broker.model import EntryKind, ReceiptFilter
 from broker.reasons import Reason
 from broker.store import rows
 from broker.store.connection import Database, connect
+from broker.store.deliveries import DeliveryTables
 from broker.store.epochs import EpochTables
 from broker.store.leases import LeaseTables
 from broker.store.needs import NeedTables
@@ -103,6 +112,21 @@ class Store:
         with self._reading() as connection:
             return NeedTables(connection).listed(consumer, before, limit)
 
+    def deliveries(self, wanted: DeliveryFilter, after: int, limit: int) -> list[DeliveryOnRecord]:
+        with self._reading() as connection:
+            return DeliveryTables(connection).listed(wanted, after, limit)
+
+    def unacknowledged(self, now: datetime, limit: int) -> list[DeliveryOnRecord]:
+        """At most ``limit`` deliveries that are overdue, while no leaf says so; the longest overdue first."""
+        with self._reading() as connection:
+            return DeliveryTables(connection).untold(rows.microseconds(now), limit)
+
+    def count_deliveries(self, now: datetime) -> tuple[int, int]:
+        """How many deliveries wait to be acknowledged or are disputed, and how many of them are overdue or
+        disputed."""
+        with self._reading() as connection:
+            return DeliveryTables(connection).count(rows.microseconds(now))
+
     @contextmanager
     def epochs(self) -> Iterator[EpochTables]:
         """What is in force, as committed."""
@@ -164,6 +188,10 @@ class StoreTransaction:
     def needs(self) -> NeedTables:
         return NeedTables(self.connection)
 
+    @property
+    def deliveries(self) -> DeliveryTables:
+        return DeliveryTables(self.connection)
+
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
         if not keys:
             return {}
@@ -193,6 +221,7 @@ class StoreTransaction:
             statements.insert_leaf.run(cursor, [rows.leaf_row(leaf) for leaf in leaves])
             statements.insert_statement.run(cursor, [rows.statement_row(leaf) for leaf in leaves])
             statements.insert_request.run(cursor, claims)
+            statements.insert_delivery.run(cursor, rows.delivery_rows(leaves))
             statements.upsert_tile.run(cursor, changed)
             statements.upsert_quota.run(cursor, counted)
             statements.move_head.run(cursor, moved)

@@ -215,6 +215,22 @@ class LeaseRow(SQLModel, table=True):
     """The statement of its outcome if it is not renewed."""
 
 
+class DeliveryRow(SQLModel, table=True):
+    """A delivery that waits to be acknowledged, or is disputed. Small: acknowledged, its row goes."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (Index("delivery_due", "due_at"),)
+
+    leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    """Of the exchange, or of the stream's outcome."""
+    due_at: int | None = Field(default=None, sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC, as in its statement; null where it is only disputed."""
+    missing: int | None = Field(default=None, sa_type=BIG)
+    """Index of the leaf that says it was not acknowledged in time."""
+    disputed: int | None = Field(default=None, sa_type=BIG)
+    """Index of the leaf that says its consumer received something else."""
+
+
 class NeedRow(SQLModel, table=True):
     """A need: what a department asked for and nobody shares yet, however often it did."""
 
@@ -242,11 +258,11 @@ class NeedRow(SQLModel, table=True):
 
 
 # The same as Core tables, for the append path, where the ORM would cost ten times the statement.
-HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION, LEASE, NEED = (
+HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION, LEASE, NEED, DELIVERY = (
     SQLModel.metadata.tables[name]
     for name in (
         *("head", "leaf", "statement", "tile", "request", "quota"),
-        *("epoch", "bundle", "crl", "suspension", "lease", "need"),
+        *("epoch", "bundle", "crl", "suspension", "lease", "need", "delivery"),
     )
 )
 PROPOSAL, APPROVAL, PUBLICATION = (

@@ -45,7 +45,7 @@ LEAVES = 300
 """A full tile of leaves and a part of one, and a tile above them."""
 ERASED = 9
 """A leaf in a full tile whose statement was erased."""
-STREAM = LEAVES - 16
+STREAM = LEAVES - 21
 """A stream with its outcome, the same again, and one that is under way."""
 RETRIED, SUSPENDED, LIFTED = LEAVES - 5, LEAVES - 3, LEAVES - 2
 
@@ -112,6 +112,7 @@ def world(
     log = broker_log(url, folder)
     log.fill(STREAM - 1)
     streams(log)
+    deliveries(log)
     needs(log)
     retried = log.exchange()
     with log.running() as running:
@@ -142,6 +143,16 @@ def needs(log: Any) -> None:
     with log.running() as running:
         for dataset in ("tax.vehicle", "tax.tractor", "tax.vehicle", "tax.vehicle", "tax.tractor"):
             running.append(log.need(dataset))
+
+
+def deliveries(log: Any) -> None:
+    """One delivery is acknowledged, one is disputed and not acknowledged in time. Five leaves."""
+    told = [log.delivery(datetime.now(UTC)) for _ in range(2)]
+    with log.running() as running:
+        first, second = [running.append(entry).receipt.leaf_index for entry in told]
+        running.append(log.said_of(EntryKind.ACKNOWLEDGEMENT, first, told[0]))
+        running.append(log.said_of(EntryKind.ACKNOWLEDGEMENT_MISSING, second, told[1]))
+        running.append(log.said_of(EntryKind.ACKNOWLEDGEMENT_DISPUTED, second, told[1]))
 
 
 def acts(url: str) -> None:
@@ -237,6 +248,7 @@ WHERE = {
     "suspension": "number = 2",
     "lease": f"opening = {STREAM + 4}",
     "need": "dataset = 'tax.vehicle'",
+    "delivery": "disputed IS NOT NULL",
     "proposal": "number = 1",
     "approval": "digest IS NOT NULL",
     "publication": "sequence = 2",

@@ -1,0 +1,90 @@
+"""Deliveries that were not acknowledged in time: a leaf says so, once, whoever notices.
+
+All who serve streams look. The deadline is compared with the clock that dates the entry; who of several was
+first is settled under the log's lock, and so is whether the acknowledgement came before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from broker.errors import BrokerError
+from broker.journal import DeliveryOnRecord, DeliverySettled
+from broker.model import Entry, EntryKind
+from broker.receipt.acknowledgements import missing
+from broker.receipt.log import ReceiptLog
+from broker.store.store import Store
+
+log = structlog.get_logger("sharebroker.deliveries")
+
+LOOK_SECONDS = 30.0
+"""How often; deadlines are set in hours."""
+
+AT_ONCE = 256
+JOIN_SECONDS = 30.0
+
+
+class Overdue:
+    """Records which deliveries were not acknowledged in time."""
+
+    def __init__(self, store: Store, receipts: ReceiptLog, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._receipts = receipts
+        self._clock = clock
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="overdue-deliveries", daemon=True)
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave it to others."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_SECONDS)
+
+    def record(self) -> int:
+        """Records all that are overdue now; gives how many of them it was the first to record.
+
+        Raises:
+            Unavailable: database or signer cannot be reached.
+        """
+        recorded = 0
+        while (found := self._store.unacknowledged(self._clock(), AT_ONCE)) and not self._stopped.is_set():
+            recorded += sum(self._record(one) for one in found)
+        return recorded
+
+    def _record(self, found: DeliveryOnRecord) -> bool:
+        delivery, told, now = found.delivery, found.entry, self._clock()
+        assert delivery.due_at is not None  # noqa: S101 - else it could not be overdue
+        entry = Entry(
+            kind=EntryKind.ACKNOWLEDGEMENT_MISSING,
+            statement=missing(delivery.leaf_index, told, delivery.due_at, now),
+            recorded_at=now,
+            consumer=told.consumer,
+            consumer_uri=told.consumer_uri,
+            provider=told.provider,
+            dataset=told.dataset,
+            purpose=told.purpose,
+            delivery=delivery.leaf_index,
+        )
+        try:
+            leaf = self._receipts.append(entry).receipt.leaf_index
+        except DeliverySettled:
+            return False  # acknowledged just now, or recorded by another
+        log.warning("acknowledgement_missing", delivery=delivery.leaf_index, receipt=leaf)
+        return True
+
+    def _run(self) -> None:
+        while not self._stopped.wait(LOOK_SECONDS):
+            try:
+                self.record()
+            except BrokerError as error:
+                log.warning("overdue_waits", reason=error.reason)
+            except Exception as error:  # noqa: BLE001 - a defect; without this thread nothing would be recorded
+                log.error("overdue_failed", error=type(error).__name__)
