@@ -36,8 +36,8 @@ peers: .venv-peers/stamp ## Set up the peers that need an environment of their o
 mutants: .venv/dev.stamp ## Take each masking guard away; a test must fail
 	$(BIN)/python tests/mutations/run.py
 
-soak: .venv/dev.stamp ## Long runs, kills and then load; or `make soak ARGS="kills --postgres"`
-	$(if $(ARGS),$(BIN)/python -m soak $(ARGS),$(BIN)/python -m soak kills && $(BIN)/python -m soak load)
+soak: .venv/dev.stamp ## Long runs: kills, failing disks, load; or `make soak ARGS="kills --postgres"`
+	$(if $(ARGS),$(BIN)/python -m soak $(ARGS),$(BIN)/python -m soak kills && $(BIN)/python -m soak faults && $(BIN)/python -m soak load)
 
 docs: .venv/dev.stamp ## Write the generated parts of the docs (settings, command line)
 	$(BIN)/python docs/generate.py

@@ -1,4 +1,4 @@
-"""``python -m soak kills|load``: see ``docs/soak.md``."""
+"""``python -m soak kills|faults|load``: see ``docs/soak.md``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from soak import kills, load
+from soak import faults, kills, load
 
 EXIT_WRONG, EXIT_INTERRUPTED = 1, 130
 
@@ -35,6 +35,11 @@ def _kills(options: argparse.Namespace, folder: Path) -> bool:
     return kills.run(plan)
 
 
+def _faults(options: argparse.Namespace, folder: Path) -> bool:
+    plan = faults.Plan(folder, options.rounds, options.states, options.seed, options.postgres)
+    return faults.run(plan)
+
+
 def _load(options: argparse.Namespace, folder: Path) -> bool:
     plan = load.Plan(folder, options.exchanges, options.seed, options.postgres, options.workers)
     return load.run(plan)
@@ -46,6 +51,17 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("kills", help="kill random processes under load, judge what clients hold")
     command.add_argument("--kills", type=int, default=200, metavar="N")
     command.set_defaults(run=_kills)
+    _common(command)
+    command = commands.add_parser(
+        "faults", help="make disks fail under load, cut the power, restore old backups"
+    )
+    command.add_argument(
+        "--rounds", type=int, default=100, metavar="N", help="of a disk that fails for a while"
+    )
+    command.add_argument(
+        "--states", type=int, default=1_000, metavar="N", help="of a disk after power failures"
+    )
+    command.set_defaults(run=_faults)
     _common(command)
     command = commands.add_parser("load", help="make many exchanges, look for growth, verify the log")
     command.add_argument("--exchanges", type=int, default=1_000_000, metavar="N")

@@ -10,13 +10,14 @@ import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 from benchmarks.report import show
 from broker.model import Receipt
@@ -62,6 +63,8 @@ BROKER = (Target.WORKER, Target.STREAM_WORKER, Target.SIGNER, Target.SUPERVISOR)
 @dataclass(frozen=True, slots=True)
 class Kill:
     """What was killed at one moment of the machine's monotonic clock."""
+
+    title: ClassVar[str] = "kills"
 
     at: float
     targets: tuple[Target, ...]
@@ -109,12 +112,12 @@ def run(plan: Plan) -> bool:
     print(f"seed {plan.seed}, everything in {plan.folder}", flush=True)
     with ExitStack() as stack:
         postgres = stack.enter_context(closing(Postgres())) if plan.postgres else None
-        broker = _build(plan, postgres)
+        broker = build(plan, postgres)
         stack.callback(broker.discard)
         broker.start()
         siege = Siege(plan, broker, postgres)
         kills = siege.run()
-        faults = [*siege.faults, *_faults(broker, siege.address, plan.folder / "ledgers", kills)]
+        faults = [*siege.faults, *judged(broker, siege.address, plan.folder / "ledgers", kills)]
     for fault in faults[:MOST_FAULTS]:
         print(f"{fault.wrong}: {fault.where}")
     if siege.interrupted:
@@ -122,7 +125,8 @@ def run(plan: Plan) -> bool:
     return not faults
 
 
-def _build(plan: Plan, postgres: Postgres | None) -> House:
+def build(plan: Plan, postgres: Postgres | None) -> House:
+    """The broker to be besieged, not yet started."""
     port, stream_port = house.free_ports(2)
     settings = {
         "SERVER__WORKERS": str(plan.workers),
@@ -142,9 +146,9 @@ class Siege:
     """The clients at work and the kills among them."""
 
     def __init__(self, plan: Plan, broker: House, postgres: Postgres | None) -> None:
-        self._plan, self._broker, self._postgres = plan, broker, postgres
-        self._chance = Random(plan.seed)
-        self._residents = asks.residents(broker.embedded.folder / "data")
+        self._plan, self.broker, self.postgres = plan, broker, postgres
+        self.chance = Random(plan.seed)
+        self.residents = asks.residents(broker.embedded.folder / "data")
         self.faults: list[Fault] = []
         self.interrupted = False
         self.address = broker.environment["SHAREBROKER_SERVER__LISTEN"]
@@ -157,58 +161,65 @@ class Siege:
             for number in range(self._plan.processes):
                 stack.callback(finish, begin("soak.clients", asdict(self._job(number))))
             written = stack.enter_context((self._plan.folder / "kills.jsonl").open("w"))
-            ledger = stack.enter_context(closing(Ledger(self._folder("probe") / "0.jsonl")))
+            ledger = stack.enter_context(closing(Ledger(self.folder("probe") / "0.jsonl")))
             try:
                 while len(kills) < self._plan.kills:
-                    time.sleep(self._chance.uniform(0.1, 1.5))
-                    kills.append(self._kill(ledger))
-                    written.write(json.dumps({"at": kills[-1].at, "targets": kills[-1].targets}) + "\n")
+                    time.sleep(self.chance.uniform(0.1, 1.5))
+                    kills.append(self.strike(ledger))
+                    written.write(json.dumps({"at": kills[-1].at, "what": str(kills[-1])}) + "\n")
                     progress = f"{len(kills)}/{self._plan.kills} {kills[-1]}"
                     print(f"\r{progress}\033[K", end="", file=sys.stderr, flush=True)
             except KeyboardInterrupt:
                 self.interrupted = True
-            self._recover()
-            self._probe(ledger)
+            self.recover()
+            self.probe(ledger)
             print(file=sys.stderr)
         return kills
 
-    def _kill(self, ledger: Ledger) -> Kill:
+    def strike(self, ledger: Ledger) -> Kill:
+        """One attack, and what has to be done by hand after it."""
         there = wait_for(self._there)
-        number = 2 if self._chance.random() < TWICE else 1
-        kill = Kill(time.monotonic(), tuple(self._chance.sample(sorted(there), number)))
+        number = 2 if self.chance.random() < TWICE else 1
+        kill = Kill(time.monotonic(), tuple(self.chance.sample(sorted(there), number)))
         for target in kill.targets:
             with suppress(ProcessLookupError):  # a backend may have ended meanwhile
-                os.kill(self._chance.choice(there[target]), signal.SIGKILL)
-        if self._postgres and Target.POSTMASTER in kill.targets:
-            self._postgres.wait()
+                os.kill(self.chance.choice(there[target]), signal.SIGKILL)
+        if self.postgres and Target.POSTMASTER in kill.targets:
+            self.postgres.wait()
         if Target.SUPERVISOR in kill.targets:
-            self._broker.running.wait(house.WAIT_SECONDS)
-        self._recover()
-        if self._chance.random() >= HASTE:
-            self._probe(ledger)
+            self.broker.running.wait(house.WAIT_SECONDS)
+        self.recover()
+        if self.chance.random() >= HASTE:
+            self.probe(ledger)
         return kill
 
-    def _recover(self) -> None:
+    def recover(self) -> None:
         """Start again what nobody starts by itself."""
-        if self._postgres and self._postgres.ended:
-            self._postgres.start()
-        if self._broker.running.poll() is not None:
+        if self.postgres and self.postgres.ended:
+            self.postgres.start()
+        if self.broker.running.poll() is not None:
             self._start_again()
+
+    def restart(self) -> None:
+        """End the broker in order, and start it again."""
+        self.broker.running.terminate()
+        self.broker.running.wait(house.WAIT_SECONDS)
+        self._start_again()
 
     def _there(self) -> dict[Target, list[int]]:
         """Processes that can be killed now; nothing while the supervisor does not answer."""
-        if self._broker.running.poll() is not None:  # by nobody's hand
-            self.faults.append(Fault(Wrong.FAILED, f"the supervisor ended: {self._broker.said()}"))
+        if self.broker.running.poll() is not None:  # by nobody's hand
+            self.faults.append(Fault(Wrong.FAILED, f"the supervisor ended: {self.broker.said()}"))
             self._start_again()
-        status = self._broker.status()
+        status = self.broker.status()
         if not status:
             return {}
         found = defaultdict(list, {Target.SIGNER: [status["signer"]], Target.SUPERVISOR: [status["pid"]]})
         for worker in status["workers"]:
             found[Target.STREAM_WORKER if worker["kind"] == "stream" else Target.WORKER].append(worker["pid"])
-        if self._postgres:
-            found[Target.POSTMASTER] = [self._postgres.pid]
-            if backends := self._postgres.backends():
+        if self.postgres:
+            found[Target.POSTMASTER] = [self.postgres.pid]
+            if backends := self.postgres.backends():
                 found[Target.BACKEND] = backends
         return found
 
@@ -218,36 +229,37 @@ class Siege:
 
         def started() -> str:
             try:
-                return self._broker.start()
+                return self.broker.start()
             except RuntimeError:
                 return ""
 
         try:
             wait_for(started, seconds=RESTART_SECONDS)
         except RuntimeError:
-            self.faults.append(Fault(Wrong.FAILED, f"the broker did not start again: {self._broker.said()}"))
-            self._broker.discard()
+            self.faults.append(Fault(Wrong.FAILED, f"the broker did not start again: {self.broker.said()}"))
+            self.broker.discard()
             wait_for(started)
 
-    def _probe(self, ledger: Ledger) -> None:
+    def probe(self, ledger: Ledger) -> None:
         """Wait until a call is answered."""
-        request = asks.unary(asks.MARRIAGE, self._chance.choice(self._residents))
-        with channel_to(self.address, self._broker.credentials(asks.FUND)) as channel:
+        request = asks.unary(asks.MARRIAGE, self.chance.choice(self.residents))
+        with channel_to(self.address, self.broker.credentials(asks.FUND)) as channel:
             until_answered(channel, ledger, request, threading.Event())
 
     def _job(self, number: int) -> Job:
-        broker = self._broker
+        broker = self.broker
         return Job(
             address=self.address,
             stream_address=broker.environment["SHAREBROKER_SERVER__STREAM_LISTEN"],
             identities={d: str(broker.embedded.identity(d)) for d in asks.DEPARTMENTS},
             data=str(broker.embedded.folder / "data"),
-            folder=str(self._folder(str(number))),
+            folder=str(self.folder(str(number))),
             callers=CALLERS,
             seed=f"{self._plan.seed} {number}",
         )
 
-    def _folder(self, name: str) -> Path:
+    def folder(self, name: str) -> Path:
+        """A new one for the ledgers of one process."""
         folder = self._plan.folder / "ledgers" / name
         folder.mkdir(parents=True)
         return folder
@@ -256,7 +268,7 @@ class Siege:
 # ── afterwards ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _faults(broker: House, address: str, ledgers: Path, kills: list[Kill]) -> list[Fault]:
+def judged(broker: House, address: str, ledgers: Path, kills: Sequence[Kill]) -> list[Fault]:
     """Everything that is wrong; prints the tables."""
     sample = [receipt for file in sorted(ledgers.glob("*/*.jsonl")) for receipt in _some(file)]
     with broker.auditor(address) as auditor:
@@ -306,7 +318,7 @@ def _ledger(file: Path, judge: Judge, told: Told) -> Iterator[Fault]:
                 yield Fault(Wrong.FAILED, f"{call.failure}, request {call.request_id}")
 
 
-def _show(kills: list[Kill], told: Told, judge: Judge, faults: list[Fault]) -> None:
+def _show(kills: Sequence[Kill], told: Told, judge: Judge, faults: list[Fault]) -> None:
     unary, streams = sorted(told.unary_times), sorted(told.stream_times)
     by_kind: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for number, kill in enumerate(kills):
@@ -317,10 +329,10 @@ def _show(kills: list[Kill], told: Told, judge: Judge, faults: list[Fault]) -> N
         for kind, gaps in sorted(by_kind.items())
     ]
     show(
-        f"{len(kills)} kills of {sum(len(kill.targets) for kill in kills)} processes",
-        ("killed", "times", "longest without an answer, s", "without a part of a stream, s"),
+        f"{len(kills)} {kills[0].title if kills else Kill.title}",
+        ("what", "times", "longest without an answer, s", "without a part of a stream, s"),
         rows,
-        "over all clients, from before the kill until the next one; on this machine, beside its other work",
+        "over all clients, from before it until the next one; on this machine, beside its other work",
     )
     failures = ", ".join(f"{name} {number}" for name, number in sorted(told.failures.items())) or "none"
     show(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from soak.processes import children_of, command_of
+from soak.shim import Shim
 
 WAIT_SECONDS = 600
 """Longest wait for what must happen, on the slowest machine."""
@@ -23,11 +25,13 @@ WAIT_SECONDS = 600
 class Postgres:
     """Runs from the start until :meth:`close`, which leaves nothing behind; reached by a Unix socket alone.
 
+    With ``shimmed`` its disk can be made to fail, through :attr:`shim`.
+
     Raises (on any start):
         RuntimeError: the server does not come up; the message holds the end of its log.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shimmed: bool = False) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
@@ -42,6 +46,8 @@ class Postgres:
         self._program = installed.bin_path / "postgres"
         self._user = installed.system_user
         self._numbers = count()
+        # In its own folder: the server's user must reach it.
+        self.shim = Shim(self._folder, self._folder / "shim") if shimmed else None
         self._start()
 
     @property
@@ -76,6 +82,8 @@ class Postgres:
         """Stop it and delete its data."""
         self._process.send_signal(signal.SIGINT)  # "fast": it ends the sessions that are left
         self.wait()
+        if self.shim:
+            self.shim.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> None:
@@ -97,7 +105,13 @@ class Postgres:
         with (self._folder / "server.log").open("ab") as log:
             # A session of its own: Ctrl-C is for the program that started it, which then stops it in order.
             return subprocess.Popen(
-                command, stdout=log, stderr=log, user=self._user, cwd="/", start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd="/",
+                start_new_session=True,
+                env=os.environ | (self.shim.environment if self.shim else {}),
             )
 
     def _answers(self) -> bool:

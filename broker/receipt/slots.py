@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from broker.durable import sync_folder
+from broker.durable import sync_folder, write_again
 
 SLOT_BYTES = 4096
 """One block of the disk or several: two slots never share one."""
@@ -34,7 +34,8 @@ class Slots:
         if len(texts) < 2:
             _create(path, texts)
         self._file = os.open(path, os.O_RDWR)
-        os.fdatasync(self._file)  # what was read may have been written by one who was killed before his flush
+        write_again(self._file)  # it may be of one who was killed before his flush, or whose flush failed
+        os.fdatasync(self._file)
 
     def write(self, slot: int, text: str) -> None:
         """The text is in the slot, durably, once this returns.

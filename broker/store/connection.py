@@ -20,7 +20,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from broker.durable import sync_folder
+from broker.durable import sync_folder, write_again
 from broker.errors import SetUpError
 
 LOCK_SECONDS = 10
@@ -83,6 +83,7 @@ class SqliteDatabase:
             with self._appending.connect() as connection, _locked(lock):
                 self._wal.require_sound()
                 with connection.begin():
+                    self._wal.take_over()
                     yield connection
         self._wal.flush()
 
@@ -128,6 +129,29 @@ class WriteAheadLog:
         self._lock = threading.Lock()
         self._lost = False
 
+    def take_over(self) -> None:
+        """To be called while nobody else can write to the log. When this process sees it for the first time,
+        it is :func:`~broker.durable.write_again`, for the next flush must be one of all of it.
+
+        Raises:
+            OSError: it cannot be read or written.
+        """
+        with self._lock:
+            if self._file is not None and os.path.samestat(os.fstat(self._file), os.stat(self._path)):
+                return
+            if self._file is not None:  # another file, once all connections have been closed in between
+                os.close(self._file)
+                self._file = None
+            # SQLite holds no locks on it that closing a descriptor of ours could drop.
+            file = os.open(self._path, os.O_RDWR)
+            try:
+                sync_folder(self._path.parent)
+                write_again(file)
+            except BaseException:
+                os.close(file)
+                raise
+            self._file = file
+
     def flush(self) -> None:
         """What this process has committed is on disk once this returns.
 
@@ -136,8 +160,9 @@ class WriteAheadLog:
         """
         with self._lock:  # over the flush, too: of an error only one of two at once would be told
             self.require_sound()
+            assert self._file is not None  # noqa: S101 - take_over has opened it
             try:
-                os.fdatasync(self._current())
+                os.fdatasync(self._file)
             except OSError:
                 self._lost = True
                 raise
@@ -156,17 +181,6 @@ class WriteAheadLog:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
-
-    def _current(self) -> int:
-        """The log as it is now: it is another file once all connections have been closed in between. SQLite
-        holds no locks on it that closing a descriptor of ours could drop."""
-        if self._file is not None and not os.path.samestat(os.fstat(self._file), os.stat(self._path)):
-            os.close(self._file)
-            self._file = None
-        if self._file is None:
-            sync_folder(self._path.parent)
-            self._file = os.open(self._path, os.O_RDONLY)
-        return self._file
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,18 @@ def test_each_slot_holds_what_was_last_written_there(
     slots.close()
     Slots(path, read_slots(path)).close()
     assert read_slots(path) == expected
+
+
+def test_what_others_left_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their flush may have failed: what was read is then in memory alone, and only a new write is flushed."""
+    path = tmp_path / "state"
+    Slots(path, ["one\n"]).close()
+    acts: list[object] = []
+    pwrite, fdatasync = os.pwrite, os.fdatasync
+    monkeypatch.setattr("os.pwrite", lambda *args: acts.append(args[1:]) or pwrite(*args))
+    monkeypatch.setattr("os.fdatasync", lambda file: acts.append("flush") or fdatasync(file))
+    Slots(path, read_slots(path)).close()
+    assert acts == [(path.read_bytes(), 0), "flush"]
 
 
 def test_a_file_with_one_text_becomes_slots(tmp_path: Path) -> None:

@@ -97,6 +97,49 @@ def test_after_a_failed_flush_nothing_is_committed_any_more(
     assert said == ["lost"]
 
 
+def test_what_others_left_in_the_log_is_written_again(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their flush may have failed, and then no flush reaches it; once is enough for a process."""
+    say(database, "one")
+    wal = Path(f"{database.path}-wal")
+    found, written, pwrite = wal.read_bytes(), [], os.pwrite
+
+    def watched(file: int, data: bytes, offset: int) -> int:
+        if os.path.samestat(os.fstat(file), wal.stat()):
+            written.append((offset, data))
+        return pwrite(file, data, offset)
+
+    monkeypatch.setattr("os.pwrite", watched)
+    other = connect(f"sqlite:///{database.path}")
+    assert isinstance(other, SqliteDatabase)
+    for word in ("two", "three"):
+        say(other, word)
+    other.close()
+    assert written == [(0, found)]
+
+
+def test_a_log_that_cannot_be_taken_over_is_not_used(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither now nor at the next attempt, which has to take it over first."""
+    other = connect(f"sqlite:///{database.path}")
+    assert isinstance(other, SqliteDatabase)
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.pwrite", broken)
+        for _ in range(2):
+            with pytest.raises(OSError, match="disk full"):
+                say(other, "never said")
+    say(other, "said")
+    with other.exclusive() as connection:
+        assert connection.execute(text("SELECT said FROM word")).scalars().all() == ["said"]
+    other.close()
+
+
 def test_who_waits_for_the_lock_while_a_flush_fails_is_not_told_of_success(
     database: SqliteDatabase, flushes: Flushes
 ) -> None:
