@@ -191,7 +191,10 @@ def public_key(certificate: x509.Certificate) -> cose.PublicKey:
     Raises:
         VerificationFailed: it is of a kind that nothing is signed with here.
     """
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except UNREADABLE:
+        raise VerificationFailed("the signer's key cannot be read") from None
     if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
         raise VerificationFailed("the signer's key is neither P-256 nor Ed25519")
     return key

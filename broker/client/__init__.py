@@ -15,6 +15,7 @@
 but a decision with reasons. ``docs/client.md`` explains all of it.
 """
 
+from broker.client.acknowledging import Delivery
 from broker.client.aio import AsyncClient, AsyncStream
 from broker.client.answer import Exchanged
 from broker.client.client import Client
@@ -33,6 +34,7 @@ __all__ = [
     "AsyncStream",
     "Client",
     "Credentials",
+    "Delivery",
     "Detokenized",
     "Duties",
     "Exchanged",

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import grpc.aio
 import pyarrow as pa
 
 from broker.client import frames
+from broker.client.acknowledging import ACKNOWLEDGE_SECONDS, AT_ONCE, CLOSING_SECONDS, Delivery, Until
 from broker.client.answer import Exchanged
 from broker.client.caller import Caller
 from broker.client.connections import OPTIONS, Channel, Connection
 from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.questions import Filter, Page, Question, Terms, UnaryTerms
 from broker.client.retry import Tries
-from broker.client.stream import Reception
+from broker.client.stream import Part, Reception, StreamQuestion
+from broker.errors import BrokerError, VerificationFailed
 from broker.model import Receipt
-from broker.v1 import catalog_pb2, exchange_pb2
+from broker.v1 import catalog_pb2, delivery_pb2, exchange_pb2
 
 if TYPE_CHECKING:
     import pandas
@@ -30,6 +34,18 @@ T = TypeVar("T")
 
 class AsyncStream(Reception):
     """What :meth:`AsyncClient.stream` gives; see :class:`broker.client.Stream`."""
+
+    def __init__(
+        self,
+        call: Any,
+        parts: AsyncIterator[Part],
+        opening: Part | None,
+        question: StreamQuestion,
+        tries: Tries,
+        settle: Callable[[Delivery], Awaitable[Receipt | None]],
+    ) -> None:
+        super().__init__(call, parts, opening, question, tries)
+        self._settle = settle
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,6 +59,8 @@ class AsyncStream(Reception):
         while self.expects_more:
             for batch in self._take(await self._next()):
                 yield batch
+            if self.delivery is not None:
+                self.acknowledgement = await self._settle(self.delivery)
 
     async def table(self) -> pa.Table:
         """All batches as one table, in the types of the catalog."""
@@ -89,23 +107,32 @@ class AsyncClient(Caller):
 
     async def close(self) -> None:
         """See :meth:`Client.close`."""
+        with suppress(BrokerError):
+            await self.acknowledge_waiting(timeout=CLOSING_SECONDS)
         for channel in self._connections.close():
             await channel.close()
 
     async def exchange(self, *, timeout: float = 10.0, **terms: Unpack[UnaryTerms]) -> Exchanged:
         """See :meth:`Client.exchange`."""
-        return await self._ask(self._questions.exchange(terms), timeout)
+        until = Until(timeout)
+        exchanged = await self._ask(self._questions.exchange(terms), timeout)
+        acknowledgement = await self._settle(exchanged.delivery, terms.get("acknowledge"), until)
+        return replace(exchanged, acknowledgement=acknowledgement) if acknowledgement else exchanged
 
     async def stream(self, *, timeout: float = 3600.0, **terms: Unpack[Terms]) -> AsyncStream:
         """See :meth:`Client.stream`."""
         question = self._questions.stream(terms)
+        until, acknowledge = Until(timeout), terms.get("acknowledge")
+
+        async def settle(delivery: Delivery) -> Receipt | None:
+            return await self._settle(delivery, acknowledge, until)
 
         async def begin(connection: Connection, tries: Tries) -> AsyncStream:
             call = connection.streams.exchanges.StreamExchange(question.request, timeout=tries.left)
             connection.enter()
             call.add_done_callback(connection.leave)
             parts = aiter(call)
-            return AsyncStream(call, parts, await anext(parts, None), question, tries)
+            return AsyncStream(call, parts, await anext(parts, None), question, tries, settle)
 
         return await self._try(begin, timeout, question.request.request_id)
 
@@ -114,6 +141,23 @@ class AsyncClient(Caller):
     ) -> Detokenized:
         """See :meth:`Client.detokenize`."""
         return await self._ask(self._questions.detokenize(request, approval), timeout)
+
+    async def acknowledge(self, delivery: Delivery, *, timeout: float = 10.0) -> Receipt:
+        """See :meth:`Client.acknowledge`."""
+        question = self._questions.acknowledge(delivery.leaf_index, self._questions.signed(delivery))
+        return await self._ask(question, timeout)
+
+    async def acknowledge_waiting(self, *, timeout: float = 10.0) -> None:
+        """See :meth:`Client.acknowledge_waiting`."""
+        until = Until(timeout)
+        for leaf_index, message in self._outbox.waiting():
+            await self._send(leaf_index, message, until)
+
+    def deliveries(
+        self, consumer: str = "", *, overdue: bool = False, timeout: float = 10.0
+    ) -> AsyncIterator[delivery_pb2.Delivery]:
+        """See :meth:`Client.deliveries`."""
+        return self._items(self._questions.deliveries(consumer, overdue), timeout)
 
     async def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """See :meth:`Client.dataset`."""
@@ -148,6 +192,26 @@ class AsyncClient(Caller):
     ) -> tuple[bytes, ...]:
         """See :meth:`Client.consistency_proof`."""
         return await self._ask(self._questions.consistency_proof(first_size, second_size), timeout)
+
+    async def _settle(
+        self, delivery: Delivery | None, acknowledge: bool | None, until: Until
+    ) -> Receipt | None:
+        if delivery is None or not delivery.wanted(acknowledge):
+            return None
+        message = self._kept(delivery)
+        until = Until(min(until.left, ACKNOWLEDGE_SECONDS))
+        receipt = None
+        with suppress(BrokerError, VerificationFailed):  # what was delivered stands without it
+            receipt = await self._send(delivery.leaf_index, message, until)
+            for leaf_index, older in self._outbox.waiting()[:AT_ONCE]:
+                await self._send(leaf_index, older, until)
+        return receipt
+
+    async def _send(self, leaf_index: int, message: bytes, until: Until) -> Receipt | None:
+        question = self._questions.acknowledge(leaf_index, message)
+        with self._outbox.sending(leaf_index):
+            return await self._ask(question, until.left)
+        return None
 
     async def _ask(self, question: Question[T], timeout: float) -> T:
         async def ask(connection: Connection, tries: Tries) -> T:

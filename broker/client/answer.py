@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow as pa
 
 from broker.client import frames
+from broker.client.acknowledging import Delivery
 from broker.client.duties import Duties, Review, duties_of, reviews_of
 from broker.client.evidence import require_about, require_digest, require_marked
 from broker.errors import VerificationFailed
@@ -64,6 +65,10 @@ class Exchanged:
     redelivered: bool = False
     attempts: int = 1
     """How often the request was sent until this answer came."""
+    delivery: Delivery | None = field(default=None, repr=False)
+    """What can be acknowledged; None where nothing was delivered."""
+    acknowledgement: Receipt | None = field(default=None, repr=False)
+    """Receipt of the delivery's acknowledgement; None where there is none, or it waits."""
 
     @property
     def permitted(self) -> bool:
@@ -139,6 +144,8 @@ def exchanged_of(
         require_digest(exchanged.receipt, digest, answer.digest)
         if exchanged.duties.watermark:
             require_marked(exchanged.watermark, request, caller)
+        hours = exchanged.duties.acknowledge_hours
+        exchanged = replace(exchanged, delivery=Delivery.of(exchanged.receipt, digest, hours))
     return exchanged
 
 

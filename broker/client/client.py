@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import grpc
 
+from broker.client.acknowledging import ACKNOWLEDGE_SECONDS, AT_ONCE, CLOSING_SECONDS, Delivery, Until
 from broker.client.answer import Exchanged
 from broker.client.caller import Caller
 from broker.client.connections import OPTIONS, Channel, Connection
@@ -16,8 +19,9 @@ from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.questions import Filter, Page, Question, Terms, UnaryTerms
 from broker.client.retry import Tries
 from broker.client.stream import Stream
+from broker.errors import BrokerError, VerificationFailed
 from broker.model import Receipt
-from broker.v1 import catalog_pb2
+from broker.v1 import catalog_pb2, delivery_pb2
 
 T = TypeVar("T")
 
@@ -42,7 +46,10 @@ class Client(Caller):
         self.close()
 
     def close(self) -> None:
-        """End the connections, and with them the calls under way."""
+        """Send the acknowledgements that wait, if that is done soon; then end the connections, and with them
+        the calls under way."""
+        with suppress(BrokerError):
+            self.acknowledge_waiting(timeout=CLOSING_SECONDS)
         for channel in self._connections.close():
             channel.close()
 
@@ -54,7 +61,10 @@ class Client(Caller):
                 may be made again under the same request id.
             VerificationFailed: the answer or its receipt does not hold; use neither.
         """
-        return self._ask(self._questions.exchange(terms), timeout)
+        until = Until(timeout)
+        exchanged = self._ask(self._questions.exchange(terms), timeout)
+        acknowledgement = self._settle(exchanged.delivery, terms.get("acknowledge"), until)
+        return replace(exchanged, acknowledgement=acknowledgement) if acknowledgement else exchanged
 
     def stream(self, *, timeout: float = 3600.0, **terms: Unpack[Terms]) -> Stream:
         """Apply, and get the decision at once and the masked records as Arrow batches by iterating.
@@ -67,13 +77,17 @@ class Client(Caller):
             VerificationFailed: likewise.
         """
         question = self._questions.stream(terms)
+        until, acknowledge = Until(timeout), terms.get("acknowledge")
+
+        def settle(delivery: Delivery) -> Receipt | None:
+            return self._settle(delivery, acknowledge, until)
 
         def begin(connection: Connection, tries: Tries) -> Stream:
             call = connection.streams.exchanges.StreamExchange(question.request, timeout=tries.left)
             connection.enter()
             if not call.add_callback(connection.leave):
                 connection.leave()
-            return Stream(call, call, next(call, None), question, tries)
+            return Stream(call, next(call, None), question, tries, settle)
 
         return self._try(begin, timeout, question.request.request_id)
 
@@ -87,6 +101,38 @@ class Client(Caller):
             VerificationFailed: the answer or its receipt does not hold; use neither.
         """
         return self._ask(self._questions.detokenize(request, approval), timeout)
+
+    def acknowledge(self, delivery: Delivery, *, timeout: float = 10.0) -> Receipt:
+        """Acknowledge what was received (交付确认); gives the receipt of that, or of its first
+        acknowledgement.
+
+        Exchanges and streams do so by themselves where policy wants it. What fails here may be done again.
+
+        Raises:
+            NotAcknowledged: DELIVERY_DISPUTED: the broker recorded something else.
+            MalformedRequest: ACKNOWLEDGEMENT_INVALID, with the check that failed.
+            VerificationFailed: the receipt does not hold.
+        """
+        question = self._questions.acknowledge(delivery.leaf_index, self._questions.signed(delivery))
+        return self._ask(question, timeout)
+
+    def acknowledge_waiting(self, *, timeout: float = 10.0) -> None:
+        """Send the acknowledgements that the broker has not taken yet.
+
+        Raises:
+            BrokerError: it still cannot be reached; they wait.
+        """
+        until = Until(timeout)
+        for leaf_index, message in self._outbox.waiting():
+            self._send(leaf_index, message, until)
+
+    def deliveries(
+        self, consumer: str = "", *, overdue: bool = False, timeout: float = 10.0
+    ) -> Iterator[delivery_pb2.Delivery]:
+        """Deliveries that are not acknowledged or are disputed, the oldest first: all of them for the
+        authority's officers and auditors, those that concern the own department for others, its own for a
+        system."""
+        return self._items(self._questions.deliveries(consumer, overdue), timeout)
 
     def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """One catalog entry with its fields.
@@ -136,6 +182,26 @@ class Client(Caller):
     ) -> tuple[bytes, ...]:
         """Proof that the log of ``first_size`` is a prefix of that of ``second_size``."""
         return self._ask(self._questions.consistency_proof(first_size, second_size), timeout)
+
+    def _settle(self, delivery: Delivery | None, acknowledge: bool | None, until: Until) -> Receipt | None:
+        """Acknowledges a delivery, if that is wanted, and a few that wait. None: it is not, or waits too."""
+        if delivery is None or not delivery.wanted(acknowledge):
+            return None
+        message = self._kept(delivery)
+        until = Until(min(until.left, ACKNOWLEDGE_SECONDS))
+        receipt = None
+        with suppress(BrokerError, VerificationFailed):  # what was delivered stands without it
+            receipt = self._send(delivery.leaf_index, message, until)
+            for leaf_index, older in self._outbox.waiting()[:AT_ONCE]:
+                self._send(leaf_index, older, until)
+        return receipt
+
+    def _send(self, leaf_index: int, message: bytes, until: Until) -> Receipt | None:
+        """The receipt of an acknowledgement; None where it is refused for good."""
+        question = self._questions.acknowledge(leaf_index, message)
+        with self._outbox.sending(leaf_index):
+            return self._ask(question, until.left)
+        return None
 
     def _ask(self, question: Question[T], timeout: float) -> T:
         def ask(connection: Connection, tries: Tries) -> T:

@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from broker.client.acknowledging import Delivery
 from broker.client.answer import checked_receipt, verdict_of
 from broker.client.credentials import Credentials
 from broker.client.evidence import require_digest, require_said
@@ -115,6 +116,8 @@ class Detokenized:
     receipt: Receipt
     values: Values = field(default=(), repr=False)
     redelivered: bool = False
+    delivery: Delivery | None = field(default=None, repr=False)
+    """What can be acknowledged; None for a refusal."""
 
 
 def detokenized_of(
@@ -142,9 +145,12 @@ def detokenized_of(
     )
     if len(values) != (asked.count if verdict is Verdict.PERMIT else 0):
         raise VerificationFailed("答复与决定不符 / the answer does not fit the decision")
+    delivery = None
     if verdict is Verdict.PERMIT:
-        require_digest(receipt, answer_digest(response.nonce, canonical(values)), response.digest)
-    return Detokenized(verdict, tuple(response.reasons), receipt, values, response.redelivered)
+        digest = answer_digest(response.nonce, canonical(values))
+        require_digest(receipt, digest, response.digest)
+        delivery = Delivery.of(receipt, digest)
+    return Detokenized(verdict, tuple(response.reasons), receipt, values, response.redelivered, delivery)
 
 
 def _object(content: bytes) -> dict[str, Any]:

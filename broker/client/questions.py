@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Required, TypedDict, TypeVar
 
+from broker.acknowledge.signed import Acknowledgement, sign
 from broker.apply.signed import sign_application
+from broker.client.acknowledging import Delivery
 from broker.client.answer import Exchanged, checked_cose, checked_receipt, exchanged_of, receipt_of
 from broker.client.connections import Stubs
 from broker.client.credentials import Credentials
 from broker.client.detokenizing import Detokenized, TokenRequest, detokenized_of
-from broker.client.evidence import Request
+from broker.client.evidence import Request, require_said
 from broker.client.stream import StreamQuestion
-from broker.model import Receipt, Verdict
+from broker.model import EntryKind, Receipt, Verdict
 from broker.receipt.note import VerifierKey
-from broker.v1 import catalog_pb2, exchange_pb2, masking_pb2, receipt_pb2
+from broker.v1 import catalog_pb2, delivery_pb2, exchange_pb2, masking_pb2, receipt_pb2
 
 T = TypeVar("T")
 Kind = TypeVar("Kind", exchange_pb2.ExchangeRequest, exchange_pb2.StreamExchangeRequest)
@@ -46,6 +48,8 @@ class Terms(TypedDict, total=False):
     subject, else one for each in their order, empty for none. A stream takes no claims."""
     sign: bool
     """Add an application signed with the caller's own key."""
+    acknowledge: bool
+    """Acknowledge the delivery (交付确认), or do not; left out, it is done where policy wants it."""
     request_id: str
     """A UUID; give that of an earlier call to make it again. A fresh one is made otherwise."""
 
@@ -128,6 +132,32 @@ class Questions:
             return detokenized_of(asked, response, self._caller, self._trust)
 
         return Question(lambda stubs: stubs.masking.Detokenize, request, read, request.request_id)
+
+    def signed(self, delivery: Delivery) -> bytes:
+        """The caller's acknowledgement of a delivery."""
+        said = Acknowledgement(delivery.leaf, delivery.digest, delivery.received_at)
+        return sign(said, self._credentials.private_key(), self._credentials.chain[0])
+
+    def acknowledge(self, leaf_index: int, message: bytes) -> Question[Receipt]:
+        request = delivery_pb2.AcknowledgeDeliveryRequest(
+            receipt=f"receipts/{leaf_index}", signed_acknowledgement=message
+        )
+
+        def read(response: delivery_pb2.AcknowledgeDeliveryResponse, _: int) -> Receipt:
+            receipt = checked_receipt(response.receipt, self._trust)
+            told: dict[tuple[str, ...], object] = {("kind",): EntryKind.ACKNOWLEDGEMENT}
+            if (
+                not response.repeated
+            ):  # else it is of the first, which may have been of the stream's first outcome
+                told[("of",)] = leaf_index
+            require_said(receipt, told)
+            return receipt
+
+        return Question(lambda stubs: stubs.deliveries.AcknowledgeDelivery, request, read)
+
+    def deliveries(self, consumer: str, overdue: bool) -> Question[Page[delivery_pb2.Delivery]]:
+        request = delivery_pb2.ListDeliveriesRequest(consumer=_name("departments", consumer), overdue=overdue)
+        return listing(lambda stubs: stubs.deliveries.ListDeliveries, request, lambda found: found.deliveries)
 
     def dataset(self, dataset: str) -> Question[catalog_pb2.Dataset]:
         request = catalog_pb2.GetDatasetRequest(name=f"datasets/{dataset}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +12,7 @@ import grpc
 import pyarrow as pa
 
 from broker.client import frames
+from broker.client.acknowledging import Delivery
 from broker.client.answer import checked_receipt, verdict_of
 from broker.client.batches import Batches
 from broker.client.duties import duties_of, reviews_of
@@ -68,6 +69,10 @@ class Reception:
         self.masks = {column.field: column.mask for column in opening.opening.columns}
         self.outcome: exchange_pb2.StreamOutcome | None = None
         self.outcome_receipt: Receipt | None = None
+        self.delivery: Delivery | None = None
+        """What can be acknowledged; known at the end."""
+        self.acknowledgement: Receipt | None = None
+        """Receipt of its acknowledgement, likewise; None where there is none, or it waits."""
         self._digest = hashlib.sha256(opening.opening.nonce)
         self._batches = Batches()
 
@@ -125,6 +130,7 @@ class Reception:
         self._batches.end()
         self._require_marked()
         self.outcome, self.outcome_receipt = outcome, receipt
+        self.delivery = Delivery.of(receipt, self._digest.digest(), self.duties.acknowledge_hours)
 
     @property
     def watermark(self) -> dict[str, str]:
@@ -150,7 +156,22 @@ class Reception:
 
 
 class Stream(Reception):
-    """What :meth:`broker.client.Client.stream` gives; as a context manager, cancelled at its end."""
+    """What :meth:`broker.client.Client.stream` gives; as a context manager, cancelled at its end.
+
+    Args:
+        settle: acknowledges what was delivered.
+    """
+
+    def __init__(
+        self,
+        call: Any,
+        opening: Part | None,
+        question: StreamQuestion,
+        tries: Tries,
+        settle: Callable[[Delivery], Receipt | None],
+    ) -> None:
+        super().__init__(call, call, opening, question, tries)
+        self._settle = settle
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +184,8 @@ class Stream(Reception):
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         while self.expects_more:
             yield from self._take(self._next())
+            if self.delivery is not None:
+                self.acknowledgement = self._settle(self.delivery)
 
     def table(self) -> pa.Table:
         """All batches as one table, in the types of the catalog."""
