@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -16,18 +15,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
-
+from benchmarks.entries import exchange
 from broker.errors import BrokerError
-from broker.model import Entry, EntryKind, Receipt, Verdict
+from broker.model import Receipt
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
-from broker.receipt.statement import FORMAT, instant
 from broker.store import migrate, open_store
 
 ORIGIN = "soak.example/log"
-PADDING = 700
-"""Bytes, to the length of a real statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +46,6 @@ class Job:
     @property
     def state(self) -> Path:
         return Path(self.folder) / "log.checkpoint"
-
-
-def exchange() -> Entry:
-    """A permitted exchange under a new request id, with a statement of the usual length, of which only the
-    members are true that the log keeps beside it."""
-    now, request_id, digest = datetime.now(UTC), str(uuid.uuid4()), os.urandom(32)
-    consumer, provider, dataset, purpose = "housing_fund", "civil_affairs", "civil_affairs.marriage", "audit"
-    uri = "spiffe://xinghe/department/housing_fund/system/counter"
-    content = {
-        "format": FORMAT,
-        "kind": EntryKind.EXCHANGE,
-        "recorded_at": instant(now),
-        "salt": os.urandom(32).hex(),
-        "request_id": request_id,
-        "consumer": {"department": consumer, "uri": uri},
-        "provider": provider,
-        "dataset": dataset,
-        "purpose": purpose,
-        "decision": {"verdict": Verdict.PERMIT},
-        "outcome": {"digest": digest.hex()},
-        "obligations": {"padding": "x" * PADDING},
-    }
-    return Entry(
-        kind=EntryKind.EXCHANGE,
-        statement=orjson.dumps(content, option=orjson.OPT_SORT_KEYS),
-        recorded_at=now,
-        consumer=consumer,
-        consumer_uri=uri,
-        provider=provider,
-        dataset=dataset,
-        purpose=purpose,
-        verdict=Verdict.PERMIT,
-        request_id=request_id,
-        request_mac=os.urandom(32),
-        answer_digest=digest,
-    )
 
 
 def acknowledgements(records: Iterator[tuple[str, bytes]]) -> Iterator[Receipt]:

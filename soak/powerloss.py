@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from benchmarks.entries import exchange
 from benchmarks.report import show
 from broker.errors import BrokerError, SetUpError, VerificationFailed
 from broker.journal import Leaf
@@ -30,7 +31,7 @@ from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner, SignerServer, socket_of
 from broker.receipt.verify import verify_receipt
 from broker.store import migrate, open_store
-from soak.appending import ORIGIN, Job, acknowledgements, exchange
+from soak.appending import ORIGIN, Job, acknowledgements
 from soak.disk import Disk, Fate
 from soak.facts import Fault, Wrong
 from soak.judge import roots_of

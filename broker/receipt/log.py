@@ -26,12 +26,13 @@ from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
 from broker.reasons import Reason
 from broker.receipt import cose_receipt
 from broker.receipt.head import SignedHead, SignedTree
+from broker.receipt.inbox import Appended
 from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner
 from broker.receipt.statement import genesis
 from broker.receipt.tiles import TileCache, Tree
-from broker.receipt.writer import Appended, Writer
+from broker.receipt.writer import Writer
 
 __all__ = ["Appended", "ReceiptLog", "append_alone"]
 

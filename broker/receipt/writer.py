@@ -8,11 +8,8 @@ was committed.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
 
 import structlog
 
@@ -26,64 +23,19 @@ from broker.journal import (
     LeaseLost,
     QuotaExceeded,
 )
-from broker.model import Entry, Receipt
+from broker.model import Entry
 from broker.reasons import Reason
 from broker.receipt.attempts import Leases
 from broker.receipt.batch import Admitted, Batch, request_key
 from broker.receipt.head import SignedHead
+from broker.receipt.inbox import MAX_BATCH, Appended, Inbox, Submission
 from broker.receipt.merkle import leaf_hash
 from broker.receipt.tiles import Tree
 
 log = structlog.get_logger("sharebroker.log")
 
-MAX_BATCH = 256
-LINGER_SECONDS = 0.002
-"""Longest wait for as many entries as the batch before had; a lone caller never waits."""
-
 JOIN_SECONDS = 30.0
 """Longest wait at the end for a database that does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """An appended entry's receipt, and whether it is that of an earlier attempt."""
-
-    receipt: Receipt
-    redelivered: bool
-
-
-class Submission:
-    """An entry on its way to the writer, and where its caller waits: at a bare lock, because a ``Future``
-    and its condition cost a call as much as all of its policy."""
-
-    __slots__ = ("_answer", "_answered", "abandoned", "entry", "rows")
-
-    def __init__(self, entry: Entry, rows: int) -> None:
-        self.entry = entry
-        self.rows = rows
-        self.abandoned = False
-        """Whether the caller waits no longer; the writer need not begin with it then."""
-        self._answer: Appended | Exception
-        self._answered = threading.Lock()
-        self._answered.acquire()
-
-    def answer(self, answer: Appended | Exception) -> None:
-        """Lets the caller go on; to be called once."""
-        self._answer = answer
-        self._answered.release()
-
-    def result(self, seconds: float) -> Appended:
-        """What the writer answers; raises what it raises.
-
-        Raises:
-            TimeoutError: it has not answered in time; it may still record the entry.
-        """
-        if not self._answered.acquire(timeout=seconds):
-            self.abandoned = True
-            raise TimeoutError
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        return self._answer
 
 
 class Writer:
@@ -98,10 +50,7 @@ class Writer:
         self._tolerance = tolerance
         self._signed = head.refresh()
         self._tree = self._signed.tree
-        self._queue: SimpleQueue[Submission | None] = SimpleQueue()
-        self._last_batch = 1
-        self._closed = False
-        self._closing = threading.Lock()
+        self._inbox = Inbox()
         self._thread = threading.Thread(target=self._run, name="receipt-log", daemon=True)
         self._thread.start()
 
@@ -112,46 +61,21 @@ class Writer:
             Unavailable: the log is closed.
         """
         submission = Submission(entry, rows)
-        with self._closing:
-            if self._closed:
-                raise Unavailable(Reason.SHUTTING_DOWN)
-            self._queue.put(submission)
+        self._inbox.put(submission)
         return submission
 
     def close(self) -> None:
         """Append what was submitted, then stop."""
-        with self._closing:
-            self._closed = True
-            self._queue.put(None)
+        self._inbox.close()
         self._thread.join(JOIN_SECONDS)
 
     # ── in the thread ────────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
-        while batch := self._gather():
+        expected = 1
+        while batch := self._inbox.gather(expected):
             self._settle(batch)
-            self._last_batch = len(batch)
-
-    def _gather(self) -> list[Submission]:
-        """The next batch; empty when the log is closed and everything was appended."""
-        batch: list[Submission] = []
-        if self._take(batch, None):
-            deadline = time.monotonic() + LINGER_SECONDS
-            while len(batch) < self._last_batch and self._take(batch, max(0.0, deadline - time.monotonic())):
-                pass
-        return batch
-
-    def _take(self, batch: list[Submission], timeout: float | None) -> bool:
-        """Adds one submission that somebody waits for; False when none comes in time, or there is no room."""
-        try:
-            while (item := self._queue.get(timeout=timeout)) is not None:
-                if not item.abandoned:
-                    batch.append(item)
-                    return len(batch) < MAX_BATCH
-            self._queue.put(None)  # this batch first; the next look ends the thread
-        except Empty:
-            pass
-        return False
+            expected = len(batch)
 
     def _settle(self, wanted: list[Submission]) -> None:
         """Answers every caller, all of them after everything: a verdict that hangs on a leaf of this batch is
@@ -175,8 +99,7 @@ class Writer:
             # The signature failed last time: no leaf without hope of one.
             self._signed = self._head.sign(self._tree)
         with self._journal.append_transaction() as transaction:
-            while len(wanted) < MAX_BATCH and self._take(wanted, 0.0):
-                pass
+            wanted += self._inbox.take(MAX_BATCH - len(wanted))
             batch = self._open_batch(transaction, wanted)
             outcomes = [_judge(batch, submission) for submission in wanted]
             if not batch.leaves:
