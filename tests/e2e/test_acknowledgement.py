@@ -12,18 +12,26 @@ from pathlib import Path
 import grpc
 import orjson
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from broker.acknowledge.overdue import Overdue
 from broker.acknowledge.signed import Acknowledgement, sign
+from broker.audit.verify.evidence import DatabasePlace
+from broker.audit.verify.remarks import Nature
+from broker.audit.verify.run import Job, verify
+from broker.audit.verify.said import Trust
 from broker.client import AsyncClient, Client, Credentials, Delivery, VerifierKey, verify_receipt
 from broker.demo.run import broker_process
 from broker.demo.setup import prepare, shipped_policies
 from broker.errors import MalformedRequest, NotAcknowledged, NotFound, Unavailable
+from broker.keys.authority import Authority
 from broker.model import Role
 from broker.reasons import Reason
 from broker.receipt.fsck import open_fsck
 from broker.receipt.log import ReceiptLog
+from broker.receipt.memory import remembered
 from broker.receipt.signer import CheckpointSigner, socket_of
+from broker.receipt.verify import verify_checkpoint
 from broker.settings import load_settings
 from broker.store import migrate
 from broker.store.store import open_store
@@ -98,6 +106,14 @@ def house(request, tmp_path_factory, monkeypatch_module):
             client.close()
     with open_fsck(made.url, made.settings.path(made.settings.keys.signer_state), made.trust) as check:
         assert list(check.findings()) == []
+    settings = made.settings
+    note = remembered(settings.path(settings.keys.signer_state), made.trust)
+    authority = Authority.open(made.embedded.folder / "pki").certificate
+    trust = Trust(made.trust, authority.public_bytes(serialization.Encoding.DER))
+    report = verify(Job(DatabasePlace(made.url), trust, verify_checkpoint(note, made.trust)))
+    # Of exchanges that a test made up, the bundle is.
+    wrong = [one for one in report.remarks if one.finding.column != "decision"]
+    assert [one for one in wrong if one.nature is not Nature.OVERDUE] == []
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def judged(leaf: int, statement: bytes, trust: Trust) -> tuple[Indexed | None, l
             zh, en = "不是规定的写法（成员排序、无空白、不重复）", "is not spelled in the one way there is"
             remarks.append(of_statement(Nature.CONTRADICTORY, leaf, "content", zh, en))
         for check in CHECKS.get(told.kind, ()):
-            for found in check(Said(leaf, told, trust)):
+            for found in check(Said(leaf, told, trust, statement)):
                 if isinstance(found, End):
                     ends.append(found)
                 else:

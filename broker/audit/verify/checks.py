@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from broker.audit.verify import epochs, requests
+from broker.audit.verify import deliveries, epochs, requests
 from broker.audit.verify.remarks import Remark
 from broker.audit.verify.said import Said
 from broker.audit.verify.ties import End, Relations
@@ -21,16 +21,20 @@ Check = Callable[[Said], Iterator[Remark | End]]
 CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.GENESIS: (epochs.genesis,),
     EntryKind.EPOCH: (epochs.act,),
-    EntryKind.EXCHANGE: (requests.answer, epochs.decision),
+    EntryKind.EXCHANGE: (requests.answer, epochs.decision, deliveries.delivered),
     EntryKind.VALIDATION: (epochs.decision,),
     EntryKind.STREAM_DECISION: (requests.opening, epochs.decision),
-    EntryKind.STREAM_OUTCOME: (requests.outcome,),
+    EntryKind.STREAM_OUTCOME: (requests.outcome, deliveries.delivered),
     EntryKind.REDELIVERED: (requests.redelivered, epochs.decision),
-    EntryKind.DETOKENIZATION: (requests.answer, epochs.decision),
+    EntryKind.DETOKENIZATION: (requests.answer, epochs.decision, deliveries.delivered),
     EntryKind.TRACE: (),
+    EntryKind.ACKNOWLEDGEMENT: (deliveries.acknowledgement,),
+    EntryKind.ACKNOWLEDGEMENT_DISPUTED: (deliveries.dispute,),
+    EntryKind.ACKNOWLEDGEMENT_MISSING: (deliveries.missing,),
 }
 
 RELATIONS: Relations = {
     "request": requests.REQUEST,
     "epoch": epochs.EPOCH,
+    "delivery": deliveries.DELIVERY,
 }

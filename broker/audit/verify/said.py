@@ -27,6 +27,8 @@ class Said:
     """Of its leaf."""
     told: Indexed
     trust: Trust
+    statement: bytes
+    """Its bytes, as hashed."""
 
     @property
     def content(self) -> dict[str, Any]:
