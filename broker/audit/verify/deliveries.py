@@ -24,8 +24,8 @@ from broker.store.rows import microseconds
 
 DELIVERED, DUE, REPEATED, SIGNED, DISPUTED, SETTLES, SETTLED, MISSING = range(8)
 """Roles. A delivery is ``DUE`` by its number, ``REPEATED`` after the one that its number names, or neither.
-``SIGNED`` and ``DISPUTED`` stand under the leaf that was signed for; ``SETTLES`` beside it names another, whose
-deadline is met: ``SETTLED`` stands under that."""
+``SIGNED`` and ``DISPUTED`` stand under the leaf that was signed for; ``SETTLES`` beside it names another,
+whose deadline is met: ``SETTLED`` stands under that."""
 
 _DELIVERING = (DELIVERED, DUE, REPEATED)
 _SAID = (EntryKind.ACKNOWLEDGEMENT, EntryKind.ACKNOWLEDGEMENT_MISSING)
