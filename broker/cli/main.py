@@ -96,6 +96,11 @@ app = lazy_app(
         ),
         Later("needs", "broker.cli.needs:app", "需求清单 / the list of needs"),
         Later(
+            "delivery",
+            "broker.cli.delivery:app",
+            "交付：确认收到、列出未确认的 / deliveries: acknowledge, list what is not acknowledged",
+        ),
+        Later(
             "revocations",
             "broker.cli.epoch:revocations",
             "吊销列表：发布、查看 / the revocation list in force: publish, show",

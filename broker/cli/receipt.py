@@ -133,15 +133,19 @@ def export(
 def verify(
     file: Annotated[Path, typer.Argument(help="导出的回执文件，各种形式 / exported receipt, of any form")],
     trust: Trust,
+    ca: Annotated[
+        Path | None,
+        typer.Option(help="根证书：并验证确认书的签署者 / root certificate: also verify who acknowledged"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """离线验证一份回执：签名、证明、内容 / verify a receipt offline: signature, proof, content."""
     exported = forms.read(file)
     checkpoint = forms.verify(exported, read_trust(trust))
-    index = exported.receipt.leaf_index
+    index, signer = exported.receipt.leaf_index, forms.signed_by(exported.receipt, ca)
     if as_json:
         said = {"verified": True, "form": exported.form, "origin": checkpoint.origin, "leaf_index": index}
-        _print_json(said)
+        _print_json(said | ({"signed_by": signer, "signer_verified": ca is not None} if signer else {}))
         return
     print(
         f"验证通过：第 {index} 条存证在日志 {checkpoint.origin} 前 {checkpoint.size} 条之中，签名有效。\n"
@@ -149,7 +153,11 @@ def verify(
         "signature holds."
     )
     page = (forms.PAGE_HOLDS,) if exported.bundle else ()
-    for mark, said_of in (("成立 holds", (*forms.HOLDS, *page)), ("未证明 not proved", forms.HOLDS_NOT)):
+    holds, holds_not = forms.of_signer(signer, verified=ca is not None)
+    for mark, said_of in (
+        ("成立 holds", (*forms.HOLDS, *page, *holds)),
+        ("未证明 not proved", (*forms.HOLDS_NOT, *holds_not)),
+    ):
         for sentence in said_of:
             print(f"  {mark}：{sentence.zh} / {sentence.en}")
 

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from cryptography import x509
+
+from broker.acknowledge.evidence import verified
 from broker.cli.receipt_page import README, page
 from broker.client import Client, VerifierKey, export_receipt, parse_receipt, verify_receipt
 from broker.errors import SetUpError, VerificationFailed
 from broker.model import Receipt
 from broker.reasons import Sentence
 from broker.receipt import cose_receipt, tlog_proof, zipped
+from broker.receipt.bundle import read_json
 from broker.receipt.note import Checkpoint
+from broker.receipt.verify import STATEMENT
 from broker.receipt.zipped import Zipped
 
 
@@ -111,6 +116,49 @@ def verify(exported: Exported, trust: VerifierKey) -> Checkpoint:
     if exported.bundle is not None:
         _require_true_to_statement(exported.bundle, trust)
     return checkpoint
+
+
+def signed_by(receipt: Receipt, ca: Path | None) -> str:
+    """Who signed what the receipt of an acknowledgement or dispute attests, a SPIFFE id; "" for others.
+
+    Args:
+        ca: the authority's certificate, which must then have issued the signer's.
+
+    Raises:
+        SetUpError: the certificate cannot be read.
+        VerificationFailed: signature or certificate does not hold, or the statement says something else.
+    """
+    content = read_json(receipt.statement, STATEMENT)
+    if "acknowledgement" not in content:
+        return ""
+    try:
+        signed = verified(content, None if ca is None else _certificate(ca))
+        return signed.credential.identity.uri
+    except (KeyError, TypeError, ValueError):
+        raise VerificationFailed("存证内容格式不符 / statement: not of the documented form") from None
+
+
+def of_signer(signer: str, *, verified: bool) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:
+    """What holds of whoever signed what a receipt attests, and what is not proved; ``verified``: the signer's
+    certificate was."""
+    if not signer:
+        return (), ()
+    signed = Sentence(f"存证中的确认书由 {signer} 签署", f"{signer} signed what the receipt attests")
+    issued = Sentence(
+        "签署者的证书由主管机构签发，存证时有效",
+        "the authority issued the signer's certificate, then in force",
+    )
+    unknown = Sentence(
+        "签署者的证书由主管机构签发：用 --ca 给出根证书", "that the authority issued it: give --ca"
+    )
+    return ((signed, issued), ()) if verified else ((signed,), (unknown,))
+
+
+def _certificate(file: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes())
+    except (OSError, ValueError):
+        raise SetUpError(f"无法读取根证书 {file}。", f"The root certificate {file} cannot be read.") from None
 
 
 def _require_true_to_statement(bundle: Zipped, trust: VerifierKey) -> None:

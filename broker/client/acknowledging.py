@@ -53,10 +53,10 @@ class Delivery:
     """Within which policy wants it acknowledged; 0: it does not."""
 
     @classmethod
-    def of(cls, receipt: Receipt, digest: bytes, hours: int = 0) -> Self:
-        """What has been received just now."""
+    def of(cls, receipt: Receipt, digest: bytes, hours: int = 0, received_at: datetime | None = None) -> Self:
+        """What was received, by default just now."""
         leaf = leaf_hash(leaf_entry(receipt.statement))
-        return cls(receipt.leaf_index, leaf, digest, datetime.now(UTC), hours)
+        return cls(receipt.leaf_index, leaf, digest, received_at or datetime.now(UTC), hours)
 
     def wanted(self, acknowledge: bool | None) -> bool:
         """Whether to acknowledge it, as the caller has said; None: if policy wants it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -140,13 +141,29 @@ def exchanged_of(
     if answered is not (exchanged.permitted and not request.validate_only):
         raise VerificationFailed("答复与决定不符 / the answer does not fit the decision")
     if answered:
-        digest = answer_digest(answer.nonce, _canonical(exchanged))
+        parts = exchanged.subject_statuses, exchanged.records, exchanged.record_subjects
+        digest = answer_digest(answer.nonce, _canonical(exchanged.status, *parts))
         require_digest(exchanged.receipt, digest, answer.digest)
         if exchanged.duties.watermark:
             require_marked(exchanged.watermark, request, caller)
         hours = exchanged.duties.acknowledge_hours
         exchanged = replace(exchanged, delivery=Delivery.of(exchanged.receipt, digest, hours))
     return exchanged
+
+
+def received_digest(answer: exchange_pb2.Answer) -> bytes:
+    """The digest of an answer, computed from all that came of it.
+
+    Raises:
+        VerificationFailed: it holds what no broker sends.
+    """
+    canonical = _canonical(
+        _status(answer.status),
+        [_status(subject.status) for subject in answer.subjects],
+        [_record(record, {}) for record in answer.records],
+        [tuple(record.subjects) for record in answer.records],
+    )
+    return answer_digest(answer.nonce, canonical)
 
 
 def receipt_of(message: exchange_pb2.Receipt) -> Receipt:
@@ -216,14 +233,14 @@ def _value(value: exchange_pb2.Value) -> Value:
     return cast("Value", getattr(value, kind))
 
 
-def _canonical(exchanged: Exchanged) -> bytes:
+def _canonical(
+    status: AnswerStatus | None,
+    subject_statuses: Sequence[AnswerStatus],
+    records: Sequence[Record],
+    record_subjects: Sequence[Sequence[int]],
+) -> bytes:
     try:
-        return canonical_answer(
-            cast("AnswerStatus", exchanged.status),
-            exchanged.subject_statuses,
-            exchanged.records,
-            exchanged.record_subjects,
-        )
+        return canonical_answer(cast("AnswerStatus", status), subject_statuses, records, record_subjects)
     except (TypeError, ValueError):  # a field id or an integer that no broker of ours would send
         raise VerificationFailed("答复不合格式 / the answer is malformed") from None
 

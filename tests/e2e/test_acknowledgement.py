@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -13,6 +16,8 @@ import grpc
 import orjson
 import pytest
 from cryptography.hazmat.primitives import serialization
+from google.protobuf.json_format import MessageToJson
+from typer.testing import CliRunner
 
 from broker.acknowledge.overdue import Overdue
 from broker.acknowledge.signed import Acknowledgement, sign
@@ -20,10 +25,12 @@ from broker.audit.verify.evidence import DatabasePlace
 from broker.audit.verify.remarks import Nature
 from broker.audit.verify.run import Job, verify
 from broker.audit.verify.said import Trust
+from broker.cli.receipt import app as receipt_app
 from broker.client import AsyncClient, Client, Credentials, Delivery, VerifierKey, verify_receipt
+from broker.client.saved import read_saved
 from broker.demo.run import broker_process
 from broker.demo.setup import prepare, shipped_policies
-from broker.errors import MalformedRequest, NotAcknowledged, NotFound, Unavailable
+from broker.errors import MalformedRequest, NotAcknowledged, NotFound, Unavailable, VerificationFailed
 from broker.keys.authority import Authority
 from broker.model import Role
 from broker.reasons import Reason
@@ -394,3 +401,91 @@ def test_the_answer_stands_though_its_acknowledgement_waits(house, asked, tmp_pa
         )
     assert list(outbox.iterdir()) == []
     assert first.receipt.leaf_index not in waiting(house.client("housing_fund"))
+
+
+# ── the commands ─────────────────────────────────────────────────────────────────────────────────
+
+
+def sharebroker(house, department, *words, role=Role.SYSTEM):
+    """A command as somebody of a department; gives its exit code and what it printed."""
+    connection = ["--broker", house.address, "--identity", str(house.folder(department, role))]
+    done = subprocess.run(
+        [sys.executable, "-m", "broker.cli", *map(str, words), *connection],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "300", "PYTHONIOENCODING": "utf-8"},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def saved(house, asked, package, tmp_path):
+    """Answers as another language's client would save them: unary as protobuf and JSON, a stream as JSON."""
+    fund, insurer = (house.client(name) for name in ("housing_fund", "medical_insurance"))
+
+    def kept(client, method, terms):
+        question = client._questions.exchange(terms)
+        stub = getattr(client._connections._all[0].stubs.exchanges, method)
+        return stub(question.request, timeout=PATIENCE)
+
+    files = {name: tmp_path / name for name in ("binary", "json", "stream")}
+    files["binary"].write_bytes(kept(fund, "Exchange", asked).SerializeToString())
+    files["json"].write_text(MessageToJson(kept(fund, "Exchange", asked)))
+    request = insurer._questions.stream(package).request
+    parts = insurer._connections._all[0].stubs.exchanges.StreamExchange(request, timeout=PATIENCE)
+    files["stream"].write_text("\n".join(map(MessageToJson, parts)))
+    return files
+
+
+@pytest.mark.parametrize(
+    ("form", "department"),
+    [("binary", "housing_fund"), ("json", "housing_fund"), ("stream", "medical_insurance")],
+)
+def test_a_saved_answer_is_acknowledged_by_hand(house, saved, form, department, tmp_path):
+    """For departments without this client; its receipt shows who signed, and proves it with the root."""
+    trust, out = ["--trust", house.embedded.trust], tmp_path / "receipt.json"
+    code, said = sharebroker(
+        house, department, "delivery", "acknowledge", saved[form], *trust, "--out", out, "--json"
+    )
+    assert code == 0, said
+    told = json.loads(said)
+    assert told["delivery"] < told["acknowledgement"]
+    assert told["delivery"] not in waiting(house.client(department))
+    ca = house.embedded.folder / "pki" / "ca.pem"
+    verified = CliRunner().invoke(receipt_app, ["verify", str(out), *map(str, trust), "--ca", str(ca)])
+    assert f"spiffe://xinghe/department/{department}/system/" in verified.output
+    assert "主管机构签发，存证时有效" in verified.output
+    shown = CliRunner().invoke(receipt_app, ["show", str(out)])
+    assert "已确认收到" in shown.output
+    other = Authority.create(tmp_path / "pki", "xinghe").folder / "ca.pem"
+    refused = CliRunner().invoke(receipt_app, ["verify", str(out), *map(str, trust), "--ca", str(other)])
+    assert isinstance(refused.exception, VerificationFailed)
+
+
+def test_something_else_than_attested_is_not_acknowledged_by_hand(house, saved):
+    """It is refused before anything is sent; on demand it is put on record as a dispute."""
+    answer = json.loads(saved["json"].read_text())
+    answer["answer"]["records"][0]["values"]["status"]["text"] += "?"
+    saved["json"].write_text(json.dumps(answer))
+    words = ["delivery", "acknowledge", saved["json"], "--trust", house.embedded.trust]
+    code, said = sharebroker(house, "housing_fund", *words)
+    assert (code, "不符" in said) == (3, True)
+    code, said = sharebroker(house, "housing_fund", *words, "--dispute")
+    assert (code, "DELIVERY_DISPUTED" in said) == (1, True)
+    code, said = sharebroker(
+        house, "data_authority", "delivery", "list", "--overdue", "--json", role=Role.AUDITOR
+    )
+    leaf = int(answer["receipt"].get("leafIndex"))
+    told = {line["receipt"]: line for line in map(json.loads, said.splitlines())}
+    assert (code, told[leaf]["state"]) == (1, "disputed")
+    code, said = sharebroker(house, "housing_fund", "delivery", "list")
+    assert "有争议 disputed" in said
+
+
+def test_what_is_no_answer_is_not_acknowledged(house, tmp_path):
+    """Whatever the file holds, two lines say so."""
+    for content in (b"", b"{", b"{}", b"[]", b'{"opening": {}}', bytes(range(256)), b'{"decision": 7}'):
+        (tmp_path / "answer").write_bytes(content)
+        with pytest.raises(VerificationFailed):
+            read_saved(content, utc_now(), house.trust)
