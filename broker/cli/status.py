@@ -57,14 +57,18 @@ def status(
     store = open_store(settings.store_url)
     try:
         epoch, log, approval = _epoch(store), _log(store, settings), approval_status(store, settings)
+        deliveries = _deliveries(store)
     finally:
         store.close()
     if as_json:
-        print(json.dumps({"broker": running, "epoch": epoch, "log": log, "approval": approval}))
+        told = {"broker": running, "epoch": epoch, "log": log, "approval": approval}
+        print(json.dumps(told | {"deliveries": deliveries}))
         return
     _print_epoch(epoch)
     _print_approval(approval)
     print(f"日志 log：{log['leaves']} 条 leaves，已签 signed {log['signed']}，待签 backlog {log['backlog']}")
+    waiting, overdue = deliveries["waiting"], deliveries["overdue"]
+    print(f"交付 deliveries：待确认 waiting {waiting}，逾期或有争议 overdue or disputed {overdue}")
     _print_processes(running)
 
 
@@ -121,6 +125,12 @@ def _log(store: Store, settings: Settings) -> dict[str, int]:
     except VerificationFailed:
         signed = 0
     return {"leaves": leaves, "signed": signed, "backlog": max(0, leaves - signed)}
+
+
+def _deliveries(store: Store) -> dict[str, int]:
+    """Deliveries that wait to be acknowledged in time, and those that are overdue or disputed."""
+    total, overdue = store.count_deliveries(datetime.now(UTC))
+    return {"waiting": total - overdue, "overdue": overdue}
 
 
 def _print_epoch(epoch: dict[str, Any] | None) -> None:

@@ -41,6 +41,7 @@ def _told(exchanged: Exchanged, elapsed_ms: float) -> dict[str, Any]:
         "masks": exchanged.masks,
         "elapsed_ms": round(elapsed_ms, 2),
         "receipt": orjson.loads(export_receipt(exchanged.receipt)),
+        "acknowledgement": exchanged.acknowledgement and exchanged.acknowledgement.leaf_index,
     }
 
 

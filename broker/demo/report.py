@@ -101,6 +101,8 @@ def _panel(number: int, told: Told, bundle: Bundle, zh: bool) -> Panel:
         if zh
         else f"{result['elapsed_ms']:.1f} ms · receipt {leaf}"
     )
+    if acknowledgement := result["acknowledgement"]:
+        footer += f" · 签名确认收到第 {acknowledgement} 条" if zh else f" · acknowledged by {acknowledgement}"
     return Panel(
         Group(*parts), title=f"{number}. {story}", subtitle=footer, title_align="left", subtitle_align="right"
     )

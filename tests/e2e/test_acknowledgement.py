@@ -483,6 +483,18 @@ def test_something_else_than_attested_is_not_acknowledged_by_hand(house, saved):
     assert "有争议 disputed" in said
 
 
+def test_status_counts_what_is_overdue(house, asked):
+    """Beside the list: how many wait, and how many somebody must ask about."""
+    house.client("housing_fund").exchange(acknowledge=False, **asked)
+    settings = house.embedded.settings
+    words = [sys.executable, "-m", "broker.cli", "status", "--json", "--config", str(settings)]
+    told = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)["deliveries"]
+    listed = list(house.client("data_authority", Role.AUDITOR).deliveries())
+    overdue = [one for one in listed if one.overdue or one.disputed_receipt]
+    assert told == {"waiting": len(listed) - len(overdue), "overdue": len(overdue)}
+    assert told["waiting"] > 0
+
+
 def test_what_is_no_answer_is_not_acknowledged(house, tmp_path):
     """Whatever the file holds, two lines say so."""
     for content in (b"", b"{", b"{}", b"[]", b'{"opening": {}}', bytes(range(256)), b'{"decision": 7}'):
