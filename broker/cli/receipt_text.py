@@ -224,6 +224,9 @@ def row(statement: dict[str, Any]) -> list[str]:
     """Time, consumer, dataset, purpose and verdict, as the list of receipts shows them."""
     recorded = datetime.fromisoformat(statement["recorded_at"]).astimezone()
     shown = recorded.strftime("%Y-%m-%d %H:%M:%S")
+    if statement["kind"] in _SAID:
+        names = [statement["consumer"]["department"], statement["dataset"], statement["purpose"]]
+        return [shown, *names, _SAID[statement["kind"]][0]]
     if "decision" not in statement:
         return [shown, "", statement["kind"], "", ""]
     return [

@@ -7,7 +7,7 @@ transaction, and the Merkle tree proves more than a constraint could.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
 # SQLite makes a column its B-tree's key only if the type is spelled INTEGER; there it holds 64 bits too.
@@ -219,7 +219,15 @@ class DeliveryRow(SQLModel, table=True):
     """A delivery that waits to be acknowledged, or is disputed. Small: acknowledged, its row goes."""
 
     __tablename__ = "delivery"
-    __table_args__ = (Index("delivery_due", "due_at"),)
+    # Of those that are overdue for long there may be many; whoever looks for new ones must not read them all.
+    __table_args__ = (
+        Index(
+            "delivery_due",
+            "due_at",
+            sqlite_where=text("missing IS NULL"),
+            postgresql_where=text("missing IS NULL"),
+        ),
+    )
 
     leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
     """Of the exchange, or of the stream's outcome."""

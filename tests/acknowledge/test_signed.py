@@ -57,6 +57,21 @@ def test_what_was_signed_is_read(holder: Holder) -> None:
     assert len(message) < MAX_BYTES / 8
 
 
+def test_another_implementation_verifies_it(holder: Holder) -> None:
+    """With nothing of ours but the message: the key is in the certificate that it carries."""
+    theirs = pytest.importorskip("scitt_cose.cose_sign1")
+    message = sign(SAID, holder.key, holder.certificate)
+    protected, _, _, _ = cbor2.loads(message).value
+    certificate = x509.load_der_x509_certificate(cbor2.loads(protected)[33])
+    pem = certificate.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    found = theirs.verify_sign1(message, public_key_pem=pem)
+    assert cbor2.loads(found.payload)["digest"] == SAID.digest
+    with pytest.raises(theirs.CoseError):
+        theirs.verify_sign1(message[:-1] + bytes([message[-1] ^ 1]), public_key_pem=pem)
+
+
 def test_another_authoritys_certificate_is_not_believed(holder: Holder, tmp_path: Path) -> None:
     """The signature holds, and proves nothing; nor does a certificate outside its dates."""
     found = read(sign(SAID, holder.key, holder.certificate))

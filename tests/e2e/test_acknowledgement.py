@@ -15,6 +15,7 @@ from pathlib import Path
 import grpc
 import orjson
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from google.protobuf.json_format import MessageToJson
 from typer.testing import CliRunner
@@ -278,6 +279,28 @@ def test_what_does_not_verify_is_refused_and_leaves_nothing(house, asked):
     assert int(fund.checkpoint().splitlines()[1]) == size + 1  # the refusal
     assert delivery.leaf_index in waiting(fund)
     send(fund, delivery, good)
+
+
+def test_any_system_of_the_department_signs_until_it_is_revoked(house, asked, tmp_path):
+    """The key may live on another machine; one that is revoked signs nothing, though in its dates."""
+    fund, authority = house.client("housing_fund"), Authority.open(house.embedded.folder / "pki")
+    issued = authority.issue("housing_fund", Role.SYSTEM, "archive")
+    key = serialization.load_pem_private_key(issued.key_pem, None)
+    certificate = x509.load_pem_x509_certificate(issued.cert_pem)
+
+    def by_archive():
+        delivery = fund.exchange(acknowledge=False, **asked).delivery
+        said = Acknowledgement(delivery.leaf, delivery.digest, delivery.received_at)
+        return send(fund, delivery, sign(said, key, certificate))
+
+    said = orjson.loads(by_archive().statement)
+    assert said["signer"]["uri"] == "spiffe://xinghe/department/housing_fund/system/archive"
+    authority.revoke(said["signer"]["uri"])
+    published = [sys.executable, "-m", "broker.cli", "revocations", "publish", authority.folder / "crl.pem"]
+    subprocess.run([*published, "--config", house.embedded.settings], check=True, capture_output=True)
+    with pytest.raises(MalformedRequest) as refused:
+        by_archive()
+    assert "revoked" in refused.value.violations[0].en
 
 
 def test_a_dispute_is_an_alarm_and_does_not_vanish(house, asked):

@@ -116,6 +116,8 @@ def test_an_approved_request_is_answered_and_receipted(token_city, tokens, draw_
     assert (statement["tokens"], statement["outcome"]["known"]) == (4, 3)
     assert len(statement["subject_tags"]) == 3
     assert not any(value in found.receipt.statement.decode() for pair in tokens.items() for value in pair)
+    acknowledged = loads(client.acknowledge(found.delivery).statement)
+    assert (acknowledged["of"], acknowledged["kind"]) == (found.receipt.leaf_index, "acknowledgement")
     again = client.detokenize(request, approval)
     assert (again.redelivered, again.values, again.receipt.leaf_index) == (
         True, found.values, found.receipt.leaf_index,

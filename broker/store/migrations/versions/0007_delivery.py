@@ -20,4 +20,5 @@ def upgrade() -> None:
         sa.Column("disputed", BIG, nullable=True),
         sa.PrimaryKeyConstraint("leaf_index"),
     )
-    op.create_index("delivery_due", "delivery", ["due_at"])
+    untold = sa.text("missing IS NULL")
+    op.create_index("delivery_due", "delivery", ["due_at"], sqlite_where=untold, postgresql_where=untold)
