@@ -74,6 +74,11 @@ app = lazy_app(
             "公开存证日志，只读，不含原文 / show the receipt log, read-only, no statements",
         ),
         Later(
+            "audit",
+            "broker.cli.audit.app:audit",
+            "审计：核验整个日志或一份导出 / audits: verify a whole log or an export",
+        ),
+        Later(
             "policy",
             "broker.cli.policy.app:policy",
             "策略：编写、检查、测试、比较、审批、发布 / "

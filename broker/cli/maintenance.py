@@ -44,7 +44,7 @@ def backup(
 ) -> None:
     """备份数据库，服务可继续运行 / back up the database; the broker may go on."""
     settings = load_settings(config)
-    with _progress() as report:
+    with progress_bars() as report:
         manifest = backups.backup(*_places(settings, file), own_key(settings, trust), report)
     log, size = manifest.log, file.stat().st_size
     if as_json:
@@ -65,7 +65,7 @@ def restore(
 ) -> None:
     """恢复到空数据库；落后于已签名的日志时退出码为 3 / restore into an empty database; exit 3: behind."""
     settings = load_settings(config)
-    with _progress() as report:
+    with progress_bars() as report:
         restored = backups.restore(*_places(settings, file), own_key(settings, trust), report)
     log, missing = restored.manifest.log, restored.missing
     if as_json:
@@ -86,7 +86,7 @@ def fsck(config: Config = Path("sharebroker.toml"), trust: OwnTrust = None, as_j
     """重新推导全部存证，指出不符之处，退出码为 3 / derive everything again, name what is wrong; exit 3."""
     settings = load_settings(config)
     state, key = settings.path(settings.keys.signer_state), own_key(settings, trust)
-    with _progress() as report, open_fsck(settings.store_url, state, key, report) as check:
+    with progress_bars() as report, open_fsck(settings.store_url, state, key, report) as check:
         findings = check.findings()
         listed = list(islice(findings, MOST_FINDINGS))
         wrong = len(listed) + sum(1 for _ in findings)
@@ -177,7 +177,7 @@ def _line(found: Finding) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Report]:
+def progress_bars() -> Iterator[Report]:
     """A bar a table, for people; nothing where nobody watches."""
     console = Console(stderr=True)
     if not console.is_terminal:

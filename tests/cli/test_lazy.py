@@ -11,6 +11,7 @@ import pytest
 from typer import Typer
 from typer.main import get_group
 
+from broker.cli.audit.app import audit
 from broker.cli.lazy import Later
 from broker.cli.main import app
 from broker.cli.mask.app import mask
@@ -25,7 +26,7 @@ def table(application: Typer) -> Iterator[Later]:
 
 @pytest.mark.parametrize(
     "later",
-    [*table(app), *table(policy), *table(mask)],
+    [*table(app), *table(audit), *table(policy), *table(mask)],
     ids=lambda one: one.place.removeprefix("broker.cli."),
 )
 def test_the_table_says_what_the_command_says(later: Later) -> None:
@@ -37,8 +38,8 @@ def test_the_table_says_what_the_command_says(later: Later) -> None:
 
 def test_every_command_is_in_a_table() -> None:
     """Nothing was lost: a command that no table names could not be run."""
-    counts = [len(list(table(one))) for one in (app, policy, mask)]
-    assert counts == [len(get_group(one).commands) for one in (app, policy, mask)]
+    counts = [len(list(table(one))) for one in (app, audit, policy, mask)]
+    assert counts == [len(get_group(one).commands) for one in (app, audit, policy, mask)]
     assert all(counts)
 
 

@@ -12,7 +12,7 @@ import orjson
 from broker.audit.verify.checks import CHECKS
 from broker.audit.verify.evidence import Block, Reader
 from broker.audit.verify.remarks import Nature, Remark, of_statement
-from broker.audit.verify.said import Said, Trust
+from broker.audit.verify.said import Anchors, Said
 from broker.audit.verify.ties import End
 from broker.receipt.finding import Finding
 from broker.receipt.indexed import Indexed, indexed
@@ -53,7 +53,7 @@ def statements_in(block: Block) -> Iterator[tuple[int, bytes]]:
             yield leaf, said
 
 
-def judged(leaf: int, statement: bytes, trust: Trust) -> tuple[Indexed | None, list[Remark], list[End]]:
+def judged(leaf: int, statement: bytes, anchors: Anchors) -> tuple[Indexed | None, list[Remark], list[End]]:
     """What one statement says, what is wrong with it, and its ends; it has been found to be in the log."""
     told = indexed(statement)
     if told is None:
@@ -66,7 +66,7 @@ def judged(leaf: int, statement: bytes, trust: Trust) -> tuple[Indexed | None, l
             zh, en = "不是规定的写法（成员排序、无空白、不重复）", "is not spelled in the one way there is"
             remarks.append(of_statement(Nature.CONTRADICTORY, leaf, "content", zh, en))
         for check in CHECKS.get(told.kind, ()):
-            for found in check(Said(leaf, told, trust, statement)):
+            for found in check(Said(leaf, told, anchors, statement)):
                 if isinstance(found, End):
                     ends.append(found)
                 else:

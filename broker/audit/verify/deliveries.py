@@ -98,7 +98,7 @@ DELIVERY = Relation(judge, quiet=frozenset({DELIVERED, REPEATED}))
 def _signed(said: Said, role: int) -> Iterator[Remark | End]:
     """That the signature holds, and what it is for."""
     try:
-        signed = verified(said.content, _authority(said.trust.authority))
+        signed = verified(said.content, _authority(said.anchors.authority))
     except VerificationFailed as failure:
         zh, _, en = str(failure).partition(" / ")
         zh, en = f"所含签名不成立：{zh}", f"holds a signature that does not hold: {en or zh}"

@@ -21,9 +21,12 @@ def genesis(said: Said) -> Iterator[Remark | End]:
     if said.index:
         zh, en = "创始陈述只能是第 0 条", "is a genesis statement, which only leaf 0 may be"
         yield of_statement(Nature.CONTRADICTORY, said.index, "kind", zh, en)
-    elif said.content["origin"] != said.trust.key.name:
+    elif said.content["origin"] != said.anchors.keys.name:
         zh, en = "创始陈述属于另一日志", "is the genesis statement of another log"
         yield of_statement(Nature.FORGED, said.index, "origin", zh, en)
+    elif said.content["verifier_key"] not in map(str, said.anchors.keys.keys):
+        zh, en = "日志不是以所信任的公钥开始的", "did not begin the log under a key that is trusted"
+        yield of_statement(Nature.FORGED, said.index, "verifier_key", zh, en)
 
 
 def act(said: Said) -> Iterator[Remark | End]:

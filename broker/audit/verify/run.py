@@ -28,7 +28,7 @@ from broker.audit.verify.checks import RELATIONS
 from broker.audit.verify.evidence import Place, Reader
 from broker.audit.verify.journal import Journal
 from broker.audit.verify.remarks import Nature, Remark
-from broker.audit.verify.said import Trust
+from broker.audit.verify.said import Anchors
 from broker.audit.verify.spans import Checked, Span
 from broker.audit.verify.whole import Earlier, Whole
 from broker.audit.verify.worker import Task
@@ -52,7 +52,7 @@ class Job:
     """A verification as it was asked for."""
 
     place: Place
-    trust: Trust
+    anchors: Anchors
     head: Checkpoint
     """Verified under the auditor's key."""
     earlier: Sequence[Earlier] = ()
@@ -155,10 +155,10 @@ def _in_order(job: Job, journal: Journal, ask: Ask, report: Report) -> Iterator[
 @contextmanager
 def _asking(job: Job, reader: Reader) -> Iterator[Ask]:
     if job.workers == 1:
-        yield lambda task: partial(worker.done, task, reader, job.trust, job.place.has_statements)
+        yield lambda task: partial(worker.done, task, reader, job.anchors, job.place.has_statements)
         return
     # Spawned, not forked: a connection to a database is not to be shared.
-    pool = ProcessPoolExecutor(job.workers, get_context("spawn"), worker.start, (job.place, job.trust))
+    pool = ProcessPoolExecutor(job.workers, get_context("spawn"), worker.start, (job.place, job.anchors))
 
     def ask(task: Task) -> Callable[[], Checked | None]:
         with interrupts_held():
@@ -184,7 +184,7 @@ def _take(report: Report, checked: Checked) -> None:
 def _identity(job: Job) -> dict[str, Any]:
     """What the findings of a span depend on, beside the bytes that it is read from."""
     sizes = sorted({one.checkpoint.size for one in job.earlier})
-    told = (job.head.text(), str(job.trust), job.place.has_statements, sizes, sorted(RELATIONS))
+    told = (job.head.text(), str(job.anchors), job.place.has_statements, sizes, sorted(RELATIONS))
     return {"software": _software(), "of": sha256(repr(told).encode()).hexdigest()}
 
 

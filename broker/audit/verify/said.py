@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.receipt.indexed import Indexed
-from broker.receipt.note import VerifierKey
+from broker.receipt.log_keys import LogKeys
+from broker.receipt.witnesses import WitnessPolicy
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class Anchors:
     """What the auditor trusts, obtained another way than the evidence."""
 
-    key: VerifierKey
+    keys: LogKeys
     """The log's."""
+    witnesses: WitnessPolicy | None = None
+    """Who must have cosigned; None: cosignatures are not asked for."""
     authority: bytes = b""
     """Certificate of the city's authority, DER; empty: certificates are not judged."""
 
@@ -26,7 +29,7 @@ class Said:
     index: int
     """Of its leaf."""
     told: Indexed
-    trust: Trust
+    anchors: Anchors
     statement: bytes
     """Its bytes, as hashed."""
 

@@ -12,7 +12,7 @@ from broker.audit.verify.checks import RELATIONS
 from broker.audit.verify.evidence import Block, Reader
 from broker.audit.verify.packing import pack
 from broker.audit.verify.remarks import Nature, Remark
-from broker.audit.verify.said import Trust
+from broker.audit.verify.said import Anchors
 from broker.audit.verify.ties import End
 from broker.receipt.leaves import ORDER_TOLERANCE, out_of_order
 from broker.receipt.merkle import root_of
@@ -78,7 +78,7 @@ def digest_of(span: Span, reader: Reader) -> bytes:
     return digest.digest()
 
 
-def check_span(span: Span, reader: Reader, trust: Trust, *, statements: bool) -> Checked:
+def check_span(span: Span, reader: Reader, anchors: Anchors, *, statements: bool) -> Checked:
     """Verifies a span; ``statements`` says whether the evidence has any."""
     checked, digest, ends = Checked(), sha256(), _Ends()
     for tile in range(span.first, span.stop):
@@ -93,7 +93,7 @@ def check_span(span: Span, reader: Reader, trust: Trust, *, statements: bool) ->
                 checked.edges[size] = root_of(hashes[: size % TILE_WIDTH])
         if statements:
             for leaf, statement in statements_in(block):
-                remarks += _statement(leaf, statement, trust, checked, ends)
+                remarks += _statement(leaf, statement, anchors, checked, ends)
             _erased(block, checked)
         _keep(checked, remarks)
     checked.digest, checked.ends = digest.digest(), pack(ends.kept)
@@ -116,8 +116,10 @@ class _Ends:
         self.kept.append(end)
 
 
-def _statement(leaf: int, statement: bytes, trust: Trust, checked: Checked, ends: _Ends) -> Iterator[Remark]:
-    told, remarks, own = judged(leaf, statement, trust)
+def _statement(
+    leaf: int, statement: bytes, anchors: Anchors, checked: Checked, ends: _Ends
+) -> Iterator[Remark]:
+    told, remarks, own = judged(leaf, statement, anchors)
     yield from remarks
     if told is None:
         return

@@ -1,0 +1,1 @@
+"""``sharebroker audit …``: what auditors do with receipts and the log. One module for each command."""

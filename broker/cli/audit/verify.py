@@ -1,0 +1,207 @@
+"""``sharebroker audit verify``: a whole log or an export, judged from the auditor's own key alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from broker.audit.verify.evidence import DatabasePlace, FolderPlace, Place
+from broker.audit.verify.heads import open_head
+from broker.audit.verify.remarks import Nature, Remark
+from broker.audit.verify.run import MOST_REMARKS, Job, Report
+from broker.audit.verify.run import verify as verify_log
+from broker.audit.verify.said import Anchors
+from broker.audit.verify.whole import Earlier
+from broker.cli import receipt_forms as forms
+from broker.cli.connection import Json, read_trust
+from broker.cli.maintenance import progress_bars
+from broker.errors import SetUpError
+from broker.receipt.export import MAX_NOTE_BYTES
+from broker.receipt.log_keys import LogKeys
+from broker.receipt.memory import remembered
+from broker.receipt.public import CHECKPOINT
+from broker.receipt.verify import verify_checkpoint
+from broker.receipt.witnesses import WitnessPolicy
+from broker.settings import load_settings
+
+EXIT_OWED, EXIT_UNVERIFIED = 1, 3
+SMALL = 50_000
+"""Leaves below which processes take longer to start than to verify."""
+
+
+def verify(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="服务的配置文件（.toml）、数据库文件或 URL、`log export` 的目录 / "
+            "settings file, database file or URL, folder of `log export`",
+        ),
+    ],
+    key: Annotated[
+        Path, typer.Option("--key", "--trust", help="日志公钥文件，须另行取得 / log's key, got separately")
+    ],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="日志头；数据库 URL 必需 / signed head; needed with a database URL")
+    ] = None,
+    earlier: Annotated[
+        list[Path] | None,
+        typer.Option(help="以前留存的日志头或回执，可多个 / heads or receipts kept from before; repeat"),
+    ] = None,
+    witnesses: Annotated[
+        Path | None, typer.Option(help="见证要求（tlog-policy） / witness policy (tlog-policy)")
+    ] = None,
+    ca: Annotated[Path | None, typer.Option(help="发证机构证书 / the authority's certificate")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="进程数，0 为自动 / processes; 0: by size")] = 0,
+    journal: Annotated[
+        Path | None, typer.Option(help="核验记录，中断后接着做 / journal, to go on after an interruption")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """只凭公钥核验整个日志或一份导出：签名、存证、树、先后与缺失 / verify a log or export by its key alone.
+
+    退出码：0 全部成立；1 成立但有逾期未记的；3 有不成立、自相矛盾或缺失的。
+
+    Exit codes: 0 all holds; 1 all holds, but something due is not there; 3 something does not hold,
+    contradicts itself, or is missing.
+    """
+    anchors = Anchors(LogKeys(read_trust(key)), _policy(witnesses), _authority(ca))
+    place, note = _place(what, anchors, checkpoint)
+    head, remarks = open_head(note, anchors)
+    kept = [_earlier(file, anchors.keys) for file in earlier or ()]
+    count = workers or (1 if head.size < SMALL else len(os.sched_getaffinity(0)))
+    with progress_bars() as report:
+        found = verify_log(Job(place, anchors, head, kept, count, journal), report)
+    for remark in remarks:
+        found.add(remark)
+    print(orjson.dumps(_machine(found)).decode() if as_json else _text(found))
+    if found.unverified:
+        raise typer.Exit(EXIT_UNVERIFIED)
+    if found.counted[Nature.OVERDUE]:
+        raise typer.Exit(EXIT_OWED)
+
+
+# ── what is given ────────────────────────────────────────────────────────────────────────────────
+
+
+def _place(what: str, anchors: Anchors, checkpoint: Path | None) -> tuple[Place, str]:
+    """The evidence and its newest signed head."""
+    path = Path(what)
+    if "://" in what:
+        return DatabasePlace(what), _note(checkpoint or _needed())
+    if path.is_dir():
+        return FolderPlace(path), _note(checkpoint or path / CHECKPOINT)
+    if path.suffix == ".toml":
+        settings = load_settings(path)
+        state = settings.path(settings.keys.signer_state)
+        note = _note(checkpoint) if checkpoint else remembered(state, anchors.keys.newest)
+        return DatabasePlace(settings.store_url), note
+    if _begins(path).startswith(b"SQLite format 3\x00"):
+        return DatabasePlace(f"sqlite:///{path.absolute()}"), _note(checkpoint or _needed())
+    raise SetUpError(
+        f"{what} 不是可核验的证据：请给出配置文件（.toml）、数据库文件或 URL、`log export` 写出的目录。",
+        f"{what} is no evidence: name a settings file (.toml), a database file or URL, or a folder that "
+        "`log export` wrote.",
+    )
+
+
+def _needed() -> Path:
+    raise SetUpError(
+        "数据库本身不含已签名的日志头：请用 --checkpoint 指明（公开目录中的 checkpoint，或见证人留存的）。",
+        "A database holds no signed head: give one with --checkpoint, such as the file `checkpoint` of the "
+        "published log, or one that a witness kept.",
+    )
+
+
+def _begins(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except OSError as error:
+        raise SetUpError(
+            f"无法读取 {path}（{error.strerror}）。", f"{path} cannot be read ({error.strerror})."
+        ) from None
+
+
+def _note(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_NOTE_BYTES + 1).decode("utf-8", "replace")
+    except OSError:
+        raise SetUpError(f"无法读取日志头 {path}。", f"The signed head {path} cannot be read.") from None
+
+
+def _earlier(path: Path, keys: LogKeys) -> Earlier:
+    """A head, or the head of a receipt of any form, which must hold itself."""
+    note = _note(path)
+    if note.startswith(f"{keys.name}\n"):
+        return Earlier(path.name, verify_checkpoint(note, keys))
+    return Earlier(path.name, forms.verify(forms.read(path), keys.first))
+
+
+def _policy(path: Path | None) -> WitnessPolicy | None:
+    return WitnessPolicy.parse(path.read_bytes()) if path else None
+
+
+def _authority(path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
+    except ValueError:
+        raise SetUpError(f"{path} 不是 PEM 证书。", f"{path} is no PEM certificate.") from None
+
+
+# ── what is said ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _machine(found: Report) -> dict[str, object]:
+    return {
+        "leaves": found.head.size,
+        "origin": found.head.origin,
+        "root": found.root.hex(),
+        "signed_root": found.head.root.hex(),
+        "statements": dict(sorted((str(kind), count) for kind, count in found.kinds.items())),
+        "without_statement": found.absent,
+        "resumed": found.resumed,
+        "counted": {nature.value: found.counted[nature] for nature in Nature},
+        "findings": [{"nature": one.nature.value, **asdict(one.finding)} for one in found.remarks],
+    }
+
+
+def _text(found: Report) -> str:
+    lines = [_line(remark) for remark in found.remarks]
+    total = sum(found.counted.values())
+    if total > len(lines):
+        lines.append(f"… 共 {total} 处，只列出前 {MOST_REMARKS} 处 / {total} in all, the first listed")
+    return "\n".join([*lines, *_summary(found)])
+
+
+def _line(remark: Remark) -> str:
+    said, found = remark.nature.said, remark.finding
+    where = " ".join(part for part in (found.table, found.row, found.column) if part)
+    return f"[{said.zh} {said.en}] {where}: {found.zh} / {found.en}"
+
+
+def _summary(found: Report) -> list[str]:
+    head, kinds = found.head, sum(found.kinds.values())
+    counted = "，".join(f"{n.said.zh} {found.counted[n]}" for n in Nature if found.counted[n])
+    counted_en = ", ".join(f"{n.said.en} {found.counted[n]}" for n in Nature if found.counted[n])
+    about = (
+        f"日志 {head.origin} 前 {head.size} 条，{kinds} 份存证内容，{found.absent} 条无内容",
+        f"first {head.size} leaves of {head.origin}, {kinds} statements, {found.absent} leaves without one",
+    )
+    if found.unverified:
+        return [f"核验未通过：{counted}；{about[0]}。", f"Does not verify: {counted_en}; {about[1]}."]
+    owed = (f"；{counted}", f"; {counted_en}") if counted else ("", "")
+    return [
+        f"核验通过：{about[0]}，树根 {found.root.hex()}{owed[0]}。",
+        f"Verified: {about[1]}, root {found.root.hex()}{owed[1]}.",
+    ]
