@@ -76,7 +76,9 @@ class PlainTree:
             width, level = width // 256, level + 1
         if width == 1:
             index = start >> 8 * level
-            return self.tile(level, index // 256)[index % 256]
+            hashes = self.tile(level, index // 256)
+            require(index % 256 < len(hashes))
+            return hashes[index % 256]
         split = start + _split(stop - start)
         return node(self.mth(start, split), self.mth(split, stop))
 

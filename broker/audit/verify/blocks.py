@@ -34,15 +34,17 @@ MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError, Overfl
 """What a check may raise of a statement that has another form than its kind asks for."""
 
 
-def hashes_of(block: Block, reader: Reader, remarks: list[Remark]) -> list[bytes]:
-    """The leaf hashes, as most witnesses have them; what is wrong goes to ``remarks``."""
+def hashes_of(block: Block, size: int, reader: Reader, remarks: list[Remark]) -> list[bytes]:
+    """The leaf hashes, as most witnesses have them; what is wrong goes to ``remarks``. The log has ``size``
+    leaves."""
     own = {leaf: leaf_hash(entry) for leaf, entry in block.entries.items()}
     hashes = [own.get(leaf, b"") for leaf in block.leaves]
     if b"".join(hashes) == block.tile and len(own) == block.width and _statements_fit(block):
         remarks += _narrower_than(block)
         return hashes
     remarks += _missing(block)
-    return [_weighed(block, reader, leaf, own.get(leaf), remarks) for leaf in block.leaves]
+    believed = _believed(block, size, reader)
+    return [_weighed(block, leaf, own.get(leaf), remarks, believed=believed) for leaf in block.leaves]
 
 
 def statements_in(block: Block) -> Iterator[tuple[int, bytes]]:
@@ -87,7 +89,7 @@ def _statements_fit(block: Block) -> bool:
     )
 
 
-def _weighed(block: Block, reader: Reader, leaf: int, own: bytes | None, remarks: list[Remark]) -> bytes:
+def _weighed(block: Block, leaf: int, own: bytes | None, remarks: list[Remark], *, believed: bool) -> bytes:
     said = block.statements.get(leaf)
     in_tile = hash_at(block.tile, leaf - block.leaves.start)
     witnesses = {
@@ -95,7 +97,7 @@ def _weighed(block: Block, reader: Reader, leaf: int, own: bytes | None, remarks
         ENTRY: own,
         TILE: in_tile if len(in_tile) == HASH_SIZE else None,
     }
-    value, wrong = judge(witnesses, lambda: _believed(block, reader))
+    value, wrong = judge(witnesses, lambda: believed)
     if ENTRY in wrong:
         remarks.append(Remark(Nature.FORGED, wrong_entry(leaf)))
     if STATEMENT in wrong:
@@ -106,13 +108,14 @@ def _weighed(block: Block, reader: Reader, leaf: int, own: bytes | None, remarks
     return value
 
 
-def _believed(block: Block, reader: Reader) -> bool:
+def _believed(block: Block, size: int, reader: Reader) -> bool:
     """Whether the tile above has the root of this one."""
     if len(block.tile) != TILE_WIDTH * HASH_SIZE:
         return False
     above, place = divmod(block.index, TILE_WIDTH)
     root = root_of([hash_at(block.tile, at) for at in range(TILE_WIDTH)])
-    return hash_at(reader.tile(1, above, TILE_WIDTH), place) == root
+    width = min(TILE_WIDTH, size // TILE_WIDTH - above * TILE_WIDTH)
+    return hash_at(reader.tile(1, above, width), place) == root
 
 
 def _missing(block: Block) -> Iterator[Remark]:

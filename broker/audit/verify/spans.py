@@ -86,7 +86,7 @@ def check_span(span: Span, reader: Reader, anchors: Anchors, *, statements: bool
         for part in _parts(block):
             digest.update(len(part).to_bytes(8, "big") + part)
         remarks: list[Remark] = []
-        hashes = hashes_of(block, reader, remarks)
+        hashes = hashes_of(block, span.size, reader, remarks)
         checked.roots.append(root_of(hashes))
         for size in span.sizes:
             if size // TILE_WIDTH == tile:
