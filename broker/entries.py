@@ -13,6 +13,9 @@ from broker.model import Decision, Entry, EntryKind, SubjectMark
 from broker.receipt.statement import Outcome, statement
 from broker.standing import Decided
 
+MOST_HOURS = 100 * 366 * 24
+"""To acknowledge in: what a policy says beyond that is no deadline, and the end might be beyond all dates."""
+
 NO_MASKS: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 
 
@@ -92,4 +95,4 @@ def _acknowledge_by(decision: Decision, at: datetime, outcome: Outcome | None) -
     hours = decision.obligations.acknowledge_hours
     if outcome is None or outcome.interrupted or not hours:
         return None
-    return at + timedelta(hours=hours)
+    return at + timedelta(hours=min(hours, MOST_HOURS))
