@@ -25,7 +25,7 @@ from broker.acknowledge.signed import Acknowledgement, sign
 from broker.audit.verify.evidence import DatabasePlace
 from broker.audit.verify.remarks import Nature
 from broker.audit.verify.run import Job, verify
-from broker.audit.verify.said import Trust
+from broker.audit.verify.said import Anchors
 from broker.cli.receipt import app as receipt_app
 from broker.client import AsyncClient, Client, Credentials, Delivery, VerifierKey, verify_receipt
 from broker.client.saved import read_saved
@@ -37,6 +37,7 @@ from broker.model import Role
 from broker.reasons import Reason
 from broker.receipt.fsck import open_fsck
 from broker.receipt.log import ReceiptLog
+from broker.receipt.log_keys import LogKeys
 from broker.receipt.memory import remembered
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.receipt.verify import verify_checkpoint
@@ -117,8 +118,9 @@ def house(request, tmp_path_factory, monkeypatch_module):
     settings = made.settings
     note = remembered(settings.path(settings.keys.signer_state), made.trust)
     authority = Authority.open(made.embedded.folder / "pki").certificate
-    trust = Trust(made.trust, authority.public_bytes(serialization.Encoding.DER))
-    report = verify(Job(DatabasePlace(made.url), trust, verify_checkpoint(note, made.trust)))
+    der = authority.public_bytes(serialization.Encoding.DER)
+    anchors = Anchors(LogKeys(made.trust), authority=der)
+    report = verify(Job(DatabasePlace(made.url), anchors, verify_checkpoint(note, made.trust)))
     # Of exchanges that a test made up, the bundle is.
     wrong = [one for one in report.remarks if one.finding.column != "decision"]
     assert [one for one in wrong if one.nature is not Nature.OVERDUE] == []
