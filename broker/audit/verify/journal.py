@@ -1,7 +1,7 @@
 """What was verified already, so that an interrupted verification goes on.
 
-One JSON line says what is verified, and one for each span what was found and the SHA-256 of all that was read
-for it. A span is passed over only if reading it again gives the same bytes; neither names, sizes nor times of
+One JSON line says what is verified, and one for each part what was found and the SHA-256 of all that was read
+for it. A part is passed over only if reading it again gives the same bytes; neither names, sizes nor times of
 files are relied on. Whoever can write to the journal can make verification say anything: it is the auditor's
 own file, and belongs to nobody else.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from broker.audit.verify.remarks import Nature, Remark
-from broker.audit.verify.spans import Checked, Span
+from broker.audit.verify.spans import Checked
 from broker.errors import SetUpError
 from broker.receipt.finding import Finding
 
@@ -28,7 +28,11 @@ FORMAT = "audit-verify-journal/v1"
 
 
 class Journal:
-    """The spans found so far; made by :func:`opened`. Without a file it remembers nothing."""
+    """What was found so far. Without a file it remembers nothing.
+
+    Raises:
+        SetUpError: the file is somebody else's, damaged, or of another verification.
+    """
 
     def __init__(self, file: Path | None, identity: Mapping[str, Any]) -> None:
         self._done: dict[str, Any] = {}
@@ -44,15 +48,15 @@ class Journal:
         if self._stream is not None:
             self._stream.close()
 
-    def earlier(self, span: Span) -> Checked | None:
-        """What an earlier run has found of a span."""
-        told = self._done.get(f"{span.first}-{span.stop}")
+    def earlier(self, name: str) -> Checked | None:
+        """What an earlier run has found of the work of that name."""
+        told = self._done.get(name)
         return _checked(told) if told else None
 
-    def record(self, span: Span, checked: Checked) -> None:
-        """A span is done."""
+    def record(self, name: str, checked: Checked) -> None:
+        """The work of that name is done."""
         if self._stream is not None:
-            self._write({"span": f"{span.first}-{span.stop}", **_told(checked)})
+            self._write({"done": name, **_told(checked)})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         assert self._stream is not None  # noqa: S101 - who writes has opened it
@@ -61,7 +65,7 @@ class Journal:
 
 
 def _read(file: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Span → line; a last line that is torn was never written.
+    """Name → line; a last line that is torn was never written.
 
     Raises:
         SetUpError: the file is somebody else's, or of another verification.
@@ -85,7 +89,7 @@ def _read(file: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
                 f"{file} is the journal of another verification (another head, key, files to compare or "
                 "version of the software); delete it or name another.",
             )
-        return {line["span"]: line for line in lines}
+        return {line["done"]: line for line in lines}
     except (ValueError, TypeError, KeyError):
         raise SetUpError(
             f"核验记录 {file} 已损坏，请删除。", f"The journal {file} is damaged; delete it."

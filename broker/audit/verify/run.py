@@ -12,7 +12,7 @@ Memory does not grow with the log.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager
@@ -21,17 +21,18 @@ from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from broker.audit.verify import worker
 from broker.audit.verify.checks import RELATIONS
-from broker.audit.verify.evidence import Place, Reader
+from broker.audit.verify.chunks import Chunk
+from broker.audit.verify.evidence import Place
 from broker.audit.verify.journal import Journal
 from broker.audit.verify.remarks import Nature, Remark
 from broker.audit.verify.said import Anchors
 from broker.audit.verify.spans import Checked, Span
 from broker.audit.verify.whole import Earlier, Whole
-from broker.audit.verify.worker import Task
+from broker.audit.verify.worker import Opened, Task
 from broker.children import interrupts_held
 from broker.errors import SetUpError
 from broker.receipt import merkle
@@ -51,7 +52,8 @@ MOST_REMARKS = 1_000
 class Job:
     """A verification as it was asked for."""
 
-    place: Place
+    place: Place | None
+    """None: an export, which :mod:`broker.audit.verify.exports` reads."""
     anchors: Anchors
     head: Checkpoint
     """Verified under the auditor's key."""
@@ -99,20 +101,21 @@ def verify(job: Job, progress: Progress = no_progress) -> Report:
         SetUpError: the evidence or the journal cannot be read.
     """
     report = Report(job.head)
+    assert job.place is not None  # noqa: S101 - an export is verified elsewhere
     with ExitStack() as stack:
         reader = stack.enter_context(job.place.opened())
-        journal = stack.enter_context(closing(Journal(job.journal, _identity(job))))
+        journal = stack.enter_context(closing(Journal(job.journal, identity(job))))
         whole = stack.enter_context(closing(Whole(job.head, job.earlier, reader)))
-        ask = stack.enter_context(_asking(job, reader))
-        for span, checked in _in_order(job, journal, ask, report):
-            _take(report, checked)
+        ask = stack.enter_context(asking(job, Opened(reader, statements=job.place.has_statements)))
+        for span, checked in in_order(job, spans(job.head.size, job.earlier), journal, ask, report):
+            take(report, checked)
             for remark in whole.add(span, checked):
                 report.add(remark)
             progress("leaf", min(span.stop * TILE_WIDTH, job.head.size), job.head.size)
         for remark in whole.conclude(job.as_of):
             report.add(remark)
         report.root, report.kinds = whole.root, whole.kinds
-        report.absent = sum(stop - first for first, stop in whole.facts.erased)
+        report.absent = whole.facts.absent if job.place.has_statements else 0
     return report
 
 
@@ -127,25 +130,29 @@ def spans(size: int, earlier: Sequence[Earlier] = ()) -> Iterator[Span]:
 
 
 Ask = Callable[[Task], Callable[[], Checked | None]]
-"""Has a span verified; gives how to wait for it. None: it is as the journal knows it."""
+"""Has a span or chunk verified; gives how to wait for it. None: it is as the journal knows it."""
+Work = TypeVar("Work", Span, Chunk)
 
 
-def _in_order(job: Job, journal: Journal, ask: Ask, report: Report) -> Iterator[tuple[Span, Checked]]:
-    under_way: deque[tuple[Span, Checked | None, Callable[[], Checked | None]]] = deque()
+def in_order(
+    job: Job, works: Iterable[Work], journal: Journal, ask: Ask, report: Report
+) -> Iterator[tuple[Work, Checked]]:
+    """What is found of each span or chunk, a bounded number of them under way."""
+    under_way: deque[tuple[Work, Checked | None, Callable[[], Checked | None]]] = deque()
 
-    def next_done() -> tuple[Span, Checked]:
-        span, known, wait = under_way.popleft()
+    def next_done() -> tuple[Work, Checked]:
+        work, known, wait = under_way.popleft()
         found = wait()
         if found is None and known is not None:
-            report.resumed += span.leaves
-            return span, known
+            report.resumed += work.leaves
+            return work, known
         assert found is not None  # noqa: S101 - None only answers a task that knows a digest
-        journal.record(span, found)
-        return span, found
+        journal.record(work.name, found)
+        return work, found
 
-    for span in spans(job.head.size, job.earlier):
-        known = journal.earlier(span)
-        under_way.append((span, known, ask(Task(span, known.digest if known else b""))))
+    for work in works:
+        known = journal.earlier(work.name)
+        under_way.append((work, known, ask(Task(work, known.digest if known else b""))))
         if len(under_way) >= AHEAD * job.workers:
             yield next_done()
     while under_way:
@@ -153,9 +160,10 @@ def _in_order(job: Job, journal: Journal, ask: Ask, report: Report) -> Iterator[
 
 
 @contextmanager
-def _asking(job: Job, reader: Reader) -> Iterator[Ask]:
+def asking(job: Job, opened: Opened | None) -> Iterator[Ask]:
+    """Processes to verify, or this one with what it has ``opened``."""
     if job.workers == 1:
-        yield lambda task: partial(worker.done, task, reader, job.anchors, job.place.has_statements)
+        yield lambda task: partial(worker.done, task, opened, job.anchors)
         return
     # Spawned, not forked: a connection to a database is not to be shared.
     pool = ProcessPoolExecutor(job.workers, get_context("spawn"), worker.start, (job.place, job.anchors))
@@ -176,15 +184,22 @@ def _asking(job: Job, reader: Reader) -> Iterator[Ask]:
         pool.shutdown(cancel_futures=True)
 
 
-def _take(report: Report, checked: Checked) -> None:
+def take(report: Report, checked: Checked) -> None:
+    """Lists and counts what was found of a span or chunk."""
     report.counted += checked.counted
     report.remarks += checked.remarks[: max(0, MOST_REMARKS - len(report.remarks))]
 
 
-def _identity(job: Job) -> dict[str, Any]:
+def identity(job: Job) -> dict[str, Any]:
     """What the findings of a span depend on, beside the bytes that it is read from."""
     sizes = sorted({one.checkpoint.size for one in job.earlier})
-    told = (job.head.text(), str(job.anchors), job.place.has_statements, sizes, sorted(RELATIONS))
+    told = (
+        job.head.text(),
+        str(job.anchors),
+        job.place and job.place.has_statements,
+        sizes,
+        sorted(RELATIONS),
+    )
     return {"software": _software(), "of": sha256(repr(told).encode()).hexdigest()}
 
 

@@ -33,6 +33,11 @@ class Span:
     sizes: tuple[int, ...] = ()
     """Sizes of earlier logs that end within these tiles, and not at the end of one."""
 
+    @property
+    def name(self) -> str:
+        """Of the tiles, the same for each run."""
+        return f"tiles {self.first}-{self.stop}"
+
     def width(self, tile: int) -> int:
         """Leaves that the log has in a tile."""
         return min(TILE_WIDTH, self.size - tile * TILE_WIDTH)
@@ -80,7 +85,7 @@ def digest_of(span: Span, reader: Reader) -> bytes:
 
 def check_span(span: Span, reader: Reader, anchors: Anchors, *, statements: bool) -> Checked:
     """Verifies a span; ``statements`` says whether the evidence has any."""
-    checked, digest, ends = Checked(), sha256(), _Ends()
+    checked, digest, ends = Checked(), sha256(), Ends()
     for tile in range(span.first, span.stop):
         block = reader.block(tile, span.width(tile))
         for part in _parts(block):
@@ -93,14 +98,14 @@ def check_span(span: Span, reader: Reader, anchors: Anchors, *, statements: bool
                 checked.edges[size] = root_of(hashes[: size % TILE_WIDTH])
         if statements:
             for leaf, statement in statements_in(block):
-                remarks += _statement(leaf, statement, anchors, checked, ends)
+                remarks += take_statement(leaf, statement, anchors, checked, ends)
             _erased(block, checked)
-        _keep(checked, remarks)
+        keep(checked, remarks)
     checked.digest, checked.ends = digest.digest(), pack(ends.kept)
     return checked
 
 
-class _Ends:
+class Ends:
     """The ends of a span, without those that say nothing new."""
 
     def __init__(self) -> None:
@@ -108,6 +113,7 @@ class _Ends:
         self._last: dict[str, tuple[bytes, int, int, int]] = {}
 
     def add(self, end: End) -> None:
+        """Keeps an end, unless it says what the one before it said."""
         said = (end.key, end.role, end.number, end.fact)
         if RELATIONS[end.relation].runs:
             if self._last.get(end.relation) == said:
@@ -116,9 +122,10 @@ class _Ends:
         self.kept.append(end)
 
 
-def _statement(
-    leaf: int, statement: bytes, anchors: Anchors, checked: Checked, ends: _Ends
+def take_statement(
+    leaf: int, statement: bytes, anchors: Anchors, checked: Checked, ends: Ends
 ) -> Iterator[Remark]:
+    """Takes in the next statement; gives what is wrong with it."""
     told, remarks, own = judged(leaf, statement, anchors)
     yield from remarks
     if told is None:
@@ -146,7 +153,8 @@ def _erased(block: Block, checked: Checked) -> None:
         checked.last_erased[block.kinds.get(leaf, "")] = leaf
 
 
-def _keep(checked: Checked, remarks: list[Remark]) -> None:
+def keep(checked: Checked, remarks: list[Remark]) -> None:
+    """Keeps remarks, or counts them."""
     checked.counted.update(remark.nature for remark in remarks)
     checked.remarks += remarks[: max(0, MOST_REMARKS - len(checked.remarks))]
 

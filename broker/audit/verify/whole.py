@@ -5,6 +5,7 @@ Told of the spans in their order; holds the tree's right edge, where statements 
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -37,12 +38,21 @@ class Facts:
     """What is known of the evidence as a whole (:class:`broker.audit.verify.ties.Known`)."""
 
     as_of: int = 0
-    erased: list[tuple[int, int]] = field(default_factory=list)
     last_erased: dict[str, int] = field(default_factory=dict)
+    """Kind that they are said to have been of → the last leaf without statement; "": of any."""
+    firsts: array[int] = field(default_factory=lambda: array("q"))
+    """Where runs of leaves without statement begin, ascending."""
+    stops: array[int] = field(default_factory=lambda: array("q"))
+    """Where they end."""
+
+    @property
+    def absent(self) -> int:
+        """Leaves without statement."""
+        return sum(self.stops) - sum(self.firsts)
 
     def hidden(self, leaf: int) -> bool:
-        place = bisect_right(self.erased, leaf, key=lambda run: run[0]) - 1
-        return place >= 0 and leaf < self.erased[place][1]
+        place = bisect_right(self.firsts, leaf) - 1
+        return place >= 0 and leaf < self.stops[place]
 
     def hides(self, leaf: int, *kinds: str) -> bool:
         return any(self.last_erased.get(kind, -1) > leaf for kind in (*kinds, ""))
@@ -50,11 +60,16 @@ class Facts:
     def add(self, checked: Checked) -> None:
         """Takes in what a span lacks."""
         for first, stop in checked.erased:
-            if self.erased and self.erased[-1][1] == first:
-                self.erased[-1] = (self.erased[-1][0], stop)
-            else:
-                self.erased.append((first, stop))
+            self.without(first, stop)
         self.last_erased |= checked.last_erased
+
+    def without(self, first: int, stop: int) -> None:
+        """Takes in a run of leaves without statement, after those before."""
+        if self.stops and self.stops[-1] == first:
+            self.stops[-1] = stop
+        else:
+            self.firsts.append(first)
+            self.stops.append(stop)
 
 
 class Whole:

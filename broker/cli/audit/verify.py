@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,10 @@ import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from broker.audit.files import read_export
+from broker.audit.form import Export
 from broker.audit.verify.evidence import DatabasePlace, FolderPlace, Place
+from broker.audit.verify.exports import verify_export
 from broker.audit.verify.heads import open_head
 from broker.audit.verify.remarks import Nature, Remark
 from broker.audit.verify.run import MOST_REMARKS, Job, Report
@@ -22,10 +26,11 @@ from broker.audit.verify.whole import Earlier
 from broker.cli import receipt_forms as forms
 from broker.cli.connection import Json, read_trust
 from broker.cli.maintenance import progress_bars
-from broker.errors import SetUpError
+from broker.errors import SetUpError, VerificationFailed
 from broker.receipt.export import MAX_NOTE_BYTES
 from broker.receipt.log_keys import LogKeys
 from broker.receipt.memory import remembered
+from broker.receipt.note import Checkpoint
 from broker.receipt.public import CHECKPOINT
 from broker.receipt.verify import verify_checkpoint
 from broker.receipt.witnesses import WitnessPolicy
@@ -41,8 +46,8 @@ def verify(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="服务的配置文件（.toml）、数据库文件或 URL、`log export` 的目录 / "
-            "settings file, database file or URL, folder of `log export`",
+            help="配置文件（.toml）、数据库文件或 URL、`log export` 的目录、`audit export` 的文件 / "
+            "settings file, database file or URL, folder of `log export`, file of `audit export`",
         ),
     ],
     key: Annotated[
@@ -73,12 +78,19 @@ def verify(
     contradicts itself, or is missing.
     """
     anchors = Anchors(LogKeys(read_trust(key)), _policy(witnesses), _authority(ca))
-    place, note = _place(what, anchors, checkpoint)
+    place, note, export = _evidence(what, anchors, checkpoint)
     head, remarks = open_head(note, anchors)
     kept = [_earlier(file, anchors.keys) for file in earlier or ()]
-    count = workers or (1 if head.size < SMALL else len(os.sched_getaffinity(0)))
+    leaves = export.header.count if export else head.size
+    count = workers or (1 if leaves < SMALL else len(os.sched_getaffinity(0)))
+    job = Job(place, anchors, head, kept, count, journal)
     with progress_bars() as report:
-        found = verify_log(Job(place, anchors, head, kept, count, journal), report)
+        if export is None:
+            found = verify_log(job, report)
+        else:
+            _comparable(kept)
+            _same_size(export, head)
+            found = verify_export(job, export, report)
     for remark in remarks:
         found.add(remark)
     print(orjson.dumps(_machine(found)).decode() if as_json else _text(found))
@@ -91,25 +103,44 @@ def verify(
 # ── what is given ────────────────────────────────────────────────────────────────────────────────
 
 
-def _place(what: str, anchors: Anchors, checkpoint: Path | None) -> tuple[Place, str]:
-    """The evidence and its newest signed head."""
+Evidence = tuple[Place | None, str, Export | None]
+"""Where it is, or the export that it is, and between them its signed head."""
+
+
+def _evidence(what: str, anchors: Anchors, checkpoint: Path | None) -> Evidence:
     path = Path(what)
     if "://" in what:
-        return DatabasePlace(what), _note(checkpoint or _needed())
+        return DatabasePlace(what), _note(checkpoint or _needed()), None
     if path.is_dir():
-        return FolderPlace(path), _note(checkpoint or path / CHECKPOINT)
+        return FolderPlace(path), _note(checkpoint or path / CHECKPOINT), None
     if path.suffix == ".toml":
         settings = load_settings(path)
         state = settings.path(settings.keys.signer_state)
         note = _note(checkpoint) if checkpoint else remembered(state, anchors.keys.newest)
-        return DatabasePlace(settings.store_url), note
+        return DatabasePlace(settings.store_url), note, None
     if _begins(path).startswith(b"SQLite format 3\x00"):
-        return DatabasePlace(f"sqlite:///{path.absolute()}"), _note(checkpoint or _needed())
-    raise SetUpError(
-        f"{what} 不是可核验的证据：请给出配置文件（.toml）、数据库文件或 URL、`log export` 写出的目录。",
-        f"{what} is no evidence: name a settings file (.toml), a database file or URL, or a folder that "
-        "`log export` wrote.",
-    )
+        return DatabasePlace(f"sqlite:///{path.absolute()}"), _note(checkpoint or _needed()), None
+    export = read_export(path)
+    if not export.header.proofs:
+        raise VerificationFailed(
+            "导出文件不含证明，无从核验；请重新导出并附证明 / "
+            "export: it has no proofs, so nothing of it can be verified; export it again with proofs"
+        )
+    return None, export.header.checkpoint, export
+
+
+def _comparable(kept: Sequence[Earlier]) -> None:
+    if kept:
+        raise SetUpError(
+            "导出文件不能与以前的日志头比较：--earlier 需要整个日志（数据库或 `log export` 的目录）。",
+            "An export cannot be compared with earlier heads: --earlier needs a whole log (a database, or a "
+            "folder of `log export`).",
+        )
+
+
+def _same_size(export: Export, head: Checkpoint) -> None:
+    if export.header.tree_size != head.size:
+        raise VerificationFailed("导出文件的树大小与日志头不符 / export: tree size is not the checkpoint's")
 
 
 def _needed() -> Path:
