@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from broker.cli.receipt import app
-from broker.cli.receipt_text import became
-from broker.client import export_receipt
+from broker.cli.receipt_page import page
+from broker.cli.receipt_text import became, row
+from broker.client import VerifierKey, export_receipt, parse_receipt
 from broker.errors import VerificationFailed
 from broker.model import Receipt
 
@@ -91,6 +92,49 @@ def test_duties_and_reviews_are_shown(receipt_file):
         assert said in zh
     for said in ("not to be passed on", "by 2 of tax, within 5 working days", "by 1 of data_authority"):
         assert said in en
+
+
+DELIVERY = {
+    "recorded_at": "2026-01-31T08:00:00.000000Z",
+    "consumer": STATEMENT["consumer"],
+    "provider": "civil_affairs",
+    "dataset": "civil_affairs.marriage",
+    "purpose": "housing_fund_audit",
+    "of": 5,
+}
+SIGNED = {
+    "digest": "ab" * 32,
+    "received_at": "2026-01-31T07:59:59.000000Z",
+    "signer": {"uri": "spiffe://xinghe/department/tax/system/archive", "certificate": "cd" * 32},
+    "acknowledgement": "0oRD",
+}
+DUE = {"due_at": "2026-01-31T07:00:00.000000Z"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "said", "in_english"),
+    [
+        (DELIVERY | SIGNED | DUE | {"kind": "acknowledgement", "late": True}, "已确认收到", "acknowledged"),
+        (DELIVERY | SIGNED | {"kind": "acknowledgement_disputed"}, "有争议", "something else was received"),
+        (DELIVERY | DUE | {"kind": "acknowledgement_missing"}, "逾期未确认", "not acknowledged in time"),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_what_is_said_of_deliveries_is_shown(receipt_file, statement, said, in_english):
+    """In a terminal, in the list, and on the page for people: of which receipt, by whom, when."""
+    file = receipt_file(json.dumps(statement))
+    zh, en = show(file).output, show(file, "--lang", "en").output
+    assert (said in zh, in_english in en) == (True, True)
+    written = page(parse_receipt(file.read_bytes()), VerifierKey("b", bytes(32))).decode()
+    for text in (zh, written):
+        assert all(
+            told in text for told in ("civil_affairs.marriage", *DUE.values()) if told in str(statement)
+        )
+    if "signer" in statement:
+        assert "spiffe://xinghe/department/tax/system/archive" in zh
+        assert "签署者</th><td>spiffe://xinghe/department/tax/system/archive" in written
+    assert f"<td>{said}" in written
+    assert row(statement)[1:4] == ["tax", "civil_affairs.marriage", "housing_fund_audit"]
 
 
 def sharebroker(*arguments, **environment):

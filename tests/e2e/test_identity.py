@@ -43,7 +43,11 @@ REFUSED = {
 }
 
 SYSTEMS_ONLY = {"/broker.v1.ExchangeService/Exchange", "/broker.v1.ExchangeService/StreamExchange"}
-NOT_FOR_GATEWAYS = {"/broker.v1.ReceiptService/GetReceipt", "/broker.v1.ReceiptService/ListReceipts"}
+NOT_FOR_GATEWAYS = {
+    "/broker.v1.ReceiptService/GetReceipt",
+    "/broker.v1.ReceiptService/ListReceipts",
+    "/broker.v1.DeliveryService/ListDeliveries",
+}
 POLICIES = {
     f"/broker.v1.PolicyService/{method}"
     for method in ("GetProposal", "ListProposals", "ListBundles", "GetBundle")
@@ -52,11 +56,14 @@ OFFICERS_ONLY = {
     f"/broker.v1.PolicyService/{method}"
     for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
 }
-WAY_BACK = {"/broker.v1.MaskingService/Detokenize"}
+RECEIVERS_ONLY = {
+    "/broker.v1.MaskingService/Detokenize",
+    "/broker.v1.DeliveryService/AcknowledgeDelivery",
+}
 CLOSED = {
-    Role.AUDITOR: SYSTEMS_ONLY | OFFICERS_ONLY | WAY_BACK,
+    Role.AUDITOR: SYSTEMS_ONLY | OFFICERS_ONLY | RECEIVERS_ONLY,
     Role.OFFICER: SYSTEMS_ONLY,
-    Role.GATEWAY: SYSTEMS_ONLY | NOT_FOR_GATEWAYS | POLICIES | OFFICERS_ONLY | WAY_BACK,
+    Role.GATEWAY: SYSTEMS_ONLY | NOT_FOR_GATEWAYS | POLICIES | OFFICERS_ONLY | RECEIVERS_ONLY,
 }
 
 
