@@ -13,6 +13,8 @@ before_commit, after_commit  around the commit of a batch of the receipt log
 before_signature,            around the signature of the log's head over that batch
 after_signature
 before_send                  a unary exchange is complete; its answer has not been given to gRPC
+before_cosigning,            a witness is about to put a head on disk; it is on disk, and nobody has been
+after_cosigning              given the cosignature
 after_send                   gRPC has ended the call of a unary exchange: its answer was handed to transport,
                              or the caller had gone. Whether it arrived, nobody on this side can know
 ============================ ===========================================================================

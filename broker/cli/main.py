@@ -79,6 +79,11 @@ app = lazy_app(
             "审计：核验整个日志或一份导出 / audits: verify a whole log or an export",
         ),
         Later(
+            "witness",
+            "broker.cli.witness:app",
+            "见证人：由另一部门运行，确认日志只增不改 / witness, run by another office: the log only grows",
+        ),
+        Later(
             "policy",
             "broker.cli.policy.app:policy",
             "策略：编写、检查、测试、比较、审批、发布 / "
