@@ -1,14 +1,13 @@
 """Deliveries acknowledged over the wire, on either database: by the client, by hand, wrongly, not at all."""
 
 import asyncio
+import io
 import json
-import os
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +17,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from google.protobuf.json_format import MessageToJson
-from typer.testing import CliRunner
 
 from broker.acknowledge.overdue import Overdue
 from broker.acknowledge.signed import Acknowledgement, sign
@@ -26,7 +24,7 @@ from broker.audit.verify.evidence import DatabasePlace
 from broker.audit.verify.remarks import Nature
 from broker.audit.verify.run import Job, verify
 from broker.audit.verify.said import Anchors
-from broker.cli.receipt import app as receipt_app
+from broker.cli.main import main
 from broker.client import AsyncClient, Client, Credentials, Delivery, VerifierKey, verify_receipt
 from broker.client.saved import read_saved
 from broker.demo.run import broker_process
@@ -283,7 +281,7 @@ def test_what_does_not_verify_is_refused_and_leaves_nothing(house, asked):
     send(fund, delivery, good)
 
 
-def test_any_system_of_the_department_signs_until_it_is_revoked(house, asked, tmp_path):
+def test_any_system_of_the_department_signs_until_it_is_revoked(house, asked, command):
     """The key may live on another machine; one that is revoked signs nothing, though in its dates."""
     fund, authority = house.client("housing_fund"), Authority.open(house.embedded.folder / "pki")
     issued = authority.issue("housing_fund", Role.SYSTEM, "archive")
@@ -298,8 +296,8 @@ def test_any_system_of_the_department_signs_until_it_is_revoked(house, asked, tm
     said = orjson.loads(by_archive().statement)
     assert said["signer"]["uri"] == "spiffe://xinghe/department/housing_fund/system/archive"
     authority.revoke(said["signer"]["uri"])
-    published = [sys.executable, "-m", "broker.cli", "revocations", "publish", authority.folder / "crl.pem"]
-    subprocess.run([*published, "--config", house.embedded.settings], check=True, capture_output=True)
+    crl = authority.folder / "crl.pem"
+    assert command("revocations", "publish", crl, "--config", house.embedded.settings)[0] == 0
     with pytest.raises(MalformedRequest) as refused:
         by_archive()
     assert "revoked" in refused.value.violations[0].en
@@ -431,17 +429,28 @@ def test_the_answer_stands_though_its_acknowledgement_waits(house, asked, tmp_pa
 # ── the commands ─────────────────────────────────────────────────────────────────────────────────
 
 
-def sharebroker(house, department, *words, role=Role.SYSTEM):
-    """A command as somebody of a department; gives its exit code and what it printed."""
-    connection = ["--broker", house.address, "--identity", str(house.folder(department, role))]
-    done = subprocess.run(
-        [sys.executable, "-m", "broker.cli", *map(str, words), *connection],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "300", "PYTHONIOENCODING": "utf-8"},
-    )
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture
+def command(monkeypatch):
+    """Runs a command as people do; gives its exit code and what it printed."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*words):
+        told = io.StringIO()
+        monkeypatch.setattr(sys, "argv", ["sharebroker", *map(str, words)])
+        with redirect_stdout(told), redirect_stderr(told), pytest.raises(SystemExit) as done:
+            main()
+        return done.value.code, told.getvalue()
+
+    return run
+
+
+def of(house, department, role=Role.SYSTEM):
+    """Options by which a command is that of a department."""
+    return ["--broker", house.address, "--identity", house.folder(department, role)]
+
+
+ONE_DATABASE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+"""What a command does is the same on either."""
 
 
 @pytest.fixture
@@ -463,63 +472,58 @@ def saved(house, asked, package, tmp_path):
     return files
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(
     ("form", "department"),
     [("binary", "housing_fund"), ("json", "housing_fund"), ("stream", "medical_insurance")],
 )
-def test_a_saved_answer_is_acknowledged_by_hand(house, saved, form, department, tmp_path):
+def test_a_saved_answer_is_acknowledged_by_hand(house, saved, form, department, command, tmp_path):
     """For departments without this client; its receipt shows who signed, and proves it with the root."""
     trust, out = ["--trust", house.embedded.trust], tmp_path / "receipt.json"
-    code, said = sharebroker(
-        house, department, "delivery", "acknowledge", saved[form], *trust, "--out", out, "--json"
-    )
+    words = ["delivery", "acknowledge", saved[form], *trust, "--out", out, "--json"]
+    code, said = command(*words, *of(house, department))
     assert code == 0, said
     told = json.loads(said)
     assert told["delivery"] < told["acknowledgement"]
     assert told["delivery"] not in waiting(house.client(department))
-    ca = house.embedded.folder / "pki" / "ca.pem"
-    verified = CliRunner().invoke(receipt_app, ["verify", str(out), *map(str, trust), "--ca", str(ca)])
-    assert f"spiffe://xinghe/department/{department}/system/" in verified.output
-    assert "主管机构签发，存证时有效" in verified.output
-    shown = CliRunner().invoke(receipt_app, ["show", str(out)])
-    assert "已确认收到" in shown.output
+    code, said = command("receipt", "verify", out, *trust, "--ca", house.embedded.folder / "pki" / "ca.pem")
+    assert (code, f"spiffe://xinghe/department/{department}/system/" in said) == (0, True)
+    assert "主管机构签发，存证时有效" in said
     other = Authority.create(tmp_path / "pki", "xinghe").folder / "ca.pem"
-    refused = CliRunner().invoke(receipt_app, ["verify", str(out), *map(str, trust), "--ca", str(other)])
-    assert isinstance(refused.exception, VerificationFailed)
+    assert command("receipt", "verify", out, *trust, "--ca", other)[0] == 3
 
 
-def test_something_else_than_attested_is_not_acknowledged_by_hand(house, saved):
+@ONE_DATABASE
+def test_something_else_than_attested_is_not_acknowledged_by_hand(house, saved, command):
     """It is refused before anything is sent; on demand it is put on record as a dispute."""
     answer = json.loads(saved["json"].read_text())
     answer["answer"]["records"][0]["values"]["status"]["text"] += "?"
     saved["json"].write_text(json.dumps(answer))
     words = ["delivery", "acknowledge", saved["json"], "--trust", house.embedded.trust]
-    code, said = sharebroker(house, "housing_fund", *words)
+    code, said = command(*words, *of(house, "housing_fund"))
     assert (code, "不符" in said) == (3, True)
-    code, said = sharebroker(house, "housing_fund", *words, "--dispute")
+    code, said = command(*words, "--dispute", *of(house, "housing_fund"))
     assert (code, "DELIVERY_DISPUTED" in said) == (1, True)
-    code, said = sharebroker(
-        house, "data_authority", "delivery", "list", "--overdue", "--json", role=Role.AUDITOR
-    )
-    leaf = int(answer["receipt"].get("leafIndex"))
+    listed = ["delivery", "list", "--overdue", "--json"]
+    code, said = command(*listed, *of(house, "data_authority", Role.AUDITOR))
     told = {line["receipt"]: line for line in map(json.loads, said.splitlines())}
-    assert (code, told[leaf]["state"]) == (1, "disputed")
-    code, said = sharebroker(house, "housing_fund", "delivery", "list")
-    assert "有争议 disputed" in said
+    assert (code, told[int(answer["receipt"]["leafIndex"])]["state"]) == (1, "disputed")
+    code, said = command("delivery", "list", *of(house, "housing_fund"))
+    assert (code, "有争议 disputed" in said) == (1, True)
 
 
-def test_status_counts_what_is_overdue(house, asked):
+@ONE_DATABASE
+def test_status_counts_what_is_overdue(house, asked, command):
     """Beside the list: how many wait, and how many somebody must ask about."""
     house.client("housing_fund").exchange(acknowledge=False, **asked)
-    settings = house.embedded.settings
-    words = [sys.executable, "-m", "broker.cli", "status", "--json", "--config", str(settings)]
-    told = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)["deliveries"]
+    told = json.loads(command("status", "--json", "--config", house.embedded.settings)[1])["deliveries"]
     listed = list(house.client("data_authority", Role.AUDITOR).deliveries())
     overdue = [one for one in listed if one.overdue or one.disputed_receipt]
     assert told == {"waiting": len(listed) - len(overdue), "overdue": len(overdue)}
     assert told["waiting"] > 0
 
 
+@ONE_DATABASE
 def test_what_is_no_answer_is_not_acknowledged(house, tmp_path):
     """Whatever the file holds, two lines say so."""
     for content in (b"", b"{", b"{}", b"[]", b'{"opening": {}}', bytes(range(256)), b'{"decision": 7}'):
