@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import orjson
+import structlog
 from cryptography import x509
 
 from broker.acknowledge.signed import Read, read
@@ -35,6 +36,8 @@ from broker.receipt.acknowledgements import Delivered, acknowledgement, dispute,
 from broker.receipt.log import ReceiptLog
 from broker.receipt.merkle import leaf_entry, leaf_hash
 from broker.standing import in_one_epoch
+
+log = structlog.get_logger("sharebroker.deliveries")
 
 MAX_SKEW = timedelta(minutes=5)
 """How far a consumer's clock may be from ours."""
@@ -123,7 +126,9 @@ class Acknowledger:
         )
         if content.digest != delivered.digest:
             disputed = self.log.append(replace(entry, statement=dispute(delivered, content, now)))
-            raise NotAcknowledged(Reason.DELIVERY_DISPUTED, f"receipts/{disputed.receipt.leaf_index}")
+            leaf = disputed.receipt.leaf_index
+            log.error("delivery_disputed", delivery=delivered.leaf_index, receipt=leaf, signer=content.signer)
+            raise NotAcknowledged(Reason.DELIVERY_DISPUTED, f"receipts/{leaf}")
         key = key_of(delivered.first)
         appended = self.log.append(
             replace(

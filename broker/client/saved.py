@@ -48,11 +48,7 @@ def read_saved(data: bytes, received_at: datetime, trust: VerifierKey | None) ->
         receipt, digest = _unary(messages[0], trust)
     else:
         receipt, digest = _stream(messages, trust)
-    said = _said(receipt)
-    delivered = Delivered.of(receipt.leaf_index, said)
-    if delivered is None:
-        raise _nothing()
-    hours = said["obligations"].get("acknowledge_hours", 0)
+    delivered, hours = _delivered(receipt)
     delivery = Delivery.of(receipt, digest, hours, received_at)
     return Saved(delivery, receipt, hmac.compare_digest(digest, delivered.digest))
 
@@ -98,12 +94,17 @@ def _documents(text: str) -> Iterator[Any]:
             place += 1
 
 
-def _said(receipt: Receipt) -> dict[str, Any]:
+def _delivered(receipt: Receipt) -> tuple[Delivered, int]:
+    """What the receipt says was delivered, and the hours in which that is to be acknowledged."""
     try:
         said = orjson.loads(receipt.statement)
-        return {"kind": said["kind"], "obligations": said["obligations"], **said}
-    except (ValueError, KeyError, TypeError):
+        delivered = Delivered.of(receipt.leaf_index, said)
+        hours = int(said.get("obligations", {}).get("acknowledge_hours", 0))
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise VerificationFailed("存证内容格式不符 / statement: not of the documented form") from None
+    if delivered is None:
+        raise _nothing()
+    return delivered, hours
 
 
 def _nothing() -> VerificationFailed:
