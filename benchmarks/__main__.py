@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import appends, bulk, decisions, differences, exchanges, masks, risk, stages, streams
+from benchmarks import appends, bulk, decisions, differences, exchanges, masks, risk, stages, streams, verify
 
 ALL = {
     "exchanges": exchanges.run,
@@ -13,6 +13,7 @@ ALL = {
     "decisions": decisions.run,
     "differences": differences.run,
     "appends": appends.run,
+    "verify": verify.run,
     "masks": masks.run,
     "risk": risk.run,
     "bulk": bulk.run,
@@ -28,4 +29,5 @@ def main(names: list[str]) -> None:
         ALL[name]()
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":  # processes that a measurement spawns import this module, too
+    main(sys.argv[1:])

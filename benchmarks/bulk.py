@@ -86,7 +86,7 @@ class Place:
             *(str(self.folder / "plan.yaml"), str(self.people(rows)), str(out)),
             *("--identity", str(self.folder), "--keyring", str(self.folder / "keyring.json"), *options),
         ]
-        cost = _measured(command)
+        cost = measured(command)
         with (out / self.people(rows).name).open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         shutil.rmtree(out)
@@ -204,12 +204,13 @@ def _copied(path: Path) -> Cost:
         "        writer.write_table(given.read_row_group(number, use_threads=False))\n"
     )
     copy = path.with_suffix(".copy")
-    cost = _measured([sys.executable, "-c", code, str(path), str(copy)])
+    cost = measured([sys.executable, "-c", code, str(path), str(copy)])
     copy.unlink()
     return cost
 
 
-def _measured(command: list[str]) -> Cost:
+def measured(command: list[str]) -> Cost:
+    """What a command took that must succeed."""
     cost, before = Cost(), resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -37,8 +37,8 @@ from broker.receipt.witnesses import WitnessPolicy
 from broker.settings import load_settings
 
 EXIT_OWED, EXIT_UNVERIFIED = 1, 3
-SMALL = 50_000
-"""Leaves below which processes take longer to start than to verify."""
+SMALL, SMALL_BARE = 50_000, 1_000_000
+"""Leaves, with statements and without, below which processes take longer to start than to verify."""
 
 
 def verify(
@@ -81,9 +81,7 @@ def verify(
     place, note, export = _evidence(what, anchors, checkpoint)
     head, remarks = open_head(note, anchors)
     kept = [_earlier(file, anchors.keys) for file in earlier or ()]
-    leaves = export.header.count if export else head.size
-    count = workers or (1 if leaves < SMALL else len(os.sched_getaffinity(0)))
-    job = Job(place, anchors, head, kept, count, journal)
+    job = Job(place, anchors, head, kept, workers or _processes(place, export, head), journal)
     with progress_bars() as report:
         if export is None:
             found = verify_log(job, report)
@@ -127,6 +125,12 @@ def _evidence(what: str, anchors: Anchors, checkpoint: Path | None) -> Evidence:
             "export: it has no proofs, so nothing of it can be verified; export it again with proofs"
         )
     return None, export.header.checkpoint, export
+
+
+def _processes(place: Place | None, export: Export | None, head: Checkpoint) -> int:
+    leaves = export.header.count if export else head.size
+    small = SMALL_BARE if place and not place.has_statements else SMALL
+    return 1 if leaves < small else len(os.sched_getaffinity(0))
 
 
 def _comparable(kept: Sequence[Earlier]) -> None:
