@@ -200,7 +200,7 @@ class BrokerLog:
         now, due_at = datetime.now(UTC), delivery.acknowledge_by
         delivered = Delivered.of(leaf_index, orjson.loads(delivery.statement))
         assert delivered is not None
-        signed = Signed(b"COSE", delivered.digest, now, delivery.consumer_uri, b"f" * 32)
+        signed = Signed(b"COSE", delivered.digest, now, delivery.consumer_uri, b"f" * 32, 1)
         if kind is EntryKind.ACKNOWLEDGEMENT:
             content = acknowledgement(delivered, signed, now, due_at)
         elif kind is EntryKind.ACKNOWLEDGEMENT_DISPUTED:

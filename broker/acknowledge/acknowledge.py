@@ -111,7 +111,7 @@ class Acknowledger:
             raise VerificationFailed("签署者不是需求部门的系统 / the signer is no system of the consumer")
 
     def _record(self, epoch: InForce, delivered: Delivered, signed: Read, now: datetime) -> Acknowledged:
-        told, content = delivered.statement, signed.signed()
+        told, content = delivered.statement, signed.signed(epoch.sequence)
         entry = Entry(
             kind=EntryKind.ACKNOWLEDGEMENT_DISPUTED,
             statement=b"",

@@ -80,11 +80,11 @@ class Read:
         """
         check_issued(self.certificate, ca, at)
 
-    def signed(self) -> Signed:
-        """For a statement."""
+    def signed(self, epoch: int) -> Signed:
+        """For a statement; verified under the epoch of that sequence."""
         fingerprint = self.certificate.fingerprint(hashes.SHA256())
         uri = self.credential.identity.uri
-        return Signed(self.message, self.said.digest, self.said.received_at, uri, fingerprint)
+        return Signed(self.message, self.said.digest, self.said.received_at, uri, fingerprint, epoch)
 
 
 def read(message: bytes) -> Read:

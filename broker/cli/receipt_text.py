@@ -145,6 +145,7 @@ def _delivery(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]
         ("所收摘要", "digest received", statement.get("digest", "")),
         ("签署者", "signed by", signer.get("uri", "")),
         ("签署证书", "signer's certificate", signer.get("certificate", "")),
+        ("生效序号", "epoch", str(statement.get("epoch", ""))),
     ]
 
 

@@ -56,6 +56,8 @@ class Signed:
     """SPIFFE id."""
     certificate: bytes
     """SHA-256 of the signer's certificate."""
+    epoch: int
+    """Sequence of the epoch under whose revocations it was verified."""
 
 
 def key_of(delivery: int) -> str:
@@ -109,6 +111,7 @@ def _signed(
         "digest": signed.digest.hex(),
         "received_at": instant(signed.received_at),
         "signer": {"uri": signed.signer, "certificate": signed.certificate.hex()},
+        "epoch": signed.epoch,
         "acknowledgement": base64.b64encode(signed.message).decode(),
     }
     if delivered.first != delivered.leaf_index:

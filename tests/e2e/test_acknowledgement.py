@@ -164,6 +164,7 @@ def test_the_client_acknowledges_where_policy_wants_it(house, asked):
     assert said["consumer"] == {"department": "housing_fund", "uri": told["consumer"]["uri"]}
     assert said["signer"] == {"uri": told["consumer"]["uri"], "certificate": told["consumer"]["certificate"]}
     assert (said["late"], said["due_at"]) == (False, told["acknowledge_by"])
+    assert said["epoch"] == told["decision"]["epoch"]
     due, recorded = (datetime.fromisoformat(told[name]) for name in ("acknowledge_by", "recorded_at"))
     assert due - recorded == timedelta(hours=48)
     assert exchanged.receipt.leaf_index not in waiting(fund)
