@@ -46,12 +46,14 @@ class DeliverySettled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far the log reaches: number of leaves, when the last of them was recorded, and the sequence of the
-    epoch in force (0 before the first)."""
+    """How far the log reaches: number of leaves, when the last of them was recorded, the sequence of the
+    epoch in force (0 before the first), and the leaf that names the key which signs (0, the genesis leaf, at
+    first)."""
 
     size: int
     recorded_at: datetime
     epoch: int = 0
+    log_key: int = 0
 
 
 @dataclass(frozen=True, slots=True)

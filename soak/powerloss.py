@@ -186,7 +186,7 @@ def judged(given: Sequence[Receipt], leaves: Sequence[Leaf], trust: VerifierKey)
 def _signer(state: Path, key: Path) -> Iterator[CheckpointSigner]:
     """The signer's own program in a thread: a process for each of a thousand states would take long."""
     with ExitStack() as stack:
-        memory = stack.enter_context(closing(SignerMemory(state, load_log_key(key), ORIGIN)))
+        memory = stack.enter_context(closing(SignerMemory(state, lambda: [load_log_key(key)], ORIGIN)))
         mask = os.umask(0)
         stack.callback(os.umask, mask)  # which the server changes for its whole process
         server = SignerServer(socket_of(state), memory)

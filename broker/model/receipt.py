@@ -30,6 +30,8 @@ class EntryKind(StrEnum):
     """Tokens were turned back, or that was refused."""
     TRACE = "trace"
     """Somebody looked to whom the tokens in a leaked file were released."""
+    LOG_KEY = "log_key"
+    """Another key signs the log from here on."""
     SUBJECT_ACCESS = "subject_access"
     """A person was told what the log has of them."""
     SUBJECT_FORGOTTEN = "subject_forgotten"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from broker.errors import SetUpError, VerificationFailed
 from broker.receipt.indexed import indexed
+from broker.receipt.key_file import known_keys
+from broker.receipt.log_keys import LogKeys, Trust
 from broker.receipt.memory import remembered
-from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
 from broker.receipt.rebuild import require_sound
 from broker.store.archive import LogHead, Manifest, open_archive, write_archive
 from broker.store.loading import loading
@@ -34,7 +35,7 @@ class Restored:
         return range(size, max(size, self.signed or 0))
 
 
-def backup(url: str, file: Path, state: Path, key: VerifierKey, progress: Progress = no_progress) -> Manifest:
+def backup(url: str, file: Path, state: Path, key: Trust, progress: Progress = no_progress) -> Manifest:
     """Archives the whole database as it is at one moment; a broker may append meanwhile.
 
     ``state`` is the signer's memory, ``key`` the log's; the checkpoint in it is archived, too.
@@ -43,21 +44,20 @@ def backup(url: str, file: Path, state: Path, key: VerifierKey, progress: Progre
         SetUpError: there is a file of that name, it cannot be written, or the database cannot be read.
         VerificationFailed: the log contradicts itself or what was signed. Nothing was written.
     """
-    note = remembered(state, key)  # before the snapshot, which then holds all that it signs
-    signed = [_verified(note, key)] if note else []
+    keys = known_keys(state, key)
+    note = remembered(state, keys)  # before the snapshot, which then holds all that it signs
+    signed = [keys.recognised(note)] if note else []
     with open_snapshot(url, older=True) as snapshot:
         size, root = require_sound(snapshot, signed, progress)
         if any(checkpoint.size > size for checkpoint in signed):
             raise VerificationFailed(
                 "数据库缺少已签名的存证，不予备份 / log: signed leaves are missing; nothing was backed up"
             )
-        head = LogHead(size=size, root=root.hex(), checkpoint=note)
+        head = LogHead(size=size, root=root.hex(), checkpoint=note, successions=keys.notes)
         return write_archive(file, snapshot, head, datetime.now(UTC), progress)
 
 
-def restore(
-    url: str, file: Path, state: Path, key: VerifierKey, progress: Progress = no_progress
-) -> Restored:
+def restore(url: str, file: Path, state: Path, key: Trust, progress: Progress = no_progress) -> Restored:
     """Puts a backup into an empty database: all of it, or nothing. The signer's memory is only read.
 
     Raises:
@@ -66,24 +66,25 @@ def restore(
         VerificationFailed: the backup is damaged or altered, or contradicts what was signed.
     """
     archive = open_archive(file)
-    log, note = archive.manifest.log, remembered(state, key)
-    signed = [_verified(text, key) for text in (log.checkpoint, note) if text]
+    log = archive.manifest.log
+    keys = known_keys(state, LogKeys.of(key).extended(log.successions))
+    note = remembered(state, keys)
+    signed = [keys.recognised(text) for text in (log.checkpoint, note) if text]
     with loading(url, archive, progress) as snapshot:
         if log.size:
-            _require_ours(snapshot, key)
+            _require_ours(snapshot, keys)
         if require_sound(snapshot, signed, progress) != (log.size, bytes.fromhex(log.root)):
             raise VerificationFailed("备份文件的树根不符 / backup: another root than its manifest says")
     return Restored(archive.manifest, signed[-1].size if note else None)
 
 
-def _verified(note: str, key: VerifierKey) -> Checkpoint:
-    return parse_checkpoint(verify_note(note, key))
-
-
-def _require_ours(snapshot: Snapshot, key: VerifierKey) -> None:
+def _require_ours(snapshot: Snapshot, keys: LogKeys) -> None:
     """The genesis statement names log and key, as the broker asks for at its start."""
     said = next((indexed(first["content"] or b"") for first in snapshot.leaves(0, 1)), None)
-    if said is None or (said.content.get("origin"), said.content.get("verifier_key")) != (key.name, str(key)):
+    if said is None or (said.content.get("origin"), said.content.get("verifier_key")) != (
+        keys.name,
+        str(keys.first),
+    ):
         raise SetUpError(
             "备份中的日志以另一名称或密钥开始，请核对 [log] origin 与 [keys] log_key（或 --trust）。",
             "The log in the backup began under another name or key; check [log] origin and [keys] log_key "

@@ -17,11 +17,13 @@ from broker.receipt.acts import Acts
 from broker.receipt.deliveries import SAID, Deliveries
 from broker.receipt.finding import Finding, leaf_name, row_name, tile_name
 from broker.receipt.indexed import Indexed, indexed
+from broker.receipt.key_file import known_keys
 from broker.receipt.leaves import ORDER_TOLERANCE, LeafCheck, wrong_in_claim
+from broker.receipt.log_keys import LogKeys, Trust
 from broker.receipt.memory import remembered
 from broker.receipt.merkle import EMPTY_ROOT, HASH_SIZE, leaf_entry
 from broker.receipt.needs import Needs
-from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
+from broker.receipt.note import Checkpoint
 from broker.receipt.publications import Publications
 from broker.receipt.rebuild import tile_count
 from broker.receipt.streams import Streams
@@ -32,16 +34,17 @@ HEAD = "id=1"
 
 
 @contextmanager
-def open_fsck(url: str, state: Path, key: VerifierKey, progress: Progress = no_progress) -> Iterator[Fsck]:
+def open_fsck(url: str, state: Path, key: Trust, progress: Progress = no_progress) -> Iterator[Fsck]:
     """The check of the database at ``url``; ``state`` is the signer's memory, ``key`` the log's.
 
     Raises:
         SetUpError: the URL is wrong, the database has another schema or cannot be reached, or the signer's
             memory cannot be read.
     """
-    memory = remembered(state, key)  # before the snapshot, which then holds all that it signs
+    keys = known_keys(state, key)
+    memory = remembered(state, keys)  # before the snapshot, which then holds all that it signs
     with open_snapshot(url) as snapshot:
-        yield Fsck(snapshot, key, memory, progress)
+        yield Fsck(snapshot, keys, memory, progress)
 
 
 class Fsck:
@@ -51,10 +54,12 @@ class Fsck:
     """
 
     def __init__(
-        self, snapshot: Snapshot, key: VerifierKey, memory: str, progress: Progress = no_progress
+        self, snapshot: Snapshot, keys: Trust, memory: str, progress: Progress = no_progress
     ) -> None:
         self._snapshot = snapshot
-        self._key = key
+        self._keys = LogKeys.of(keys)
+        self._successions: dict[int, str] = {}
+        """The signed successions of the log's key, by leaf index."""
         self._memory = memory
         self._progress = progress
         self._acts = Acts(snapshot)
@@ -127,11 +132,13 @@ class Fsck:
             yield from self._against(signed, check.rebuilt.roots)
 
     def _remembered(self) -> Checkpoint | None:
-        return parse_checkpoint(verify_note(self._memory, self._key)) if self._memory else None
+        return self._keys.recognised(self._memory) if self._memory else None
 
     def _heard(self, index: int, said: Indexed) -> None:
         if index == 0:
             self._genesis = said
+        if said.kind is EntryKind.LOG_KEY:
+            self._successions[index] = str(said.content.get("succession"))
         self._acts.heard(said)
         self._publications.heard(said)
         self._streams.heard(index, said)
@@ -139,10 +146,26 @@ class Fsck:
         self._deliveries.heard(index, said)
 
     def _beginning(self) -> Iterator[Finding]:
-        said = self._genesis.content if self._genesis else {}
-        if self.size and (said.get("origin"), said.get("verifier_key")) != (self._key.name, str(self._key)):
+        said, keys = self._genesis.content if self._genesis else {}, self._keys
+        try:
+            keys = keys.extended(self._successions.values())
+            wrong = [one.leaf_index for one in keys.successions] != [*self._successions]
+        except VerificationFailed:
+            wrong = True
+        if wrong:
+            zh, en = "日志密钥的更替不连贯，或与所信任的公钥无关", "make no chain with the trusted key"
+            yield Finding("leaf", leaf_name("…".join(map(str, self._successions))), "", zh, en)
+        yield from self._named()
+        if self.size and (said.get("origin"), said.get("verifier_key")) != (keys.name, str(keys.first)):
             zh, en = "不是此日志公钥的创始陈述", "is not the genesis statement of this log's key"
             yield Finding("statement", leaf_name(0), "content", zh, en)
+
+    def _named(self) -> Iterator[Finding]:
+        last = max(self._successions, default=0)
+        for row in self._snapshot.rows("head"):
+            if row["log_key"] != last:
+                zh, en = "不是最后一条密钥更替的存证", "is not the last succession of the log's key"
+                yield Finding("head", HEAD, "log_key", zh, en)
 
     def _end(self, newest: int) -> Iterator[Finding]:
         for row in self._snapshot.rows("head"):

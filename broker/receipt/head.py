@@ -6,9 +6,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from broker.errors import SetUpError, VerificationFailed
-from broker.journal import Journal
+from broker.journal import Journal, Leaf
 from broker.model import Receipt
+from broker.receipt.log_keys import LogKeys, SuccessionLeaf
 from broker.receipt.note import Checkpoint
 from broker.receipt.signer import CheckpointSigner, SignedCheckpoint
 from broker.receipt.tiles import TileCache, Tree
@@ -57,9 +60,35 @@ class SignedHead:
         """The tree over the first ``size`` leaves, as the database has them."""
         return Tree(size, self._journal.tile, self._cache)
 
-    def sign(self, tree: Tree) -> SignedTree:
-        """A signed tree at least as large as ``tree``, whose leaves must be committed."""
-        return self._adopt(self._signer.sign(tree), tree)
+    @property
+    def keys(self) -> LogKeys:
+        """The log's keys, as far as the signer was told."""
+        return self._signer.keys
+
+    def sign(self, tree: Tree, log_key: int = 0) -> SignedTree:
+        """A signed tree at least as large as ``tree``, whose leaves must be committed. ``log_key`` is the
+        leaf, of those, that names the key to sign it with (:class:`broker.journal.Head`)."""
+        told = log_key <= self.keys.last_leaf
+        history = () if told else [_proof_of(leaf, tree) for leaf in self.successions(log_key)]
+        return self._adopt(self._signer.sign(tree, history), tree)
+
+    def successions(self, log_key: int) -> list[Leaf]:
+        """The leaves of all successions up to that at ``log_key``, oldest first; none for 0.
+
+        Raises:
+            VerificationFailed: the database misses one of them.
+        """
+        found: list[Leaf] = []
+        while log_key:
+            leaf = self._journal.leaf(log_key)
+            if leaf is None or (previous := _previous(leaf)) is None:
+                raise VerificationFailed(
+                    f"数据库缺少第 {log_key} 条密钥更替的存证 / log key: the database misses the "
+                    f"succession at leaf {log_key}"
+                )
+            found.append(leaf)
+            log_key = previous
+        return found[::-1]
 
     def refresh(self) -> SignedTree:
         """The newest signed tree, whichever worker had it signed."""
@@ -104,6 +133,19 @@ class SignedHead:
             raise _rolled_back(signed.checkpoint.size, size)
         else:
             _require_same(self.tree(signed.checkpoint.size), signed.checkpoint)
+
+
+def _previous(leaf: Leaf) -> int | None:
+    """Where the statement says that the succession before is; None where it says nothing that can be."""
+    try:
+        previous = orjson.loads(leaf.entry.statement)["previous"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return previous if isinstance(previous, int) and 0 <= previous < leaf.index else None
+
+
+def _proof_of(leaf: Leaf, tree: Tree) -> SuccessionLeaf:
+    return SuccessionLeaf(leaf.entry.statement, leaf.index, tree.inclusion_proof(leaf.index))
 
 
 def _require_same(tree: Tree, checkpoint: Checkpoint) -> None:

@@ -27,6 +27,8 @@ from broker.reasons import Reason
 from broker.receipt import cose_receipt
 from broker.receipt.head import SignedHead, SignedTree
 from broker.receipt.inbox import Appended
+from broker.receipt.key_ring import KeyMissing
+from broker.receipt.log_keys import LogKeys, succession_of
 from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner
@@ -65,12 +67,21 @@ class ReceiptLog:
     ) -> None:
         self._journal = journal
         self._head = SignedHead(journal, signer)
-        self.verifier_key: VerifierKey = signer.verifier_key
         with _set_up():
             self._head.require_unforgotten()
             self._begin(origin, clock())
-            self._head.sign(self._head.tree(self._durable_size()))
+            self._sign_durable()
             self._writer = Writer(journal, self._head, clock, timedelta(seconds=tolerance_seconds))
+
+    @property
+    def keys(self) -> LogKeys:
+        """The keys that the log has signed under."""
+        return self._head.keys
+
+    @property
+    def verifier_key(self) -> VerifierKey:
+        """The key that signs now."""
+        return self.keys.newest
 
     def append(self, entry: Entry, rows: int = 0) -> Appended:
         """Record ``entry`` and settle its charges, or find that it is a retry: all or nothing.
@@ -124,7 +135,15 @@ class ReceiptLog:
             receipt = _proved(signed, leaf_index, entry)
             if not receipt.proof:
                 raise NotFound(Reason.RESOURCE_NOT_FOUND)
-            return receipt, cose_receipt.export(receipt, signature, self.verifier_key.id)
+            key = self.keys.at(receipt.tree_size) or self.verifier_key
+            return receipt, cose_receipt.export(receipt, signature, key.id)
+
+    def key_history(self) -> tuple[Receipt, ...]:
+        """The receipts of all successions of the log's key, oldest first, under the current checkpoint."""
+        with _consistent():
+            signed = self._head.refresh()
+            leaves = [one.leaf_index for one in self.keys.successions if one.since <= signed.tree.size]
+            return tuple(_proved(signed, index, self.entry(index)) for index in leaves)
 
     def entry(self, leaf_index: int) -> Entry | None:
         """What is recorded of a leaf, without request id and charges; an erased statement is empty."""
@@ -151,7 +170,7 @@ class ReceiptLog:
     def sign(self) -> None:
         """Have the head over all committed leaves signed; appending does so by itself."""
         with _consistent():
-            self._head.sign(self._head.tree(self._durable_size()))
+            self._sign_durable()
 
     def size(self) -> int:
         """Number of leaves under the current checkpoint."""
@@ -191,11 +210,12 @@ class ReceiptLog:
         """Append what was submitted, then stop. Journal and signer stay open."""
         self._writer.close()
 
-    def _durable_size(self) -> int:
-        """Number of leaves, all of them on disk: a commit of others can be seen before it is, but a
-        transaction of one's own ends only when all before it are."""
+    def _sign_durable(self) -> None:
+        """Has the head over all leaves signed that are on disk: a commit of others can be seen before it is,
+        but a transaction of one's own ends only when all before it are."""
         with self._journal.append_transaction() as transaction:
-            return transaction.head.size
+            head = transaction.head
+        self._head.sign(self._head.tree(head.size), head.log_key)
 
     def _require_signed(self, size: int) -> None:
         if not 0 < size <= self._head.refresh().tree.size:
@@ -203,13 +223,17 @@ class ReceiptLog:
 
     def _begin(self, origin: str, now: datetime) -> None:
         """Write the genesis leaf, or check that this log's was written."""
-        statement = genesis(origin, str(self.verifier_key), now)
+        statement = genesis(origin, str(self.keys.first), now)
         with self._journal.append_transaction() as transaction:
-            if transaction.head.size == 0:
+            head = transaction.head
+            if head.size == 0:
                 append_alone(transaction, self._journal, Entry(EntryKind.GENESIS, statement, now))
                 return
-        first = self.entry(0)
-        if first is None or _beginning(first.statement) != _beginning(statement):
+        first, successions = self.entry(0), self._head.successions(head.log_key)
+        # Of a log that has changed its key the signer may not have heard; it asks for proof when it is to
+        # sign.
+        keys = self.keys.extended(succession_of(leaf.entry.statement) for leaf in successions)
+        if first is None or _beginning(first.statement) != (origin, str(keys.first)):
             raise SetUpError(
                 "数据库中的日志以另一名称或密钥开始，请核对 [store] url、[log] origin 与 [keys] log_key。",
                 "The database's log began under another name or key; check [store] url, [log] origin and "
@@ -264,6 +288,9 @@ def _set_up() -> Iterator[None]:
             "存证日志无法启动：数据库或签名进程没有应答。",
             "The receipt log cannot start: the database or the signer does not answer.",
         ) from None
+    except KeyMissing as error:
+        zh, _, en = str(error).partition(" / ")
+        raise SetUpError(f"存证日志无法启动：{zh}。", f"The receipt log cannot start: {en}.") from None
     except VerificationFailed as error:
         raise SetUpError(
             f"存证日志无法启动：数据库与已签名的日志头不符（{error}）。请恢复完整的数据库，切勿删除签名状态文件。",

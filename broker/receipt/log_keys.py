@@ -27,12 +27,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.errors import VerificationFailed
+from broker.model import EntryKind
+from broker.receipt.merkle import leaf_entry, leaf_hash
 from broker.receipt.note import Checkpoint, VerifierKey, open_note, parse_checkpoint, sign_note
 
 FORMAT = "share-log-key/v1"
+KIND = EntryKind.LOG_KEY
 MAX_SUCCESSIONS = 1000
 """A key a month for longer than anybody keeps a log; a bound for what verifiers are made to read."""
 
@@ -222,6 +226,43 @@ class LogKeys:
         if checkpoint.origin != self.name:
             raise VerificationFailed("日志名与信任公钥不符 / checkpoint: origin is not the trust key's name")
         return checkpoint, signers
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessionLeaf:
+    """A leaf of kind ``log_key``, and the proof that a log has it."""
+
+    statement: bytes
+    leaf_index: int
+    proof: tuple[bytes, ...]
+
+    def note(self) -> str:
+        """The signed succession.
+
+        Raises:
+            VerificationFailed: the statement has none.
+        """
+        return succession_of(self.statement)
+
+    def hash(self) -> bytes:
+        """The leaf's hash (RFC 6962 §2.1)."""
+        return leaf_hash(leaf_entry(self.statement))
+
+
+def succession_of(statement: bytes) -> str:
+    """The signed note in a statement of kind ``log_key``; nothing is verified.
+
+    Raises:
+        VerificationFailed: it has none.
+    """
+    try:
+        content = orjson.loads(statement)
+    except ValueError:
+        content = None
+    note = content.get("succession") if isinstance(content, dict) and content.get("kind") == KIND else None
+    if not isinstance(note, str):
+        raise VerificationFailed("不是密钥更替的存证 / log keys: a statement that is no succession")
+    return note
 
 
 Trust = VerifierKey | LogKeys

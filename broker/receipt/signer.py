@@ -5,13 +5,21 @@ standard output that it is ready (or what is wrong), and ends when its standard 
 parent dies. It ignores SIGINT and SIGTERM, which reach a whole group of processes: a broker that drains
 still needs it.
 
-It greets with its verifier key. Then question and answer are JSON, one a line, hashes in hexadecimal::
+It greets with the keys of the log that it knows (:mod:`broker.receipt.key_file`). Then question and answer
+are JSON, one a line, hashes in hexadecimal::
 
     {"size": 5, "root": "…", "first_size": 3, "proof": ["…"]}   offers a head; size 0 only asks
-    {"checkpoint": "<signed note>"}                              the newest; "" when nothing was ever signed
+    {…, "history": [{"statement": "…", "leaf_index": 4, "proof": […]}]}   with the successions of its key
+    {"checkpoint": "<signed note>", "keys": 0}                   the newest; "" when nothing was ever signed
     {"refused": true}                                            the log has forked
+    {"missing": "1f0c22d7"}                                      the log goes on under a key that is not here
     {"cose": true}                                               asks for a second signature over the root
-    {"checkpoint": "<signed note>", "cose": "<64 bytes>"}        of the newest, as RFC 9942 receipts need it
+    {"checkpoint": "<signed note>", "cose": "<64 bytes>", …}     of the newest, as RFC 9942 receipts need it
+    {"keys": true}                                               asks for the log's keys, as in the greeting
+    {"succeed": "<vkey>", "until": 4, "since": 5, "both_until": "…"}   asks for a succession to that key
+    {"succession": "<signed note>"}                              which becomes true once it is a leaf
+
+``keys`` in an answer counts successions: more than the asker knows are to be asked for.
 """
 
 from __future__ import annotations
@@ -28,21 +36,26 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from broker.errors import SetUpError, Unavailable, VerificationFailed
-from broker.keys.log_key import load_log_key
+from broker.keys.log_key import load_log_keys
 from broker.keys.wrapping import without_master_key
 from broker.reasons import Reason
 from broker.receipt.cose_receipt import verify_root
+from broker.receipt.key_file import dump_keys, parse_keys
+from broker.receipt.key_ring import KeyMissing
+from broker.receipt.log_keys import LogKeys, SuccessionLeaf
 from broker.receipt.memory import SignerMemory
 from broker.receipt.merkle import EMPTY_ROOT
-from broker.receipt.note import Checkpoint, VerifierKey, parse_checkpoint, verify_note
+from broker.receipt.note import Checkpoint, VerifierKey
 from broker.receipt.tiles import Tree
 
-MAX_LINE = 64 * 1024
-"""Bytes of a question or an answer; a consistency proof has at most some 126 hashes."""
+MAX_LINE = 4 * 1024 * 1024
+"""Bytes of a question or an answer: a consistency proof has at most some 126 hashes, a succession with its
+proof 4 KiB."""
 
 ANSWER_SECONDS = 30
 """Longest wait for the signer, whose answer may wait for a slow disk."""
@@ -74,13 +87,19 @@ class CheckpointSigner:
         self._socket: socket.socket | None = None
         self._newest: SignedCheckpoint | None = None
         try:
-            self.verifier_key = self._open()
+            self.keys = self._open()
+            """The log's keys, as far as the signer was told."""
         except (OSError, VerificationFailed):
             self._hang_up()
             raise SetUpError(
                 f"签名进程在 {path} 没有应答，请检查其是否运行。",
                 f"The signer does not answer at {path}; check that it runs.",
             ) from None
+
+    @property
+    def verifier_key(self) -> VerifierKey:
+        """The key that signs now."""
+        return self.keys.newest
 
     def latest(self) -> SignedCheckpoint | None:
         """The newest signed head; None when nothing was ever signed.
@@ -92,11 +111,13 @@ class CheckpointSigner:
         """
         return self._ask()
 
-    def sign(self, tree: Tree) -> SignedCheckpoint:
-        """A signed head at least as large as ``tree``; larger when another worker was faster.
+    def sign(self, tree: Tree, history: Sequence[SuccessionLeaf] = ()) -> SignedCheckpoint:
+        """A signed head at least as large as ``tree``; larger when another worker was faster. ``history`` has
+        all successions among the tree's leaves, when the signer is not known to know the last.
 
         Raises:
             Unavailable: the signer cannot be reached.
+            KeyMissing: the log goes on under a key that is not on this host.
             VerificationFailed: as for :meth:`latest`, or the tree contradicts what was signed before.
         """
         root, signed = tree.root(), self._newest
@@ -105,7 +126,7 @@ class CheckpointSigner:
             if signed and size >= tree.size:
                 return signed
             proof = tree.consistency_proof(size) if size else ()
-            signed = self._ask(tree.size, root, size, proof)
+            signed = self._ask(tree.size, root, size, proof, history)
         raise Unavailable(Reason.LOG_UNAVAILABLE)
 
     def cose(self) -> tuple[SignedCheckpoint, bytes]:
@@ -120,8 +141,25 @@ class CheckpointSigner:
             if signed is None:
                 raise Unavailable(Reason.LOG_UNAVAILABLE)
             signature = bytes.fromhex(answer["cose"])
-            verify_root(signature, signed.checkpoint.root, self.verifier_key)
+            verify_root(
+                signature, signed.checkpoint.root, self.keys.at(signed.checkpoint.size) or self.keys.newest
+            )
             return signed, signature
+
+    def succeed(self, new: VerifierKey, until: int, since: int, both_until: datetime) -> str:
+        """The signed succession to another key, which the log must now get as its leaf ``since`` − 1; see
+        :class:`~broker.receipt.log_keys.Succession`.
+
+        Raises:
+            Unavailable: the signer cannot be reached, or finds the sizes impossible.
+            KeyMissing: it does not hold that key.
+            VerificationFailed: the log has forked, or it had that key before.
+        """
+        asked = {"succeed": str(new), "until": until, "since": since, "both_until": both_until.isoformat()}
+        with self._lock:
+            answer = self._answer(asked)
+            _require_done(answer)
+            return str(answer["succession"])
 
     def close(self) -> None:
         """Hang up, and end the signer if :func:`start_signer` started it."""
@@ -133,7 +171,12 @@ class CheckpointSigner:
             self._process = None
 
     def _ask(
-        self, size: int = 0, root: bytes = EMPTY_ROOT, first_size: int = 0, proof: Sequence[bytes] = ()
+        self,
+        size: int = 0,
+        root: bytes = EMPTY_ROOT,
+        first_size: int = 0,
+        proof: Sequence[bytes] = (),
+        history: Sequence[SuccessionLeaf] = (),
     ) -> SignedCheckpoint | None:
         """The newest signed head, after offering this one; without arguments only asks."""
         hashes = [value.hex() for value in proof]
@@ -143,13 +186,15 @@ class CheckpointSigner:
             "first_size": first_size,
             "proof": hashes,
         }
+        if history:
+            question["history"] = [_said(leaf) for leaf in history]
         with self._lock:  # also over reading the answer, so that the newest stays the newest
             self._newest = self._read(self._answer(question))
             return self._newest
 
-    def _answer(self, question: dict[str, object]) -> dict[str, str]:
+    def _answer(self, question: dict[str, object]) -> dict[str, Any]:
         try:
-            answer: dict[str, str] = json.loads(self._exchange(json.dumps(question).encode() + b"\n"))
+            answer: dict[str, Any] = json.loads(self._exchange(json.dumps(question).encode() + b"\n"))
         except (OSError, ValueError):
             self._hang_up()
             raise Unavailable(Reason.LOG_UNAVAILABLE) from None
@@ -158,9 +203,14 @@ class CheckpointSigner:
             raise
         return answer
 
-    def _read(self, answer: dict[str, str]) -> SignedCheckpoint | None:
-        if "refused" in answer:
-            raise VerificationFailed("签名进程发现日志分叉 / log: the signer has seen it fork")
+    def _read(self, answer: dict[str, Any]) -> SignedCheckpoint | None:
+        _require_done(answer)
+        if answer["keys"] < len(self.keys.notes):
+            raise VerificationFailed(
+                "签名进程丢失了密钥历史 / log: the signer has lost the history of its keys"
+            )
+        if answer["keys"] > len(self.keys.notes):
+            self.keys = self.keys.extended(parse_keys(json.dumps(self._answer({"keys": True}))).notes)
         known, note = self._newest, answer["checkpoint"]
         if known and note == known.note:
             return known
@@ -168,22 +218,22 @@ class CheckpointSigner:
             raise VerificationFailed("签名进程丢失了记忆 / log: the signer has lost its memory")
         if not note:
             return None
-        signed = SignedCheckpoint(parse_checkpoint(verify_note(note, self.verifier_key)), note)
+        signed = SignedCheckpoint(self.keys.recognised(note), note)
         if known and signed.checkpoint.size <= known.checkpoint.size:
             raise VerificationFailed("签名进程的记忆倒退 / log: the signer's memory went back")
         return signed
 
     def _exchange(self, line: bytes) -> bytes:
-        if self._socket is None and self._open() != self.verifier_key:
+        if self._socket is None and self._open().first != self.keys.first:
             raise VerificationFailed("签名进程换了密钥 / log: the signer has another key than before")
         assert self._socket is not None  # noqa: S101 - _open has set it
         self._socket.sendall(line)
         return self._answers.readline(MAX_LINE)
 
-    def _open(self) -> VerifierKey:
+    def _open(self) -> LogKeys:
         self._socket = _connect(self._path)
         self._answers = self._socket.makefile("rb")
-        return VerifierKey.parse(self._answers.readline(MAX_LINE).decode("ascii", "replace").rstrip("\n"))
+        return parse_keys(self._answers.readline(MAX_LINE).decode("utf-8", "replace"))
 
     def _hang_up(self) -> None:
         if self._socket is not None:
@@ -238,6 +288,21 @@ def socket_of(state: Path) -> Path:
     return Path(f"{state}.sock")
 
 
+def _require_done(answer: dict[str, Any]) -> None:
+    if "refused" in answer:
+        raise VerificationFailed("签名进程发现日志分叉 / log: the signer has seen it fork")
+    if "missing" in answer:
+        raise KeyMissing(str(answer["missing"]))
+
+
+def _said(leaf: SuccessionLeaf) -> dict[str, object]:
+    return {
+        "statement": leaf.statement.decode(),
+        "leaf_index": leaf.leaf_index,
+        "proof": [value.hex() for value in leaf.proof],
+    }
+
+
 def _require_ready(line: bytes) -> None:
     try:
         said = json.loads(line)
@@ -258,7 +323,6 @@ class SignerServer(socketserver.ThreadingUnixStreamServer):
     request_queue_size = 128
 
     def __init__(self, path: Path, memory: SignerMemory) -> None:
-        self.greeting = f"{memory.verifier_key}\n".encode()
         self._memory = memory
         self._lock = threading.Lock()
         with suppress(FileNotFoundError):
@@ -266,6 +330,11 @@ class SignerServer(socketserver.ThreadingUnixStreamServer):
         os.umask(0o177)
         with _short(path) as address:
             super().__init__(address, _Handler)
+
+    @property
+    def greeting(self) -> bytes:
+        """The log's keys, one line."""
+        return dump_keys(self._memory.keys).encode()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A worker that died in mid-conversation is no news here; its supervisor sees to it."""
@@ -280,21 +349,40 @@ class SignerServer(socketserver.ThreadingUnixStreamServer):
             OSError: the state file cannot be written; nothing was signed.
         """
         asked = json.loads(question)
+        if "keys" in asked:
+            return self.greeting
         with self._lock:
             try:
-                answer = self._cose() if "cose" in asked else self._extend(asked)
+                if "succeed" in asked:
+                    answer = self._succeed(asked)
+                else:
+                    answer = self._cose() if "cose" in asked else self._extend(asked)
+            except KeyMissing as missing:
+                answer = {"missing": missing.digits}
             except VerificationFailed:
                 answer = {"refused": True}
         return json.dumps(answer).encode() + b"\n"
 
     def _cose(self) -> dict[str, object]:
         note, signature = self._memory.cose()
-        return {"checkpoint": note, "cose": signature.hex()}
+        return {"checkpoint": note, "cose": signature.hex(), "keys": len(self._memory.keys.notes)}
 
     def _extend(self, asked: dict[str, Any]) -> dict[str, object]:
         size, first_size = int(asked["size"]), int(asked["first_size"])
         root, proof = bytes.fromhex(asked["root"]), [bytes.fromhex(p) for p in asked["proof"]]
-        return {"checkpoint": self._memory.extend(size, root, first_size, proof)}
+        history = [_heard(leaf) for leaf in asked.get("history", ())]
+        note = self._memory.extend(size, root, first_size, proof, history)
+        return {"checkpoint": note, "keys": len(self._memory.keys.notes)}
+
+    def _succeed(self, asked: dict[str, Any]) -> dict[str, object]:
+        new, both_until = VerifierKey.parse(asked["succeed"]), datetime.fromisoformat(asked["both_until"])
+        note = self._memory.succeed(new, int(asked["until"]), int(asked["since"]), both_until)
+        return {"succession": note}
+
+
+def _heard(leaf: dict[str, Any]) -> SuccessionLeaf:
+    proof = tuple(bytes.fromhex(value) for value in leaf["proof"])
+    return SuccessionLeaf(leaf["statement"].encode(), int(leaf["leaf_index"]), proof)
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -345,7 +433,7 @@ def main() -> None:
     parser.add_argument("--origin", required=True)
     options = parser.parse_args()
     try:
-        memory = SignerMemory(options.state, load_log_key(options.key), options.origin)
+        memory = SignerMemory(options.state, lambda: load_log_keys(options.key), options.origin)
         server = SignerServer(socket_of(options.state), memory)
     except SetUpError as error:
         print(json.dumps({"zh": error.zh, "en": error.en}), flush=True)

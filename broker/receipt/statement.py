@@ -160,6 +160,27 @@ def genesis(origin: str, verifier_key: str, recorded_at: datetime) -> bytes:
     )
 
 
+def log_key(
+    succession: str, verifier_key: str, previous: int, recorded_at: datetime, *, actor: str, reason: str
+) -> bytes:
+    """The statement that another key signs the log from here on: the signed ``succession``, the new key that
+    it names, and the leaf of the succession before, 0 (the genesis leaf) for the first."""
+    return orjson.dumps(
+        {
+            "format": FORMAT,
+            "kind": EntryKind.LOG_KEY,
+            "recorded_at": instant(recorded_at),
+            "salt": secrets.token_hex(SALT_BYTES),
+            "verifier_key": verifier_key,
+            "succession": succession,
+            "previous": previous,
+            "actor": actor,
+            "reason": reason,
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+
+
 def epoch_act(
     act: str,
     epoch: Epoch,

@@ -51,6 +51,8 @@ class Writer:
         self._signed = head.refresh()
         self._tree = self._signed.tree
         self._inbox = Inbox()
+        self._log_key = 0
+        """The leaf that names the key for the tree, as the database says."""
         self._thread = threading.Thread(target=self._run, name="receipt-log", daemon=True)
         self._thread.start()
 
@@ -97,7 +99,7 @@ class Writer:
         """What became of each. Adds those to ``wanted`` that came while it waited for the lock."""
         if self._signed.tree.size < self._tree.size:
             # The signature failed last time: no leaf without hope of one.
-            self._signed = self._head.sign(self._tree)
+            self._signed = self._head.sign(self._tree, self._log_key)
         with self._journal.append_transaction() as transaction:
             wanted += self._inbox.take(MAX_BATCH - len(wanted))
             batch = self._open_batch(transaction, wanted)
@@ -113,9 +115,9 @@ class Writer:
                 transaction.deliveries.settle(batch.settled)
             failpoints.hit("before_commit")
         failpoints.hit("after_commit")
-        self._tree = tree.stored()
+        self._tree, self._log_key = tree.stored(), transaction.head.log_key
         failpoints.hit("before_signature")
-        self._signed = self._head.sign(self._tree)
+        self._signed = self._head.sign(self._tree, self._log_key)
         failpoints.hit("after_signature")
         return outcomes
 

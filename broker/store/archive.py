@@ -49,13 +49,15 @@ class Part(BaseModel):
 
 
 class LogHead(BaseModel):
-    """The log as archived: leaves, root over them, newest signed checkpoint among them ("" without one)."""
+    """The log as archived: leaves, root over them, newest signed checkpoint among them ("" without one), and
+    the signed successions of its key, by which that verifies."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     size: Count
     root: Hash
     checkpoint: str
+    successions: tuple[str, ...] = ()
 
 
 class Manifest(BaseModel):

@@ -120,7 +120,7 @@ def append_statements(dialect: str) -> AppendStatements:
 
     return AppendStatements(
         head=prepared(
-            select(HEAD.c.size, HEAD.c.recorded_at, EPOCH.c.sequence).join_from(
+            select(HEAD.c.size, HEAD.c.recorded_at, EPOCH.c.sequence, HEAD.c.log_key).join_from(
                 HEAD, EPOCH, HEAD.c.id == EPOCH.c.id, isouter=True
             )
         ),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.errors import Unavailable
@@ -31,7 +31,7 @@ from broker.store.leases import LeaseTables
 from broker.store.needs import NeedTables
 from broker.store.prepared import AppendStatements, Cursor, among, append_statements, asked
 from broker.store.schema import require_current, state_of
-from broker.store.tables import LEAF, STATEMENT
+from broker.store.tables import HEAD, LEAF, STATEMENT
 
 if TYPE_CHECKING:
     import psycopg
@@ -230,6 +230,10 @@ class StoreTransaction:
             log.error("head_moved_by_another_writer")
             raise Unavailable(Reason.LOG_UNAVAILABLE)
 
+    def name_log_key(self, leaf_index: int) -> None:
+        """Say that heads larger than this leaf are signed under the key that it names."""
+        self.connection.execute(update(HEAD).values(log_key=leaf_index))
+
     def _one_trip(self) -> AbstractContextManager[object]:
         """Where the database is a server: sends it all statements before it waits for the first answer."""
         if self._dialect != "postgresql":
@@ -245,8 +249,8 @@ def _cursor(connection: Connection) -> Cursor:
 
 
 def _head(statements: AppendStatements, cursor: Cursor) -> Head:
-    ((size, recorded_at, epoch),) = statements.head.rows(cursor, {})
-    return Head(size, rows.instant(recorded_at), epoch or 0)
+    ((size, recorded_at, epoch, log_key),) = statements.head.rows(cursor, {})
+    return Head(size, rows.instant(recorded_at), epoch or 0, log_key)
 
 
 def _tile(statements: AppendStatements, cursor: Cursor, level: int, index: int) -> bytes:

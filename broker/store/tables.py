@@ -24,6 +24,9 @@ class HeadRow(SQLModel, table=True):
     size: int = Field(sa_type=BIG)
     recorded_at: int = Field(sa_type=BIG)
     """Microseconds since 1970-01-01 UTC; never decreases."""
+    log_key: int = Field(default=0, sa_type=BIG, sa_column_kwargs={"server_default": "0"})
+    """The leaf that names the key under which heads larger than it are signed; 0, the genesis leaf, at
+    first."""
 
 
 class LeafRow(SQLModel, table=True):

@@ -39,7 +39,7 @@ def offer(memory: SignerMemory, tree: Tree, first_size: int) -> int:
 
 @pytest.fixture
 def memory(tmp_path: Path) -> SignerMemory:
-    return SignerMemory(tmp_path / "state", KEY, ORIGIN)
+    return SignerMemory(tmp_path / "state", lambda: [KEY], ORIGIN)
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8))
@@ -47,7 +47,7 @@ def test_consistent_extensions_are_signed_and_smaller_heads_are_not(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int]
 ) -> None:
     """Whatever is offered, the newest head never shrinks, and an honest log is never refused."""
-    memory = SignerMemory(tmp_path_factory.mktemp("signer") / "state", KEY, ORIGIN)
+    memory = SignerMemory(tmp_path_factory.mktemp("signer") / "state", lambda: [KEY], ORIGIN)
     newest = 0
     for size in steps:
         newest = max(newest, offer(memory, tree_of(size), newest) if newest <= size else newest)
@@ -58,12 +58,12 @@ def test_consistent_extensions_are_signed_and_smaller_heads_are_not(
 def test_memory_is_on_disk_before_the_answer_and_survives_a_restart(tmp_path: Path) -> None:
     """The state file holds what was answered, for its owner's eyes only; a new signer goes on from it."""
     state = tmp_path / "state"
-    memory = SignerMemory(state, KEY, ORIGIN)
+    memory = SignerMemory(state, lambda: [KEY], ORIGIN)
     offer(memory, tree_of(5), 0)
     assert remembered(state, memory.verifier_key) == memory.note
     assert state.stat().st_mode & 0o777 == 0o600
     memory.close()
-    again = SignerMemory(state, KEY, ORIGIN)
+    again = SignerMemory(state, lambda: [KEY], ORIGIN)
     assert again.note == memory.note
     assert offer(again, tree_of(9), 5) == 9
 
@@ -105,7 +105,7 @@ def test_a_signature_half_written_when_the_power_failed_was_never_given(
 ) -> None:
     """Whatever part of the newest note reached the disk, the signer goes on from a note that it did give."""
     state = tmp_path_factory.mktemp("signer") / "state"
-    memory = SignerMemory(state, KEY, ORIGIN)
+    memory = SignerMemory(state, lambda: [KEY], ORIGIN)
     given_out = [
         memory.extend(size, tree_of(size).root(), first, proof(size, first)) for size, first in STEPS
     ]
@@ -115,7 +115,7 @@ def test_a_signature_half_written_when_the_power_failed_was_never_given(
     after = state.read_bytes()
     slot = before.index(given_out[-2].encode())  # the slot that is written next
     state.write_bytes(before[:slot] + after[slot : slot + written] + before[slot + written :])
-    again = SignerMemory(state, KEY, ORIGIN)
+    again = SignerMemory(state, lambda: [KEY], ORIGIN)
     assert again.note in (given_out[-1], unseen)
     assert again.note == remembered(state, again.verifier_key)
     again.close()
@@ -124,11 +124,11 @@ def test_a_signature_half_written_when_the_power_failed_was_never_given(
 def test_a_published_checkpoint_takes_the_place_of_a_lost_state(tmp_path: Path) -> None:
     """As the instructions for a lost state say: the text alone, as consumers hold it."""
     state = tmp_path / "state"
-    memory = SignerMemory(state, KEY, ORIGIN)
+    memory = SignerMemory(state, lambda: [KEY], ORIGIN)
     offer(memory, tree_of(5), 0)
     memory.close()
     state.write_text(memory.note)
-    again = SignerMemory(state, KEY, ORIGIN)
+    again = SignerMemory(state, lambda: [KEY], ORIGIN)
     assert again.note == memory.note
     assert offer(again, tree_of(9), 5) == 9
     again.close()
@@ -139,7 +139,7 @@ def test_a_published_checkpoint_takes_the_place_of_a_lost_state(tmp_path: Path) 
 def test_a_state_that_is_not_this_logs_is_refused(tmp_path: Path, damage: str) -> None:
     """A state file of another log, or a damaged one, must not pass for "never signed"."""
     state = tmp_path / "state"
-    memory = SignerMemory(state, KEY, ORIGIN)
+    memory = SignerMemory(state, lambda: [KEY], ORIGIN)
     offer(memory, tree_of(5), 0)
     memory.close()
     if damage == "cut":
@@ -148,18 +148,18 @@ def test_a_state_that_is_not_this_logs_is_refused(tmp_path: Path, damage: str) -
         state.write_bytes(b"\xff\xfe")
     key = Ed25519PrivateKey.generate() if damage == "other key" else KEY
     with pytest.raises(SetUpError, match="not signed by this log's key"):
-        SignerMemory(state, key, "other.example" if damage == "other origin" else ORIGIN)
+        SignerMemory(state, lambda: [key], "other.example" if damage == "other origin" else ORIGIN)
 
 
 def test_two_signers_cannot_share_a_memory(memory: SignerMemory, tmp_path: Path) -> None:
     """Two would sign two histories."""
     with pytest.raises(SetUpError, match="in use by another signer"):
-        SignerMemory(tmp_path / "state", KEY, ORIGIN)
+        SignerMemory(tmp_path / "state", lambda: [KEY], ORIGIN)
 
 
 def test_an_origin_that_is_no_key_name_is_refused(tmp_path: Path) -> None:
     """The message names the setting."""
     with pytest.raises(SetUpError, match=r"\[log\] origin"):
-        SignerMemory(tmp_path / "state", KEY, "two words")
+        SignerMemory(tmp_path / "state", lambda: [KEY], "two words")
     with pytest.raises(SetUpError, match="longer than 1024"):
-        SignerMemory(tmp_path / "state", KEY, "x" * 1025)
+        SignerMemory(tmp_path / "state", lambda: [KEY], "x" * 1025)

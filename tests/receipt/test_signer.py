@@ -20,7 +20,7 @@ from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.keys.log_key import create_log_key
 from broker.keys.wrapping import VARIABLE
 from broker.receipt.cose_receipt import verify_root
-from broker.receipt.note import VerifierKey
+from broker.receipt.key_file import parse_keys
 from broker.receipt.signer import CheckpointSigner, socket_of, spawn_signer, start_signer
 from broker.receipt.tiles import Tree
 
@@ -108,7 +108,7 @@ def test_nonsense_closes_the_connection_and_changes_nothing(signer: CheckpointSi
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(socket_of(tmp_path / "state")))
             answers = connection.makefile("rb")
-            VerifierKey.parse(answers.readline().decode().strip())
+            parse_keys(answers.readline().decode())
             connection.sendall(line)
             assert answers.read() == b""
             answers.close()

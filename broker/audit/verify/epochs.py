@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from broker.audit.verify.remarks import Nature, Remark, of_statement
 from broker.audit.verify.said import Said
 from broker.audit.verify.ties import End, Known, Relation, key_of
+from broker.errors import VerificationFailed
 from broker.model import EntryKind
+from broker.receipt.log_keys import parse_succession
 
 ACT, DECISION = range(2)
 
@@ -27,6 +29,22 @@ def genesis(said: Said) -> Iterator[Remark | End]:
     elif said.content["verifier_key"] not in map(str, said.anchors.keys.keys):
         zh, en = "日志不是以所信任的公钥开始的", "did not begin the log under a key that is trusted"
         yield of_statement(Nature.FORGED, said.index, "verifier_key", zh, en)
+
+
+def log_key(said: Said) -> Iterator[Remark | End]:
+    """Both keys have signed that one succeeds the other, from the leaf on that says so."""
+    try:
+        succession = parse_succession(str(said.content["succession"]))
+    except VerificationFailed as error:
+        zh, _, en = str(error).partition(" / ")
+        yield of_statement(Nature.FORGED, said.index, "succession", zh, en)
+        return
+    if succession.leaf_index != said.index or str(succession.new) != said.content["verifier_key"]:
+        zh, en = "与所签的密钥更替不一致", "contradicts the succession that was signed"
+        yield of_statement(Nature.CONTRADICTORY, said.index, "verifier_key", zh, en)
+    elif succession not in said.anchors.keys.successions:
+        zh, en = "密钥更替与所信任的公钥无关", "is a succession to which no trusted key leads"
+        yield of_statement(Nature.FORGED, said.index, "succession", zh, en)
 
 
 def act(said: Said) -> Iterator[Remark | End]:
