@@ -99,36 +99,34 @@ class House:
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def house(request, tmp_path_factory, monkeypatch_module):
+def house(request, tmp_path_factory):
     """A running broker on either database; in the end its log is sound."""
     url = ""
-    if request.param == "postgres":
-        url = request.getfixturevalue("new_postgres_url")()
-        migrate(url)
-        monkeypatch_module.setenv("SHAREBROKER_STORE__URL", url)
-    made = House(tmp_path_factory.mktemp("house"), url)
-    with broker_process(made.embedded) as made.address:
-        yield made
-        for client in made.opened:
-            client.close()
-    with open_fsck(made.url, made.settings.path(made.settings.keys.signer_state), made.trust) as check:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "postgres":
+            url = request.getfixturevalue("new_postgres_url")()
+            migrate(url)
+            patch.setenv("SHAREBROKER_STORE__URL", url)
+        made = House(tmp_path_factory.mktemp("house"), url)
+        with broker_process(made.embedded) as made.address:
+            yield made
+            for client in made.opened:
+                client.close()
+    require_sound(made)
+
+
+def require_sound(house):
+    """That neither ``fsck`` nor an auditor finds anything wrong with what the broker has recorded."""
+    state = house.settings.path(house.settings.keys.signer_state)
+    with open_fsck(house.url, state, house.trust) as check:
         assert list(check.findings()) == []
-    settings = made.settings
-    note = remembered(settings.path(settings.keys.signer_state), made.trust)
-    authority = Authority.open(made.embedded.folder / "pki").certificate
-    der = authority.public_bytes(serialization.Encoding.DER)
-    anchors = Anchors(LogKeys(made.trust), authority=der)
-    report = verify(Job(DatabasePlace(made.url), anchors, verify_checkpoint(note, made.trust)))
+    authority = Authority.open(house.embedded.folder / "pki").certificate
+    anchors = Anchors(LogKeys(house.trust), authority=authority.public_bytes(serialization.Encoding.DER))
+    head = verify_checkpoint(remembered(state, house.trust), house.trust)
+    report = verify(Job(DatabasePlace(house.url), anchors, head))
     # Of exchanges that a test made up, the bundle is.
     wrong = [one for one in report.remarks if one.finding.column != "decision"]
     assert [one for one in wrong if one.nature is not Nature.OVERDUE] == []
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_module():
-    """A ``monkeypatch`` for the whole module."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
 
 
 @pytest.fixture
