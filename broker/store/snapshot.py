@@ -175,6 +175,15 @@ class Snapshot:
             found = self._connection.execute(query, {"start": start, "stop": stop})
             return [tuple(row) for row in found.all()]
 
+    def statements_of(self, kind: str, limit: int) -> list[bytes]:
+        """At most so many statements of leaves of one kind, in order."""
+        leaf, statement = self._table("leaf"), self._table("statement")
+        joined = leaf.join(statement, leaf.c.leaf_index == statement.c.leaf_index)
+        query = select(statement.c.content).select_from(joined).where(leaf.c.kind == kind)
+        with reachable():
+            found = self._connection.execute(query.order_by(leaf.c.leaf_index).limit(limit)).scalars()
+            return [content for content in found if isinstance(content, bytes)]
+
     def leaf_count(self) -> int:
         """One more than the largest leaf index; 0 without leaves."""
         largest = self._scalar(select(func.max(self._table("leaf").c.leaf_index)))

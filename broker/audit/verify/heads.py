@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from broker.audit.verify.evidence import DatabasePlace
 from broker.audit.verify.remarks import Nature, Remark
 from broker.audit.verify.said import Anchors
 from broker.errors import VerificationFailed
+from broker.model import EntryKind
 from broker.receipt.finding import Finding
+from broker.receipt.log_keys import MAX_SUCCESSIONS, LogKeys, succession_of
 from broker.receipt.note import Checkpoint
 from broker.receipt.verify import verify_checkpoint
 from broker.receipt.witnesses import cosignatures
+from broker.store.snapshot import open_snapshot
 
 Head = tuple[Checkpoint, list[Remark]]
 
@@ -32,6 +36,18 @@ def open_head(note: str, anchors: Anchors) -> Head:
         en = f"has been cosigned by {len(found)} of the witnesses only, which is not enough"
         return checkpoint, [_of_head(Nature.INCOMPLETE, zh, en)]
     return checkpoint, []
+
+
+def learnt(place: DatabasePlace, keys: LogKeys) -> LogKeys:
+    """The log's keys to which the auditor's leads by the successions that a database has.
+
+    Raises:
+        SetUpError: the database cannot be read.
+        VerificationFailed: the successions do not hold, or have nothing to do with the auditor's key.
+    """
+    with open_snapshot(place.url, older=True) as snapshot:
+        statements = snapshot.statements_of(EntryKind.LOG_KEY, MAX_SUCCESSIONS)
+    return keys.extended(map(succession_of, statements))
 
 
 def _languages(error: VerificationFailed) -> tuple[str, str]:

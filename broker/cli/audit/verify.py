@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from broker.audit.files import read_export
 from broker.audit.form import Export
 from broker.audit.verify.evidence import DatabasePlace, FolderPlace, Place
 from broker.audit.verify.exports import verify_export
-from broker.audit.verify.heads import open_head
+from broker.audit.verify.heads import learnt, open_head
 from broker.audit.verify.remarks import Nature, Remark
 from broker.audit.verify.run import MOST_REMARKS, Job, Report
 from broker.audit.verify.run import verify as verify_log
@@ -32,7 +32,7 @@ from broker.receipt.log_keys import LogKeys
 from broker.receipt.memory import remembered
 from broker.receipt.note import Checkpoint
 from broker.receipt.public import CHECKPOINT
-from broker.receipt.verify import verify_checkpoint
+from broker.receipt.verify import verify_checkpoint, verify_receipt
 from broker.receipt.witnesses import WitnessPolicy
 from broker.settings import load_settings
 
@@ -79,6 +79,8 @@ def verify(
     """
     anchors = Anchors(LogKeys(read_trust(key)), _policy(witnesses), _authority(ca))
     place, note, export = _evidence(what, anchors, checkpoint)
+    if isinstance(place, DatabasePlace):
+        anchors = replace(anchors, keys=learnt(place, anchors.keys))
     head, remarks = open_head(note, anchors)
     kept = [_earlier(file, anchors.keys) for file in earlier or ()]
     job = Job(place, anchors, head, kept, workers or _processes(place, export, head), journal)
@@ -114,7 +116,7 @@ def _evidence(what: str, anchors: Anchors, checkpoint: Path | None) -> Evidence:
     if path.suffix == ".toml":
         settings = load_settings(path)
         state = settings.path(settings.keys.signer_state)
-        note = _note(checkpoint) if checkpoint else remembered(state, anchors.keys.newest)
+        note = _note(checkpoint) if checkpoint else remembered(state, anchors.keys)
         return DatabasePlace(settings.store_url), note, None
     if _begins(path).startswith(b"SQLite format 3\x00"):
         return DatabasePlace(f"sqlite:///{path.absolute()}"), _note(checkpoint or _needed()), None
@@ -174,11 +176,11 @@ def _note(path: Path) -> str:
 
 
 def _earlier(path: Path, keys: LogKeys) -> Earlier:
-    """A head, or the head of a receipt of any form, which must hold itself."""
+    """A head, or the head of a receipt of any form, which must hold under it."""
     note = _note(path)
     if note.startswith(f"{keys.name}\n"):
         return Earlier(path.name, verify_checkpoint(note, keys))
-    return Earlier(path.name, forms.verify(forms.read(path), keys.first))
+    return Earlier(path.name, verify_receipt(forms.read(path).receipt, keys).checkpoint)
 
 
 def _policy(path: Path | None) -> WitnessPolicy | None:

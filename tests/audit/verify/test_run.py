@@ -11,18 +11,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.audit.verify import run
 from broker.audit.verify.evidence import DatabasePlace, FolderPlace
+from broker.audit.verify.heads import learnt, open_head
 from broker.audit.verify.remarks import Nature
 from broker.audit.verify.run import Report, spans
 from broker.audit.verify.whole import Earlier
-from broker.errors import SetUpError
-from broker.receipt.merkle import leaf_entry
-from broker.receipt.note import Checkpoint
+from broker.errors import SetUpError, VerificationFailed
+from broker.keys.log_key import load_log_key
+from broker.receipt.log_keys import Succession
+from broker.receipt.merkle import leaf_entry, leaf_hash
+from broker.receipt.note import Checkpoint, VerifierKey, sign_note
+from broker.receipt.statement import instant
 from broker.receipt.tiles import Tree
 from broker.store import open_store
 from broker.store.rows import microseconds
@@ -140,23 +146,25 @@ def test_an_outcome_that_was_erased_cannot_be_told_from_none(auditor: Auditor, t
 
 def relogged(auditor: Auditor, folder: Path, contents: dict[int, bytes]) -> Report:
     """The report on a log whose broker logged other statements, and signed that."""
-    mine = copy(auditor, folder)
+    place, root = logged(auditor, folder, contents)
+    head = Checkpoint(auditor.log.key.name, LEAVES, root)
+    return run.verify(run.Job(place, auditor.anchors, head))
+
+
+def logged(auditor: Auditor, folder: Path, contents: dict[int, bytes]) -> tuple[DatabasePlace, bytes]:
+    """A database with other statements at some leaves, and its root."""
+    copy(auditor, folder)
     with closing(sqlite3.connect(folder / "log.db")) as connection, connection:
         for index, content in contents.items():
             connection.execute("UPDATE statement SET content = ? WHERE leaf_index = ?", (content, index))
-            connection.execute(
-                "UPDATE leaf SET log_entry = ? WHERE leaf_index = ?", (leaf_entry(content), index)
-            )
+            entry = leaf_entry(content)
+            connection.execute("UPDATE leaf SET log_entry = ? WHERE leaf_index = ?", (entry, index))
         entries = [e for (e,) in connection.execute("SELECT log_entry FROM leaf ORDER BY leaf_index")]
-        tree, tiles = Tree(0, lambda _, __: b"").append(
-            [plain_tlog.sha256(b"\0" + e).digest() for e in entries]
-        )
+        tree, tiles = Tree(0, lambda _, __: b"").append(list(map(leaf_hash, entries)))
         for (level, index), content in tiles.items():
             where = "WHERE level = ? AND tile_index = ?"
             connection.execute(f"UPDATE tile SET hashes = ? {where}", (content, level, index))
-    head = Checkpoint(auditor.log.key.name, LEAVES, tree.root())
-    place = DatabasePlace(f"sqlite:///{folder}/log.db")
-    return run.verify(run.Job(place, mine.anchors, head))
+    return DatabasePlace(f"sqlite:///{folder}/log.db"), tree.root()
 
 
 @pytest.mark.parametrize(
@@ -197,6 +205,31 @@ def test_junk_for_a_statement_is_a_finding(auditor: Auditor, tmp_path: Path, jun
     """Never a crash."""
     report = relogged(auditor, tmp_path, {5: junk})
     assert natures(report) == {("contradictory", "statement", "leaf_index=5", "content")}
+
+
+def test_a_log_under_another_key_is_followed(auditor: Auditor, tmp_path: Path) -> None:
+    """By the succession that its database has, from the first key on; without it, the head is nobody's."""
+    old, new = load_log_key(auditor.log.private_key), Ed25519PrivateKey.generate()
+    name, now = auditor.log.key.name, datetime.now(UTC).replace(microsecond=0)
+    succession = Succession(auditor.log.key, LEAVES - 1, VerifierKey.of(name, new), LEAVES, now)
+    said = {
+        "format": "share-statement/v1",
+        "kind": "log_key",
+        "recorded_at": instant(now),
+        "salt": "00" * 32,
+        "succession": succession.signed(old, new),
+        "verifier_key": str(succession.new),
+    }
+    place, root = logged(auditor, tmp_path, {LEAVES - 1: orjson.dumps(said, option=orjson.OPT_SORT_KEYS)})
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
+        connection.execute("UPDATE leaf SET kind = 'log_key' WHERE leaf_index = ?", (LEAVES - 1,))
+    note = sign_note(Checkpoint(name, LEAVES, root).text(), name, new)
+    with pytest.raises(VerificationFailed, match="signature"):
+        open_head(note, auditor.anchors)
+    anchors = replace(auditor.anchors, keys=learnt(place, auditor.anchors.keys))
+    head, remarks = open_head(note, anchors)
+    report = run.verify(run.Job(place, anchors, head))
+    assert (remarks, report.remarks, report.root) == ([], [], root)
 
 
 # ── heads that others kept ───────────────────────────────────────────────────────────────────────
