@@ -66,8 +66,9 @@ class Entries:
             )
 
         if marks is None:
-            keyring = decided.epoch.keyring
-            marks, content = self.marks.made(application.subjects, application.request_id, keyring, write)
+            marks, content = self.marks.made(
+                application.subjects, application.request_id, recorded_at, decided.epoch.keyring, write
+            )
         else:
             content = write(marks)
         return Entry(

@@ -54,5 +54,7 @@ def obey(vault: Vault, store: Store) -> int:
 
 
 def _forgotten(store: Store, start: int) -> Iterator[str]:
-    for _, statement in store.statements_of(EntryKind.SUBJECT_FORGOTTEN, start):
-        yield orjson.loads(statement)["forgotten"]
+    with store.searches() as searches:
+        for leaf in searches.of_kind(EntryKind.SUBJECT_FORGOTTEN, start):
+            if leaf.entry.statement:
+                yield orjson.loads(leaf.entry.statement)["forgotten"]

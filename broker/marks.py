@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from broker.keys.keyring import Keyring
@@ -30,16 +31,18 @@ class Marks:
         self,
         subjects: Sequence[str],
         request_id: str,
+        at: datetime,
         keyring: Keyring,
         write: Callable[[Sequence[SubjectMark]], bytes],
     ) -> Marked:
-        """The marks of the subjects for one statement, and the statement that ``write`` makes with them.
+        """The marks of the subjects for one statement dated ``at``, and the statement that ``write`` makes
+        with them.
 
         Raises:
             Unavailable: VAULT_UNAVAILABLE.
         """
         if self.vault is not None and subjects:
-            return self.vault.issue(subjects, request_id, write)
+            return self.vault.issue(subjects, request_id, at, write)
         marks = tuple(SubjectMark(keyring.subject_tag(subject, request_id)) for subject in subjects)
         return marks, write(marks)
 
@@ -50,6 +53,11 @@ class Marks:
             Unavailable: VAULT_UNAVAILABLE.
         """
         return Recogniser(keyring, {} if self.vault is None else self.vault.keys(subjects))
+
+    def close(self) -> None:
+        """Close the vault, if there is one."""
+        if self.vault is not None:
+            self.vault.close()
 
 
 NO_VAULT = Marks()
@@ -63,7 +71,12 @@ class Recogniser:
     keys: Mapping[str, SubjectKey]
 
     def names(self, statement: Mapping[str, Any], subject: str, version: int | None = None) -> bool:
-        """``version`` is that of the masks beside the tags, see :meth:`Keyring.subject_tag`.
+        """As :meth:`place`, whichever it is."""
+        return self.place(statement, subject, version) is not None
+
+    def place(self, statement: Mapping[str, Any], subject: str, version: int | None = None) -> int | None:
+        """Which of the statement's subjects the person is, from 0 on; None if not one of them. ``version`` is
+        that of the masks beside the tags, see :meth:`Keyring.subject_tag`.
 
         Raises:
             KeyError, TypeError: it is no statement of ours.
@@ -71,8 +84,11 @@ class Recogniser:
         """
         tags, request_id = statement["subject_tags"], statement["request_id"]
         if not tags:
-            return False
-        if statement.get(NUMBERS):
-            key = self.keys.get(subject)
-            return key is not None and key.tag(request_id).hex() in tags
-        return self.keyring.subject_tag(subject, request_id, version).hex() in tags
+            return None
+        if not statement.get(NUMBERS):
+            tag = self.keyring.subject_tag(subject, request_id, version).hex()
+        elif (key := self.keys.get(subject)) is not None:
+            tag = key.tag(request_id).hex()
+        else:
+            return None
+        return tags.index(tag) if tag in tags else None

@@ -16,11 +16,12 @@ from broker.keys.authority import Authority, Issued, write_public_file
 from broker.keys.files import write_private_file
 from broker.keys.keyring_file import KeyringFile
 from broker.keys.log_key import create_log_key
-from broker.keys.wrapping import VARIABLE, create_master_key, master_key_of
+from broker.keys.wrapping import VARIABLE, create_master_key, master_key_of, read_master_key
 from broker.model import Role
 from broker.receipt.note import VerifierKey
-from broker.settings import load_settings
+from broker.settings import Settings, load_settings
 from broker.store.schema import migrate
+from broker.vault.opening import create_vault
 
 SETTINGS_FILE = "sharebroker.toml"
 WARNING = "DEVELOPMENT ONLY, NOT FOR SERVICE"
@@ -39,6 +40,14 @@ master.key 是打开 keyring.json 的主密钥。两者放在一起，等于没�
 master.key opens keyring.json. Side by side they are a lock with its key in it: before real service move
 master.key elsewhere (another disk, a vault, systemd's LoadCredential), name it in [keys] master_key_file, and
 keep the backups apart as well. See docs/keys.md.
+"""
+_VAULT_NOTICE = """\
+master.key 是打开主体密钥库 vault.db 的主密钥。两者放在一起，等于没有上锁：正式使用前，请把 master.key
+移到别处，用 [vault] master_key_file 指明；主体密钥库也应放在本服务数据库之外的机器上，备份另存。
+
+master.key opens the subject vault, vault.db. Side by side they are a lock with its key in it: before real
+service move master.key elsewhere, name it in [vault] master_key_file, and keep the vault on another machine
+than the broker's database, its backups apart as well. See docs/citizens-view.md.
 """
 COUNTER = "counter"
 """Name of the one system that each department gets a certificate for."""
@@ -59,6 +68,9 @@ folder = "data"
 
 [log]
 origin = {origin}
+
+[vault]
+url = "sqlite:///vault/vault.db"   # a key for every person, apart from the database of receipts
 """
 
 
@@ -112,7 +124,9 @@ def furnish(home: Home, plan: Plan) -> None:
     _keys(home, plan.origin)
     content = _SETTINGS.format(title=plan.title, policies=_toml(plan.policies), origin=_toml(plan.origin))
     write_public_file(home.settings, content.encode())
-    migrate(load_settings(home.settings).store_url)
+    settings = load_settings(home.settings)
+    migrate(settings.store_url)
+    _vault(home, settings)
 
 
 def _toml(text: str) -> str:
@@ -142,6 +156,16 @@ def _write_identity(folder: Path, issued: Issued, root: bytes) -> None:
     write_private_file(folder / "key.pem", issued.key_pem)
     write_public_file(folder / "cert.pem", issued.cert_pem)
     write_public_file(folder / "ca.pem", root)
+
+
+def _vault(home: Home, settings: Settings) -> None:
+    folder = home.folder / "vault"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if not (folder / "vault.db").exists():
+        master_key = settings.path(settings.vault.master_key_file)
+        wrapper = read_master_key(master_key) if master_key.exists() else create_master_key(master_key)
+        create_vault(settings.vault_url, wrapper, datetime.now(UTC))
+        write_public_file(folder / "MASTER-KEY.txt", _VAULT_NOTICE.encode())
 
 
 def _keys(home: Home, origin: str) -> None:

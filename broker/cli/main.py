@@ -59,6 +59,16 @@ app = lazy_app(
             "trace a leak to consumer, purpose, receipts.",
         ),
         Later(
+            "trace",
+            "broker.cli.subject_access:trace",
+            "应本人申请，查其信息何时提供给谁；先存证后显示 / tell a person who was told what of them.",
+        ),
+        Later(
+            "vault",
+            "broker.cli.vault:app",
+            "主体密钥库：建立、查看、遗忘、更换主密钥 / the subject vault: init, status, forget, rewrap",
+        ),
+        Later(
             "pki",
             "broker.cli.pki:app",
             "证书：建立机构、签发、查看、吊销 / certificates: set up an authority, issue, show, revoke",

@@ -47,6 +47,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             *_act(statement),
             *_traced(statement),
             *_delivery(statement, zh),
+            *_of_subject(statement),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
@@ -146,6 +147,19 @@ def _delivery(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]
         ("签署者", "signed by", signer.get("uri", "")),
         ("签署证书", "signer's certificate", signer.get("certificate", "")),
         ("生效序号", "epoch", str(statement.get("epoch", ""))),
+    ]
+
+
+def _of_subject(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Of a person's own view or of forgetting a person; nothing for other statements."""
+    if statement["kind"] not in ("subject_access", "subject_forgotten"):
+        return []
+    told = [("告知存证", "receipts told", "receipts"), ("缺失", "missing", "missing")]
+    return [
+        ("经手人", "actor", statement["actor"]),
+        ("原因", "reason", statement["reason"]),
+        *((zh, en, str(statement[name])) for zh, en, name in told if name in statement),
+        ("密钥库行", "row of the vault", statement.get("forgotten", "")),
     ]
 
 

@@ -62,9 +62,10 @@ def _traced(
 ) -> Traced:
     from broker.approve.bundle import bundle_of
     from broker.approve.files import unpack
+    from broker.marks import Marks
     from broker.releases import Masks, unchecked
     from broker.server.bundles import operators_of
-    from broker.server.parts import keyring_of, sources_of
+    from broker.server.parts import keyring_of, sources_of, vault_of
     from broker.trace.trace import Tracer
 
     with store.epochs() as tables:
@@ -76,7 +77,7 @@ def _traced(
     if dataset and dataset not in bundle.catalog.datasets:
         raise SetUpError(f"目录中没有数据资源 {dataset}。", f"The catalog has no dataset {dataset}.")
     keyring = keyring_of(settings)
-    with closing(sources_of(settings)) as sources:
+    with closing(sources_of(settings)) as sources, closing(Marks(vault_of(settings))) as marks:
         tracer = Tracer(
             store,
             Masks(store, operators_of(settings)),
@@ -84,6 +85,7 @@ def _traced(
             bundle.catalog,
             sources.open(bundle.catalog),
             bundle.zone,
+            marks,
         )
         return tracer.trace(leaked, listed, dataset)
 

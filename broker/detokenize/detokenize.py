@@ -197,7 +197,7 @@ class Detokenizer:
             return self._statement_of(case, at, turned_back=TurnedBack(len(known), digest, marks))
 
         at = self.clock()
-        marks, content = self.marks.made(people, request.request_id, keyring, write)
+        marks, content = self.marks.made(people, request.request_id, at, keyring, write)
         entry = replace(self._entry(case, content, at), marks=marks)
         day = case.now.astimezone(case.epoch.bundle.zone).date().isoformat()
         counter = f"detokenize/{case.released.dataset}/{caller.department}/{day}"

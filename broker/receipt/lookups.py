@@ -160,17 +160,16 @@ def subject_access(
     reason: str,
     recorded_at: datetime,
     request_id: str,
-    subject: SubjectMark | None,
+    subjects: Sequence[SubjectMark],
     *,
-    receipts: Sequence[int],
-    gaps: Sequence[int],
+    receipts: int,
+    missing: int,
 ) -> bytes:
-    """The statement that ``actor`` had told what the log has of a person, and which receipts that was.
+    """The statement that ``actor`` was told what the log has of a person.
 
-    ``subject`` is None for one of whom the vault knows nothing; ``gaps`` are the numbers without a receipt
-    whose leaf the log has.
+    Nobody is in ``subjects`` where the vault knows nothing of them. How many receipts were told, and how many
+    are missing, stands here, but not which: that would link them.
     """
-    marks = [] if subject is None else [subject]
     content: dict[str, object] = {
         "format": FORMAT,
         "kind": EntryKind.SUBJECT_ACCESS,
@@ -179,9 +178,9 @@ def subject_access(
         "request_id": request_id,
         "actor": actor,
         "reason": reason,
-        "receipts": list(receipts),
-        "gaps": list(gaps),
-        **marked([one.tag for one in marks], [one.number for one in marks if one.number]),
+        "receipts": receipts,
+        "missing": missing,
+        **marked([one.tag for one in subjects], [one.number for one in subjects if one.number]),
     }
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 

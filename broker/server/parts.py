@@ -78,7 +78,7 @@ def keyring_file(settings: Settings) -> KeyringFile:
     return KeyringFile(settings.path(settings.keys.keyring), lambda: master_key_of(master_key))
 
 
-def vault_of(settings: Settings, clock: Callable[[], datetime]) -> Vault | None:
+def vault_of(settings: Settings) -> Vault | None:
     """The subject vault, to be closed; None where the settings name none.
 
     Raises:
@@ -92,7 +92,7 @@ def vault_of(settings: Settings, clock: Callable[[], datetime]) -> Vault | None:
             "[vault] url is that of [store]: the subject vault must be a database of its own; name another.",
         )
     master_key = read_master_key(settings.path(settings.vault.master_key_file))
-    return open_vault(settings.vault_url, master_key, clock)
+    return open_vault(settings.vault_url, master_key)
 
 
 def publisher_of(settings: Settings, store: Store, clock: Callable[[], datetime]) -> Publisher:

@@ -134,7 +134,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         store = open_store(settings.store_url)
         closing.callback(store.close)
         receipts = _receipt_log(settings, store, clock, closing)
-        marks = _marks(settings, store, clock, closing)
+        marks = _marks(settings, store, closing)
         publisher = publisher_of(settings, store, clock)
         begin_epoch(settings, store, publisher)
         receipts.sign()
@@ -253,8 +253,8 @@ def _receipt_log(
     return receipts
 
 
-def _marks(settings: Settings, store: Store, clock: Callable[[], datetime], closing: ExitStack) -> Marks:
-    vault = vault_of(settings, clock)
+def _marks(settings: Settings, store: Store, closing: ExitStack) -> Marks:
+    vault = vault_of(settings)
     if vault is not None:
         closing.callback(vault.close)
         obey(vault, store)

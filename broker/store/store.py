@@ -21,7 +21,7 @@ from broker.journal import (
     NeedOnRecord,
     RequestKey,
 )
-from broker.model import EntryKind, ReceiptFilter
+from broker.model import ReceiptFilter
 from broker.reasons import Reason
 from broker.store import rows
 from broker.store.connection import Database, connect
@@ -31,6 +31,7 @@ from broker.store.leases import LeaseTables
 from broker.store.needs import NeedTables
 from broker.store.prepared import AppendStatements, Cursor, among, append_statements, asked
 from broker.store.schema import require_current, state_of
+from broker.store.searches import Searches
 from broker.store.tables import HEAD, LEAF, STATEMENT
 
 if TYPE_CHECKING:
@@ -98,15 +99,11 @@ class Store:
         with self._reading() as connection:
             return [rows.leaf(row) for row in connection.execute(query).mappings()]
 
-    def statements_of(self, kind: EntryKind, start: int) -> list[tuple[int, bytes]]:
-        """Index and statement of the leaves of a kind from ``start`` on, in order, but of none erased."""
-        query = select(STATEMENT.c.leaf_index, STATEMENT.c.content).join_from(
-            LEAF, STATEMENT, LEAF.c.leaf_index == STATEMENT.c.leaf_index
-        )
-        query = query.where(LEAF.c.leaf_index >= start, LEAF.c.kind == kind.value)
+    @contextmanager
+    def searches(self) -> Iterator[Searches]:
+        """Leaves by time and kind, as committed."""
         with self._reading() as connection:
-            rows = connection.execute(query.order_by(LEAF.c.leaf_index))
-            return [(index, bytes(content)) for index, content in rows]
+            yield Searches(connection)
 
     def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
         with self._reading() as connection:

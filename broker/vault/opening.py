@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,7 +63,7 @@ def create_vault(url: str, wrapper: KeyWrapper, now: datetime) -> None:
         )
 
 
-def open_vault(url: str, wrapper: KeyWrapper, clock: Callable[[], datetime]) -> Vault:
+def open_vault(url: str, wrapper: KeyWrapper) -> Vault:
     """The vault at ``url``, to be closed.
 
     Raises:
@@ -74,7 +74,7 @@ def open_vault(url: str, wrapper: KeyWrapper, clock: Callable[[], datetime]) -> 
         _require_there(database)
         with _usable(), database.engine.connect() as connection:
             own = _own_keys(_said(connection), wrapper)
-        return Vault(database, AesKeyWrapper(own[INDEX_KEY_BYTES:]), own[:INDEX_KEY_BYTES], clock)
+        return Vault(database, AesKeyWrapper(own[INDEX_KEY_BYTES:]), own[:INDEX_KEY_BYTES])
     except BaseException:
         database.close()
         raise

@@ -35,6 +35,7 @@ class Issued:
     statement_sha256: bytes
     """Of the statement that it was given out for, 32 bytes: with the version before it, the log's entry."""
     at: datetime
+    """When that statement says that it was recorded, in whole microseconds."""
 
 
 class SubjectKey:

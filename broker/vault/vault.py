@@ -73,11 +73,12 @@ class History:
 class _Call:
     """One statement to come, and where its caller waits: at a bare lock, as in the log's writer."""
 
-    __slots__ = ("_woken", "answer", "leads", "request_id", "subjects", "write")
+    __slots__ = ("_woken", "answer", "at", "leads", "request_id", "subjects", "write")
 
-    def __init__(self, subjects: Sequence[str], request_id: str, write: Write) -> None:
+    def __init__(self, subjects: Sequence[str], request_id: str, at: datetime, write: Write) -> None:
         self.subjects = subjects
         self.request_id = request_id
+        self.at = at
         self.write = write
         self.answer: Marked | Exception | None = None
         self.leads = False
@@ -101,13 +102,10 @@ class Vault:
     :class:`~broker.errors.Unavailable` (``VAULT_UNAVAILABLE``).
     """
 
-    def __init__(
-        self, database: Database, wrapper: KeyWrapper, index_key: bytes, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, database: Database, wrapper: KeyWrapper, index_key: bytes) -> None:
         self._database = database
         self._wrapper = wrapper
         self._index_key = index_key
-        self._clock = clock
         self._dialect = database.engine.dialect.name
         self._statements = statements(self._dialect)
         self._waiting: deque[_Call] = deque()
@@ -117,13 +115,14 @@ class Vault:
 
     # ── giving out numbers ───────────────────────────────────────────────────────────────────────
 
-    def issue(self, subjects: Sequence[str], request_id: str, write: Write) -> Marked:
-        """The marks of the subjects for one statement, and the statement that ``write`` makes with them.
+    def issue(self, subjects: Sequence[str], request_id: str, at: datetime, write: Write) -> Marked:
+        """The marks of the subjects for one statement, and the statement that ``write`` makes with them,
+        dated ``at``.
 
-        Their numbers are on disk, with the statement's hash, when this returns. What ``write`` raises comes
-        back, and has used up no number.
+        Their numbers are on disk, with the statement's time and hash, when this returns. What ``write``
+        raises comes back, and has used up no number.
         """
-        call = _Call(subjects, request_id, write)
+        call = _Call(subjects, request_id, at, write)
         with self._mutex:
             self._waiting.append(call)
             call.leads, self._led = not self._led, True
@@ -188,7 +187,7 @@ class Vault:
 
     def _serve(self, cursor: Cursor, calls: Sequence[_Call]) -> list[Marked | Exception]:
         refs = {subject: self._ref(subject) for call in calls for subject in call.subjects}
-        issue = _Issue(self._read(cursor, refs.values()), self._wrapper, self._clock())
+        issue = _Issue(self._read(cursor, refs.values()), self._wrapper)
         answers = [issue.serve(call, refs) for call in calls]
         changed = [
             {"ref": row.ref, "name": row.name, "wrapped": row.wrapped, "last": row.last}
@@ -273,6 +272,12 @@ class Vault:
             self._wipe()
         return len(found)
 
+    @property
+    def created(self) -> datetime:
+        """Since when there is the vault."""
+        with self._reading() as connection:
+            return datetime.fromisoformat(connection.execute(select(VAULT.c.created)).scalar_one())
+
     def close(self) -> None:
         """Give back connections and files."""
         self._database.close()
@@ -323,12 +328,11 @@ class Vault:
 class _Issue:
     """The numbers of one transaction. Nothing of a call stays that raises."""
 
-    def __init__(self, rows: dict[str, Row], wrapper: KeyWrapper, now: datetime) -> None:
+    def __init__(self, rows: dict[str, Row], wrapper: KeyWrapper) -> None:
         self.rows = rows
         self.changed: set[str] = set()
         self.numbers: list[dict[str, object]] = []
         self._wrapper = wrapper
-        self._now = now
 
     def serve(self, call: _Call, refs: dict[str, str]) -> Marked | Exception:
         try:
@@ -346,7 +350,7 @@ class _Issue:
         statement = call.write(said)
         digest = digest_of(statement)
         for row, key in people.values():
-            sealed = key.seal_issued(Issued(row.last, call.request_id, digest, self._now))
+            sealed = key.seal_issued(Issued(row.last, call.request_id, digest, call.at))
             self.numbers.append({"slot": key.slot(row.last), "sealed": sealed})
             self.rows[row.ref] = row
             self.changed.add(row.ref)

@@ -27,12 +27,13 @@ from broker.detokenize.detokenize import Detokenizer
 from broker.epoch import Epochs
 from broker.keys.authority import Authority
 from broker.keys.files import write_private_file
+from broker.marks import Marks
 from broker.model import Role
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.releases import Masks
 from broker.server.bundles import compiler, operators_of
-from broker.server.parts import ca_of, sources_of
+from broker.server.parts import ca_of, sources_of, vault_of
 from broker.settings import load_settings
 from broker.store.store import open_store
 
@@ -299,9 +300,10 @@ class TokenCity:
             closing(sources_of(settings)) as sources,
             closing(CheckpointSigner(socket_of(settings.path(settings.keys.signer_state)))) as signer,
             closing(ReceiptLog(store, signer, settings.log.origin, clock)) as log,
+            closing(Marks(vault_of(settings))) as marks,
         ):
             epochs = Epochs(store, compiler(operators), sources, ca, lambda: keyring)
-            yield Detokenizer(epochs, Masks(store, operators), log, ca, clock, per_day)
+            yield Detokenizer(epochs, Masks(store, operators), log, ca, clock, per_day, marks)
 
     def register(self):
         """All of public security's register, streamed to medical insurance."""

@@ -19,6 +19,7 @@ from broker.epoch import LOOK_EVERY, Epochs
 from broker.exchange import Exchange
 from broker.keys.authority import Authority
 from broker.leases import Keeper
+from broker.marks import NO_VAULT
 from broker.model import ReceiptFilter, Role
 from broker.proposals import Draft, Proposals
 from broker.publication.signing import Approving, Proposing, sign_approval, sign_proposal
@@ -109,6 +110,7 @@ class World:
     """One database, one signer, the sample city's policies; any number of workers and publishers."""
 
     order = Order("tester", "a test")
+    marks = NO_VAULT
 
     def __init__(self, embedded, url, folder, closing, approval="operator"):
         self.clock = Clock()
@@ -179,6 +181,7 @@ class World:
             max_answer_bytes=2**20,
             batch_rows=50,
             chunk_bytes=2048,
+            marks=self.marks,
         )
 
     def issue(self, department, name="test"):

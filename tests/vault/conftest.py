@@ -25,7 +25,7 @@ class Vaults:
 
     def open(self, wrapper=None):
         """The vault, as one worker more has it open."""
-        vault = open_vault(self.url, wrapper or self.wrapper, now)
+        vault = open_vault(self.url, wrapper or self.wrapper)
         self.closing.callback(vault.close)
         return vault
 

@@ -16,6 +16,7 @@ from broker.vault.opening import about, create_vault, open_vault, rewrap_vault
 from broker.vault.seals import digest_of
 from tests.vault.conftest import now
 
+NOW = now()
 ANNA, BO, CHEN = "990101189901010015", "990101189901010023", "99010118990101004X"
 
 
@@ -33,13 +34,14 @@ def numbers(vault, person):
 def test_each_statement_has_a_tag_and_the_next_number(any_vaults):
     """The holder of the key opens the number; the vault knows request and statement of each."""
     vault = any_vaults.open()
-    first = vault.issue([ANNA], "r1", said)
-    (mark,), statement = vault.issue([ANNA], "r2", said)
+    first = vault.issue([ANNA], "r1", NOW, said)
+    (mark,), statement = vault.issue([ANNA], "r2", NOW, said)
     history = vault.history(ANNA)
     assert history.key.tag("r2") == mark.tag
     assert history.key.open(mark.number, mark.tag) == history.last == 2
     assert [one.request_id for one in history.issued] == ["r1", "r2"]
     assert history.issued[1].statement_sha256 == digest_of(statement)
+    assert history.issued[1].at == NOW
     assert vault.tags(ANNA) == (first[0][0].tag, mark.tag)
     assert vault.keys([ANNA, BO]).keys() == {ANNA}
     assert vault.count() == (1, 2)
@@ -48,7 +50,7 @@ def test_each_statement_has_a_tag_and_the_next_number(any_vaults):
 def test_several_people_in_one_statement_have_a_number_each(any_vaults):
     """In the order in which they were named; who is named twice is counted once."""
     vault = any_vaults.open()
-    marks, _ = vault.issue([BO, ANNA, BO], "r1", said)
+    marks, _ = vault.issue([BO, ANNA, BO], "r1", NOW, said)
     assert marks[0] == marks[2] != marks[1]
     assert [vault.history(one).last for one in (ANNA, BO)] == [1, 1]
 
@@ -59,7 +61,7 @@ def test_numbers_are_complete_whoever_asks_at_once(any_vaults):
 
     def ask(n):
         people = [[ANNA], [BO, ANNA], [ANNA, CHEN, BO]][n % 3]
-        return workers[n % 2].issue(people, f"r{n}", said)
+        return workers[n % 2].issue(people, f"r{n}", NOW, said)
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(ask, range(90)))
@@ -76,10 +78,10 @@ def test_a_statement_that_cannot_be_made_uses_up_no_number(vaults):
     def fail(_marks):
         raise KeyError("a defect")
 
-    vault.issue([ANNA], "r1", said)
+    vault.issue([ANNA], "r1", NOW, said)
     with pytest.raises(KeyError, match="a defect"):
-        vault.issue([ANNA, BO], "r2", fail)
-    vault.issue([ANNA], "r3", said)
+        vault.issue([ANNA, BO], "r2", NOW, fail)
+    vault.issue([ANNA], "r3", NOW, said)
     assert numbers(vault, ANNA) == {1: "r1", 2: "r3"}
     assert vault.history(BO) is None
 
@@ -92,7 +94,7 @@ def test_counters_are_complete_and_tags_never_link(vaults, asked):
     before = {person: len(numbers(vault, person)) for person in (ANNA, BO, CHEN)}
     tags = []
     for n, people in enumerate(asked):
-        marks, _ = vault.issue(people, f"{sum(before.values())}/{n}", said)
+        marks, _ = vault.issue(people, f"{sum(before.values())}/{n}", NOW, said)
         tags += {mark.tag for mark in marks}
     assert len(set(tags)) == len(tags)
     for person, had in before.items():
@@ -104,7 +106,7 @@ def test_counters_are_complete_and_tags_never_link(vaults, asked):
 def test_the_files_name_nobody(vaults, tmp_path):
     """Neither persons nor requests nor tags stand in them; the master key alone opens them."""
     vault = vaults.open()
-    (mark,), _ = vault.issue([ANNA], "request-in-the-clear", said)
+    (mark,), _ = vault.issue([ANNA], "request-in-the-clear", NOW, said)
     content = b"".join(path.read_bytes() for path in tmp_path.glob("vault.db*"))
     for secret in (ANNA.encode(), b"request-in-the-clear", mark.tag, mark.tag.hex().encode(), mark.number):
         assert secret not in content
@@ -115,14 +117,14 @@ def test_the_files_name_nobody(vaults, tmp_path):
 def test_who_is_forgotten_is_gone_and_begins_anew(any_vaults):
     """Row, numbers and key; the others stay, and a later receipt of the person is number one again."""
     vault, other = any_vaults.open(), any_vaults.open()
-    (old,), _ = vault.issue([ANNA], "r1", said)
-    vault.issue([BO, ANNA], "r2", said)
+    (old,), _ = vault.issue([ANNA], "r1", NOW, said)
+    vault.issue([BO, ANNA], "r2", NOW, said)
     assert other.obey({vault.name(ANNA), "unknown"}, 7) == 1
     assert vault.obeyed == 7
     assert vault.history(ANNA) is None
     assert vault.tags(ANNA) == ()
     assert vault.count() == (1, 1)
-    (new,), _ = vault.issue([ANNA], "r1", said)
+    (new,), _ = vault.issue([ANNA], "r1", NOW, said)
     assert new.tag != old.tag
     assert numbers(vault, ANNA) == {1: "r1"}
     assert numbers(vault, BO) == {1: "r2"}
@@ -131,8 +133,8 @@ def test_who_is_forgotten_is_gone_and_begins_anew(any_vaults):
 def test_nothing_of_who_is_forgotten_stays_in_the_file(vaults, tmp_path):
     """Deleted rows are written over, in the database and in its log of commits."""
     vault = vaults.open()
-    vault.issue([ANNA], "r1", said)
-    vault.issue([BO], "r2", said)
+    vault.issue([ANNA], "r1", NOW, said)
+    vault.issue([BO], "r2", NOW, said)
     with sqlite3.connect(tmp_path / "vault.db") as database:
         query = "SELECT wrapped, ref FROM subject WHERE name = ?"
         wrapped, ref = database.execute(query, [vault.name(ANNA)]).fetchone()
@@ -146,7 +148,7 @@ def test_nothing_of_who_is_forgotten_stays_in_the_file(vaults, tmp_path):
 def test_another_master_key_opens_the_same_vault(any_vaults):
     """The persons' keys stay, the former master key opens nothing any more."""
     vault = any_vaults.open()
-    vault.issue([ANNA], "r1", said)
+    vault.issue([ANNA], "r1", NOW, said)
     new = AesKeyWrapper(bytes(range(32)))
     rewrap_vault(any_vaults.url, any_vaults.wrapper, new)
     assert about(any_vaults.url).wrapped_by == new.id
@@ -160,32 +162,32 @@ def test_a_vault_is_made_once_and_not_by_opening(vaults, tmp_path):
     with pytest.raises(SetUpError, match="already"):
         create_vault(vaults.url, vaults.wrapper, now())
     missing = f"sqlite:///{tmp_path}/missing.db"
-    for look in (lambda: open_vault(missing, vaults.wrapper, now), lambda: about(missing)):
+    for look in (lambda: open_vault(missing, vaults.wrapper), lambda: about(missing)):
         with pytest.raises(SetUpError, match="sharebroker vault init"):
             look()
     assert not (tmp_path / "missing.db").exists()
     with pytest.raises(SetUpError, match=re.escape("[vault] url")):
-        open_vault("mysql://nowhere", vaults.wrapper, now)
+        open_vault("mysql://nowhere", vaults.wrapper)
 
 
 def test_a_vault_that_is_gone_stops_every_statement(vaults, tmp_path):
     """No number, no statement, and so no data; a retry is safe."""
     vault = vaults.open()
-    vault.issue([ANNA], "r1", said)
+    vault.issue([ANNA], "r1", NOW, said)
     with sqlite3.connect(tmp_path / "vault.db") as database:
         database.execute("DROP TABLE number")
     database.close()
     with pytest.raises(Unavailable) as caught:
-        vault.issue([ANNA], "r2", said)
+        vault.issue([ANNA], "r2", NOW, said)
     assert caught.value.reason is Reason.VAULT_UNAVAILABLE
 
 
 def test_a_row_of_another_vault_is_refused(vaults, tmp_path):
     """A wrapped key that was exchanged in the file opens nothing."""
     vault = vaults.open()
-    vault.issue([ANNA], "r1", said)
+    vault.issue([ANNA], "r1", NOW, said)
     with sqlite3.connect(Path(tmp_path / "vault.db")) as database:
         database.execute("UPDATE subject SET wrapped = zeroblob(40)")
     database.close()
     with pytest.raises(Unavailable):
-        vault.issue([ANNA], "r2", said)
+        vault.issue([ANNA], "r2", NOW, said)

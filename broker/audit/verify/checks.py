@@ -32,6 +32,8 @@ CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.ACKNOWLEDGEMENT: (deliveries.acknowledgement,),
     EntryKind.ACKNOWLEDGEMENT_DISPUTED: (deliveries.dispute,),
     EntryKind.ACKNOWLEDGEMENT_MISSING: (deliveries.missing,),
+    EntryKind.SUBJECT_ACCESS: (),
+    EntryKind.SUBJECT_FORGOTTEN: (),
 }
 
 RELATIONS: Relations = {
