@@ -47,7 +47,7 @@ def run() -> None:
         _make(folder, LEAVES)
         _make(smaller, SMALLER)
         bare = _bare(folder / "statements")
-        rows = [("bare SHA-256 of the same statements", "1", f"{LEAVES / bare:,.0f}", "", "1.000", "")]
+        rows = [("bare SHA-256, same statements", "1", f"{LEAVES / bare:,.0f}", "", "1.000", "")]
         for what in ("log.db", "www"):
             rows += [_row(folder, what, LEAVES, bare, workers) for workers in WORKERS]
         journal = ("--journal", str(folder / "journal"))
@@ -56,7 +56,7 @@ def run() -> None:
         rows.append(_row(smaller, "log.db", SMALLER, bare * SMALLER / LEAVES, 2))
     show(
         f"audit verify, {LEAVES:,} entries ({SMALLER:,} in the last row)",
-        ("", "processes", "entries/s", "entries/s of processor time", "of the bare loop", "peak PSS, MiB"),
+        ("", "processes", "entries/s", "per CPU second", "÷ bare loop", "peak PSS, MiB"),
         rows,
         "statements of 1.2 kB; the whole command, its start and that of its processes included",
     )

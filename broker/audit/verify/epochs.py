@@ -12,6 +12,7 @@ from broker.model import EntryKind
 from broker.receipt.log_keys import parse_succession
 
 ACT, DECISION = range(2)
+NO_EPOCH = -1
 
 _KEY = key_of("epoch")
 _BUNDLE_DIGITS = 16
@@ -53,9 +54,9 @@ def act(said: Said) -> Iterator[Remark | End]:
 
 
 def decision(said: Said) -> Iterator[Remark | End]:
-    """A decision was recorded under the epoch in force, by its bundle."""
+    """A decision was recorded under the epoch in force, by its bundle; logs older than epochs name none."""
     made = said.content["decision"]
-    yield _end(said, DECISION, made["epoch"], made["bundle"])
+    yield _end(said, DECISION, made.get("epoch", NO_EPOCH), made["bundle"])
 
 
 def judge(ends: Sequence[End], known: Known) -> Iterator[Remark]:
