@@ -9,6 +9,8 @@ import typer
 
 from broker.client import Client, Credentials, VerifierKey
 from broker.errors import SetUpError
+from broker.receipt import key_history
+from broker.receipt.log_keys import LogKeys
 
 Address = Annotated[
     str, typer.Option("--broker", envvar="SHAREBROKER_ADDRESS", help="服务地址 / address of the broker")
@@ -32,15 +34,18 @@ def connect(address: str, folder: Path, trust: Path | None = None) -> Client:
     return Client(address, Credentials.load(folder), trust=key, attempts=1)
 
 
-def read_trust(path: Path) -> VerifierKey:
-    """The verifier key in a file.
+def read_trust(path: Path) -> LogKeys:
+    """The verifier key in a file, and the keys that it leads to by the log's key history, if that follows it
+    (``cat log.vkey log-keys``).
 
     Raises:
         SetUpError: the file is missing.
-        VerificationFailed: it holds no verifier key.
+        VerificationFailed: it holds no verifier key, or a history that does not hold.
     """
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise SetUpError(f"无法读取日志公钥 {path}。", f"The verifier key {path} cannot be read.") from None
-    return VerifierKey.parse(text.removesuffix("\n"))
+    first, _, history = text.partition("\n")
+    key = VerifierKey.parse(first)
+    return key_history.proved(key, key_history.parse(history.encode())) if history else LogKeys(key)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +13,18 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
+from broker.cli.epoch import By, order_of, stated
 from broker.cli.maintenance import OwnTrust, own_key
 from broker.errors import SetUpError
 from broker.receipt.export import export as export_log
+from broker.receipt.key_file import known_keys
 from broker.receipt.memory import remembered
-from broker.receipt.public import PublicLog
+from broker.receipt.note import VerifierKey
+from broker.receipt.public import History, PublicLog
+from broker.receipt.rotation import Terms, prepare, rotate
+from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
 from broker.settings import Settings, load_settings
-from broker.store.store import open_store
+from broker.store.store import Store, open_store
 
 app = typer.Typer(
     help="公开存证日志，只读，不含原文 / show the receipt log, read-only, no statements", no_args_is_help=True
@@ -64,6 +71,68 @@ def serve(config: Config = Path("sharebroker.toml"), trust: OwnTrust = None) -> 
         serve_log(public, settings.log.http_listen, _listening)
 
 
+@app.command("rotate-key")
+def rotate_key(
+    reason: Annotated[str, typer.Option("--reason", help="原因，写入存证 / why; stands in the log")] = "",
+    by: By = "",
+    both_days: Annotated[
+        int, typer.Option(help="旧密钥一并签名的天数 / days that the old key signs along", min=0, max=3650)
+    ] = 30,
+    believed_until: Annotated[
+        int | None,
+        typer.Option(
+            help="旧密钥被盗：只在不超过此条数时可信 / stolen: believe it up to so many leaves only", min=0
+        ),
+    ] = None,
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare", help="只生成新密钥，暂不启用 / make the new key, do not use it yet")
+    ] = False,
+    config: Config = Path("sharebroker.toml"),
+    as_json: Json = False,
+) -> None:
+    """更换日志密钥，服务可继续运行 / put another key in the place of the log's; the broker goes on."""
+    settings = load_settings(config)
+    path = settings.path(settings.keys.log_key)
+    with closing(open_store(settings.store_url)) as store, closing(_signer(settings)) as signer:
+        if prepare_only:
+            _told_prepared(prepare(path, signer.keys), path, as_json)
+            return
+        order = order_of(by, stated(reason))
+        days = timedelta(days=0 if believed_until is not None else both_days)
+        terms = Terms(order.actor, order.reason, days, believed_until)
+        done = rotate(store, signer, path, lambda: datetime.now(UTC), terms)
+    if as_json:
+        print(orjson.dumps({"old": str(done.old), "new": str(done.new), "leaf": done.leaf_index}).decode())
+        return
+    print(
+        f"日志密钥已更换（第 {done.leaf_index} 条存证）。新公钥，请公布并分发：\n{done.new}\n"
+        f"请立即备份新密钥文件 {path.name}.{done.new.id.hex()}，与数据库备份分开保管。\n"
+        f"The log has another key, as leaf {done.leaf_index} says. Publish the verifier key above, and keep "
+        "a copy of the new key's file apart from the backups."
+    )
+
+
+def _signer(settings: Settings) -> CheckpointSigner:
+    """The broker's, or one of our own when no broker runs here."""
+    state = settings.path(settings.keys.signer_state)
+    try:
+        return CheckpointSigner(socket_of(state))
+    except SetUpError:
+        return start_signer(settings.path(settings.keys.log_key), state, settings.log.origin)
+
+
+def _told_prepared(key: VerifierKey, path: Path, as_json: bool) -> None:
+    file = f"{path}.{key.id.hex()}"
+    if as_json:
+        print(orjson.dumps({"new": str(key), "file": file}).decode())
+        return
+    print(
+        f"新密钥在 {file}，尚未启用。请复制到同一数据库的每台服务器，再执行 sharebroker log rotate-key。\n"
+        f"The new key is in {file} and not in use. Copy it to every host of this database, then run "
+        "`sharebroker log rotate-key`."
+    )
+
+
 def _listening(address: str) -> None:
     print(f"日志公开于 / the log is shown at http://{address}/", flush=True)
 
@@ -72,4 +141,10 @@ def _listening(address: str) -> None:
 def _public(settings: Settings, trust: Path | None) -> Iterator[PublicLog]:
     key, state = own_key(settings, trust), settings.path(settings.keys.signer_state)
     with closing(open_store(settings.store_url)) as store:
-        yield PublicLog(store, lambda: remembered(state, key), key)
+        history = History(lambda: known_keys(state, key), partial(_statement, store))
+        yield PublicLog(store, lambda: remembered(state, key), key, history)
+
+
+def _statement(store: Store, leaf_index: int) -> bytes:
+    leaf = store.leaf(leaf_index)
+    return leaf.entry.statement if leaf else b""

@@ -16,10 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from broker.cli.connection import Json, read_trust
 from broker.errors import SetUpError
-from broker.keys.log_key import load_log_key
+from broker.keys.log_key import load_log_keys
 from broker.receipt import backup as backups
 from broker.receipt.finding import Finding
 from broker.receipt.fsck import Fsck, open_fsck
+from broker.receipt.log_keys import LogKeys
 from broker.receipt.note import VerifierKey
 from broker.settings import Settings, load_settings
 from broker.store.snapshot import Progress as Report
@@ -111,13 +112,13 @@ def _places(settings: Settings, file: Path) -> tuple[str, Path, Path]:
     return settings.store_url, file, settings.path(settings.keys.signer_state)
 
 
-def own_key(settings: Settings, trust: Path | None = None) -> VerifierKey:
-    """The log's key: given, or that of the broker itself."""
+def own_key(settings: Settings, trust: Path | None = None) -> LogKeys:
+    """The log's key: given, or the first that the broker itself has."""
     if trust is not None:
         return read_trust(trust)
-    private = load_log_key(settings.path(settings.keys.log_key))
+    private, *_ = load_log_keys(settings.path(settings.keys.log_key))
     try:
-        return VerifierKey.of(settings.log.origin, private)
+        return LogKeys(VerifierKey.of(settings.log.origin, private))
     except ValueError:
         raise SetUpError(
             "日志名称 [log] origin 不得为空，不得含空格或加号。",

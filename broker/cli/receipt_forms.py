@@ -16,6 +16,7 @@ from broker.model import Receipt
 from broker.reasons import Sentence
 from broker.receipt import cose_receipt, tlog_proof, zipped
 from broker.receipt.bundle import read_json
+from broker.receipt.log_keys import Trust, led
 from broker.receipt.note import Checkpoint
 from broker.receipt.verify import STATEMENT
 from broker.receipt.zipped import Zipped
@@ -54,14 +55,14 @@ HOLDS_NOT = (
 )
 
 
-def ask(broker: Client, leaf_index: int, form: Form, trust: VerifierKey | None) -> bytes:
+def ask(broker: Client, leaf_index: int, form: Form, trust: Trust | None) -> bytes:
     """A receipt's file, from the broker; see :func:`export`."""
     if form is Form.COSE:
         return broker.cose_receipt(leaf_index)
     return export(broker.receipt(leaf_index), form, trust)
 
 
-def export(receipt: Receipt, form: Form, trust: VerifierKey | None) -> bytes:
+def export(receipt: Receipt, form: Form, trust: Trust | None) -> bytes:
     """The file's bytes, of any form but COSE; verified first if a key is given, as for a bundle it must be.
 
     Raises:
@@ -79,7 +80,8 @@ def export(receipt: Receipt, form: Form, trust: VerifierKey | None) -> bytes:
             "导出回执包须用 --trust 指明日志公钥文件，打包前先行验证。",
             "A bundle needs --trust, the log's verifier key: what is packed is verified first.",
         )
-    return zipped.export(Zipped(receipt, trust, README, page(receipt, trust)))
+    key = _signer(receipt, trust)
+    return zipped.export(Zipped(receipt, key, README, page(receipt, key)))
 
 
 def read(file: Path) -> Exported:
@@ -104,7 +106,7 @@ def read(file: Path) -> Exported:
     return Exported(Form.JSON, parse_receipt(data.removesuffix(b"\n")))
 
 
-def verify(exported: Exported, trust: VerifierKey) -> Checkpoint:
+def verify(exported: Exported, trust: Trust) -> Checkpoint:
     """The log head under which everything in the file holds.
 
     Raises:
@@ -161,12 +163,13 @@ def _certificate(file: Path) -> x509.Certificate:
         raise SetUpError(f"无法读取根证书 {file}。", f"The root certificate {file} cannot be read.") from None
 
 
-def _require_true_to_statement(bundle: Zipped, trust: VerifierKey) -> None:
+def _require_true_to_statement(bundle: Zipped, trust: Trust) -> None:
     """What only accompanies a receipt that holds must not mislead those who read it."""
-    if bundle.verifier_key != trust:
+    key = _signer(bundle.receipt, trust)
+    if bundle.verifier_key != key:
         raise VerificationFailed("回执包中的公钥不是所信任的公钥 / bundle: log.vkey is not the trust key")
     for name, found, expected in (
-        (zipped.PAGE, bundle.page, page(bundle.receipt, trust)),
+        (zipped.PAGE, bundle.page, page(bundle.receipt, key)),
         (zipped.README, bundle.readme, README),
     ):
         if found != expected:
@@ -176,3 +179,9 @@ def _require_true_to_statement(bundle: Zipped, trust: VerifierKey) -> None:
                 f"bundle: the receipt itself holds, but {name} was altered or written by another version of "
                 "this software: do not rely on it; take receipt.json out and verify that alone"
             )
+
+
+def _signer(receipt: Receipt, trust: Trust) -> VerifierKey:
+    """The key that has signed a receipt which holds."""
+    keys = led(trust, receipt.successions)
+    return keys.at(receipt.tree_size) or keys.newest

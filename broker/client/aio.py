@@ -23,6 +23,7 @@ from broker.client.retry import Tries
 from broker.client.stream import Part, Reception, StreamQuestion
 from broker.errors import BrokerError, VerificationFailed
 from broker.model import Receipt
+from broker.receipt.log_keys import LogKeys
 from broker.v1 import catalog_pb2, delivery_pb2, exchange_pb2
 
 if TYPE_CHECKING:
@@ -182,6 +183,10 @@ class AsyncClient(Caller):
     def receipts(self, *, timeout: float = 10.0, **wanted: Unpack[Filter]) -> AsyncIterator[Receipt]:
         """See :meth:`Client.receipts`."""
         return self._items(self._questions.receipts(wanted), timeout)
+
+    async def log_keys(self, *, timeout: float = 10.0) -> LogKeys:
+        """See :meth:`Client.log_keys`."""
+        return await self._ask(self._questions.key_history(), timeout)
 
     async def checkpoint(self, *, timeout: float = 10.0) -> str:
         """See :meth:`Client.checkpoint`."""

@@ -16,7 +16,7 @@ from broker.client.evidence import require_about, require_digest, require_marked
 from broker.errors import VerificationFailed
 from broker.model import AnswerStatus, Receipt, Verdict
 from broker.receipt import cose_receipt
-from broker.receipt.note import VerifierKey
+from broker.receipt.log_keys import Trust
 from broker.receipt.verify import verify_receipt
 from broker.transmit.digest import Record, Value, answer_digest, canonical_answer
 from broker.v1 import exchange_pb2
@@ -105,7 +105,7 @@ def exchanged_of(
     response: exchange_pb2.ExchangeResponse,
     attempts: int,
     caller: str,
-    trust: VerifierKey | None,
+    trust: Trust | None,
 ) -> Exchanged:
     """The answer in a response to ``caller``, a SPIFFE id.
 
@@ -169,11 +169,16 @@ def received_digest(answer: exchange_pb2.Answer) -> bytes:
 def receipt_of(message: exchange_pb2.Receipt) -> Receipt:
     """The receipt in a message."""
     return Receipt(
-        message.statement, message.leaf_index, message.tree_size, tuple(message.proof), message.checkpoint
+        message.statement,
+        message.leaf_index,
+        message.tree_size,
+        tuple(message.proof),
+        message.checkpoint,
+        tuple(message.log_key_successions),
     )
 
 
-def checked_receipt(message: exchange_pb2.Receipt, trust: VerifierKey | None) -> Receipt:
+def checked_receipt(message: exchange_pb2.Receipt, trust: Trust | None) -> Receipt:
     """The receipt in a message, verified if there is a key to do so.
 
     Raises:
@@ -185,7 +190,7 @@ def checked_receipt(message: exchange_pb2.Receipt, trust: VerifierKey | None) ->
     return receipt
 
 
-def checked_cose(data: bytes, trust: VerifierKey | None) -> bytes:
+def checked_cose(data: bytes, trust: Trust | None, successions: tuple[str, ...] = ()) -> bytes:
     """A COSE Receipt, well-formed, and verified if there is a key to do so.
 
     Raises:
@@ -194,7 +199,7 @@ def checked_cose(data: bytes, trust: VerifierKey | None) -> bytes:
     if trust is None:
         cose_receipt.parse(data)
     else:
-        cose_receipt.verify(data, trust)
+        cose_receipt.verify(data, trust, successions)
     return data
 
 

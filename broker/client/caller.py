@@ -12,7 +12,7 @@ from broker.client.connections import Channel, Connections
 from broker.client.credentials import Credentials
 from broker.client.questions import Questions
 from broker.errors import BrokerError
-from broker.receipt.note import VerifierKey
+from broker.receipt.log_keys import Trust
 
 
 class Caller(ABC):
@@ -21,8 +21,9 @@ class Caller(ABC):
     Args:
         address: ``host:port``, or several of them with commas between.
         credentials: who calls.
-        trust: the log's verifier key, got from the authority and not from the broker: with it every receipt
-            is verified before an answer is handed over, without it only compared with request and data.
+        trust: the log's verifier key, got from the authority and not from the broker, or the keys that it has
+            led to: with it every receipt is verified before an answer is handed over (one that is signed by a
+            later key of the log proves how it came to be), without it only compared with request and data.
         channels: connections to each address; calls take the least busy one, and each reaches one worker of
             the broker.
         outbox: a folder that keeps acknowledgements until the broker has taken them, beyond the end of the
@@ -38,7 +39,7 @@ class Caller(ABC):
         address: str,
         credentials: Credentials,
         *,
-        trust: VerifierKey | None = None,
+        trust: Trust | None = None,
         channels: int = 4,
         attempts: int | None = None,
         outbox: str | Path | None = None,

@@ -21,6 +21,7 @@ from broker.client.retry import Tries
 from broker.client.stream import Stream
 from broker.errors import BrokerError, VerificationFailed
 from broker.model import Receipt
+from broker.receipt.log_keys import LogKeys
 from broker.v1 import catalog_pb2, delivery_pb2
 
 T = TypeVar("T")
@@ -172,6 +173,14 @@ class Client(Caller):
     def receipts(self, *, timeout: float = 10.0, **wanted: Unpack[Filter]) -> Iterator[Receipt]:
         """Receipts that the caller may read, newest first, without proofs; pages are fetched as needed."""
         return self._items(self._questions.receipts(wanted), timeout)
+
+    def log_keys(self, *, timeout: float = 10.0) -> LogKeys:
+        """The keys that the log has signed under, proved by its leaves: what to trust from now on.
+
+        Raises:
+            VerificationFailed: they do not lead to the key that this client trusts.
+        """
+        return self._ask(self._questions.key_history(), timeout)
 
     def checkpoint(self, *, timeout: float = 10.0) -> str:
         """The log's current signed head (C2SP signed note)."""

@@ -26,7 +26,7 @@ from broker.detokenize.approval import Asked, sign, tokens_digest
 from broker.detokenize.values import Values, canonical
 from broker.errors import VerificationFailed
 from broker.model import Receipt, Verdict
-from broker.receipt.note import VerifierKey
+from broker.receipt.log_keys import Trust
 from broker.transmit.digest import answer_digest
 from broker.v1 import exchange_pb2, masking_pb2
 
@@ -121,7 +121,7 @@ class Detokenized:
 
 
 def detokenized_of(
-    request: TokenRequest, response: masking_pb2.DetokenizeResponse, caller: str, trust: VerifierKey | None
+    request: TokenRequest, response: masking_pb2.DetokenizeResponse, caller: str, trust: Trust | None
 ) -> Detokenized:
     """The answer in a response to ``caller``, a SPIFFE id.
 

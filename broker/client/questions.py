@@ -22,6 +22,8 @@ from broker.client.detokenizing import Detokenized, TokenRequest, detokenized_of
 from broker.client.evidence import Request, require_said
 from broker.client.stream import StreamQuestion
 from broker.model import EntryKind, Receipt, Verdict
+from broker.receipt.key_history import proved
+from broker.receipt.log_keys import LogKeys, Trust
 from broker.receipt.note import VerifierKey
 from broker.v1 import catalog_pb2, delivery_pb2, exchange_pb2, masking_pb2, receipt_pb2
 
@@ -99,7 +101,7 @@ class Page(Generic[T]):
 class Questions:
     """The questions of one caller, whose SPIFFE id ``caller`` is."""
 
-    def __init__(self, credentials: Credentials, trust: VerifierKey | None) -> None:
+    def __init__(self, credentials: Credentials, trust: Trust | None) -> None:
         self._credentials = credentials
         self._caller = credentials.uri
         self._trust = trust
@@ -184,7 +186,9 @@ class Questions:
         return Question(
             lambda stubs: stubs.receipts.GetReceipt,
             request,
-            lambda found, _: checked_cose(found.cose_receipt, self._trust),
+            lambda found, _: checked_cose(
+                found.cose_receipt, self._trust, tuple(found.receipt.log_key_successions)
+            ),
         )
 
     def receipts(self, wanted: Filter) -> Question[Page[Receipt]]:
@@ -210,6 +214,13 @@ class Questions:
         return Question(
             lambda stubs: stubs.receipts.GetCheckpoint, request, lambda found, _: found.checkpoint
         )
+
+    def key_history(self) -> Question[LogKeys]:
+        def read(found: receipt_pb2.GetCheckpointResponse, _: int) -> LogKeys:
+            trust = self._trust or VerifierKey.parse(found.verifier_key)
+            return proved(trust, [receipt_of(receipt) for receipt in found.key_history])
+
+        return Question(lambda stubs: stubs.receipts.GetCheckpoint, receipt_pb2.GetCheckpointRequest(), read)
 
     def consistency_proof(self, first_size: int, second_size: int) -> Question[tuple[bytes, ...]]:
         request = receipt_pb2.GetConsistencyProofRequest(first_size=first_size, second_size=second_size)

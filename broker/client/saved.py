@@ -23,7 +23,7 @@ from broker.client.answer import checked_receipt, received_digest
 from broker.errors import VerificationFailed
 from broker.model import Receipt
 from broker.receipt.acknowledgements import Delivered
-from broker.receipt.note import VerifierKey
+from broker.receipt.log_keys import Trust
 from broker.v1 import exchange_pb2
 
 
@@ -37,7 +37,7 @@ class Saved:
     """Whether what was received is what the receipt attests; else it is something else."""
 
 
-def read_saved(data: bytes, received_at: datetime, trust: VerifierKey | None) -> Saved:
+def read_saved(data: bytes, received_at: datetime, trust: Trust | None) -> Saved:
     """The delivery in a saved answer; its digest is computed from what was received.
 
     Raises:
@@ -53,13 +53,13 @@ def read_saved(data: bytes, received_at: datetime, trust: VerifierKey | None) ->
     return Saved(delivery, receipt, hmac.compare_digest(digest, delivered.digest))
 
 
-def _unary(response: exchange_pb2.ExchangeResponse, trust: VerifierKey | None) -> tuple[Receipt, bytes]:
+def _unary(response: exchange_pb2.ExchangeResponse, trust: Trust | None) -> tuple[Receipt, bytes]:
     if not response.HasField("answer"):
         raise _nothing()
     return checked_receipt(response.receipt, trust), received_digest(response.answer)
 
 
-def _stream(parts: Sequence[Any], trust: VerifierKey | None) -> tuple[Receipt, bytes]:
+def _stream(parts: Sequence[Any], trust: Trust | None) -> tuple[Receipt, bytes]:
     opening, *chunks, outcome = parts if len(parts) > 1 else (*parts, None)
     if outcome is None or not (opening.HasField("opening") and outcome.HasField("outcome")):
         raise _nothing()

@@ -21,7 +21,7 @@ from broker.client.retry import Tries
 from broker.client.status import failure_of
 from broker.errors import VerificationFailed
 from broker.model import Receipt, Verdict
-from broker.receipt.note import VerifierKey
+from broker.receipt.log_keys import Trust
 from broker.transmit.watermark import watermark_of
 from broker.v1 import exchange_pb2
 
@@ -38,7 +38,7 @@ class StreamQuestion:
 
     request: exchange_pb2.StreamExchangeRequest
     caller: str
-    trust: VerifierKey | None
+    trust: Trust | None
 
 
 class Reception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -142,6 +142,9 @@ class Receipt:
     """RFC 6962 §2.1.1 audit path, SHA-256 hashes from the leaf upwards."""
     checkpoint: str
     """C2SP signed note over origin, tree size and root."""
+    successions: tuple[str, ...] = field(default=(), compare=False)
+    """Signed successions of the log's key, oldest first: how an earlier key leads to the one that signed;
+    empty while the log has had one key. They prove themselves to whoever trusts one of the keys."""
 
 
 @dataclass(frozen=True, slots=True)

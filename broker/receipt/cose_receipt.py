@@ -17,6 +17,7 @@ from broker.errors import VerificationFailed
 from broker.keys.cose import ALG, EDDSA, Cbor, decode, encode
 from broker.model import Receipt
 from broker.receipt.bundle import MAX_BYTES, MAX_PROOF, MAX_SIZE
+from broker.receipt.log_keys import Trust, led
 from broker.receipt.merkle import HASH_SIZE
 from broker.receipt.note import SIGNATURE_SIZE, VerifierKey
 from broker.receipt.verify import Verified, verify_receipt
@@ -105,17 +106,23 @@ def parse(data: bytes) -> tuple[Receipt, bytes, bytes]:
     return receipt, signature, key_id
 
 
-def verify(data: bytes, trust: VerifierKey) -> Verified:
+def verify(data: bytes, trust: Trust, successions: tuple[str, ...] = ()) -> Verified:
     """What a COSE Receipt proves, once both signatures and the proof hold.
 
     Raises:
         VerificationFailed: a link broke; says which.
     """
     receipt, signature, key_id = parse(data)
-    if key_id != trust.id:
+    keys = led(trust, successions)
+    if not any(key.id == key_id for key in keys.keys):
         raise VerificationFailed("COSE 密钥编号不符 / COSE key id: not that of the trust key")
-    verified = verify_receipt(receipt, trust)
-    verify_root(signature, verified.checkpoint.root, trust)
+    verified = verify_receipt(receipt, keys)
+    key = keys.at(verified.checkpoint.size)
+    if key is None or key.id != key_id:
+        raise VerificationFailed(
+            "COSE 密钥编号不符 / COSE key id: not that of the key which signs such a tree"
+        )
+    verify_root(signature, verified.checkpoint.root, key)
     return verified
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from broker.durable import sync_folder
 from broker.errors import SetUpError, VerificationFailed
+from broker.receipt.key_history import LOG_KEYS
 from broker.receipt.merkle import HASH_SIZE, leaf_hash
 from broker.receipt.note import Checkpoint
 from broker.receipt.public import CHECKPOINT, ENTRIES, Part, PublicLog
@@ -67,6 +68,8 @@ def export(log: PublicLog, folder: Path) -> Exported:
         files = Folder(folder)
         if known.size < checkpoint.size:
             _grow(log, files, known, checkpoint)
+            if (history := log.key_history()) is not None:
+                files.write(LOG_KEYS, history)
             files.sync()
             files.write(CHECKPOINT, note.encode())
             files.sync()

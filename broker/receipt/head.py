@@ -23,6 +23,8 @@ class SignedTree:
 
     tree: Tree
     note: str
+    successions: tuple[str, ...] = ()
+    """Of the log's key, as in :class:`~broker.model.Receipt`."""
 
     def receipt(self, leaf_index: int, statement: bytes) -> Receipt:
         """The receipt of a leaf of this tree.
@@ -37,7 +39,7 @@ class SignedTree:
         """The receipts of several leaves, given by their indices; raises as :meth:`receipt` does."""
         proofs = self.tree.inclusion_proofs(statements)
         return {
-            index: Receipt(statement, index, self.tree.size, proofs[index], self.note)
+            index: Receipt(statement, index, self.tree.size, proofs[index], self.note, self.successions)
             for index, statement in statements.items()
         }
 
@@ -111,7 +113,7 @@ class SignedHead:
         grew = checkpoint.size > known.size
         tree = known.grown(checkpoint.size, self._journal.tile) if grew else known
         _require_same(tree, checkpoint)
-        adopted = SignedTree(tree, signed.note)
+        adopted = SignedTree(tree, signed.note, self.keys.notes)
         with self._lock:
             if tree.size > self._newest.tree.size:
                 self._newest = adopted

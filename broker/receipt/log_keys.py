@@ -25,6 +25,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 
 import orjson
@@ -267,6 +268,16 @@ def succession_of(statement: bytes) -> str:
 
 Trust = VerifierKey | LogKeys
 """What a verifier begins with: one key, or a chain of them that it has learnt before."""
+
+
+@lru_cache(maxsize=64)
+def led(trust: Trust, successions: tuple[str, ...]) -> LogKeys:
+    """The keys that ``trust`` leads to by these successions; see :meth:`LogKeys.extended`.
+
+    Raises:
+        VerificationFailed: they lead to none that is trusted.
+    """
+    return LogKeys.of(trust).extended(successions)
 
 
 def _require_chain(first: VerifierKey, successions: Sequence[Succession]) -> None:

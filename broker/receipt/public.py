@@ -13,6 +13,8 @@ from threading import Lock
 from typing import Protocol
 
 from broker.errors import VerificationFailed
+from broker.model import Receipt
+from broker.receipt import key_history
 from broker.receipt.log_keys import LogKeys
 from broker.receipt.merkle import HASH_SIZE, leaf_hash
 from broker.receipt.note import Checkpoint, VerifierKey
@@ -49,6 +51,16 @@ class Keys(Protocol):
     def checkpoint(self, note: str) -> Checkpoint:
         """The log's head in a note that it has signed; raises VerificationFailed when it has not."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Where successions of the log's key are looked up."""
+
+    keys: Callable[[], LogKeys]
+    """All that are known now."""
+    statement: Callable[[int], bytes]
+    """The statement of the leaf of a succession."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +106,23 @@ def parse_path(path: str) -> Part | None:
 class PublicLog:
     """What is public of a log, up to its newest signed head; safe for use by several threads.
 
-    ``read_note`` gives the newest signed checkpoint, empty before the first.
+    Args:
+        read_note: gives the newest signed checkpoint, empty before the first.
+        history: what is known of successions of the log's key, if anything is.
 
     Raises (every method):
         Unavailable: the database cannot be reached.
         VerificationFailed: what is stored is not what was signed. Nothing is given out then.
     """
 
-    def __init__(self, tables: Tables, read_note: Callable[[], str], keys: VerifierKey | Keys) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        read_note: Callable[[], str],
+        keys: VerifierKey | Keys,
+        history: History | None = None,
+    ) -> None:
+        self._history = history
         self.keys: Keys = LogKeys(keys) if isinstance(keys, VerifierKey) else keys
         self._tables = tables
         self._read_note = read_note
@@ -118,6 +139,20 @@ class PublicLog:
                 self._adopt(note)
             return (self._note, self._newest) if self._note else None
 
+    def key_history(self) -> bytes | None:
+        """``log-keys``: how the log's first key leads to the one that signs
+        (:mod:`broker.receipt.key_history`); None while it has had one only."""
+        signed = self.checkpoint()
+        if signed is None or self._history is None or not (successions := self._history.keys().successions):
+            return None
+        note, head = signed
+        tree = Tree(head.size, self._tables.tile, self._cache)
+        leaves = [one.leaf_index for one in successions if one.since <= head.size]
+        return key_history.export(
+            Receipt(self._history.statement(index), index, head.size, tree.inclusion_proof(index), note)
+            for index in leaves
+        )
+
     def read(self, part: Part) -> bytes | None:
         """A part's content; None when the signed log has no such part."""
         if part.stop > self._newest.size:
@@ -127,6 +162,8 @@ class PublicLog:
         return self._bundle(part) if part.level == ENTRIES else self._tile(part)
 
     def _adopt(self, note: str) -> None:
+        if self._history is not None:
+            self.keys = self._history.keys()
         checkpoint = self.keys.checkpoint(note)
         if checkpoint.size < self._newest.size:  # the newest was being written over when it was read
             return

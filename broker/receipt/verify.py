@@ -8,7 +8,8 @@ The chain has five links, from the trusted key to the statement, and a failure n
 4. inclusion proof – it leads from the statement's leaf to the checkpoint's root;
 5. statement – it is a JSON object that can be read in one way only.
 
-No key is ever taken from the receipt: whoever could alter it could put a key of his own there.
+No key is ever taken from the receipt but one to which the trusted key leads by signatures: whoever could
+alter the receipt could put a key of his own there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from broker.errors import VerificationFailed
 from broker.model import Receipt
 from broker.reasons import Sentence
 from broker.receipt.bundle import read_json
-from broker.receipt.log_keys import LogKeys, Trust
+from broker.receipt.log_keys import LogKeys, Trust, led
 from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
 from broker.receipt.note import Checkpoint
 
@@ -39,12 +40,13 @@ def verify_receipt(receipt: Receipt, trust: Trust) -> Verified:
 
     Args:
         receipt: from :func:`broker.receipt.bundle.parse` or from an answer.
-        trust: the log's key, from another way than the receipt, or the keys that it has led to.
+        trust: the log's key, from another way than the receipt, or the keys that it has led to. Keys after or
+            before it are believed as far as the receipt's successions lead there.
 
     Raises:
         VerificationFailed: a link broke; the message begins with it.
     """
-    checkpoint = verify_checkpoint(receipt.checkpoint, trust)
+    checkpoint = led(trust, receipt.successions).checkpoint(receipt.checkpoint)
     if receipt.tree_size != checkpoint.size:
         raise VerificationFailed("树大小与日志头不符 / tree size: not that of the checkpoint")
     leaf = leaf_hash(leaf_entry(receipt.statement))

@@ -9,10 +9,11 @@ are for people and prove nothing.
 from __future__ import annotations
 
 import io
+import json
 import struct
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.errors import VerificationFailed
 from broker.model import Receipt
@@ -29,6 +30,8 @@ MEMBERS = (
     "receipt.json",
     "log.vkey",
 )
+LOG_KEYS = "log-keys.json"
+"""After these, where the log has had several keys: the signed successions, an array of notes."""
 MAX_BYTES = 8 * bundle.MAX_BYTES
 MAGIC = b"PK\x03\x04"
 
@@ -79,12 +82,15 @@ def parse(data: bytes) -> Zipped:
         raise VerificationFailed("回执包过长 / bundle: longer than 8 MiB")
     members = _read(data)
     zipped = Zipped(
-        receipt=bundle.parse(members["receipt.json"]),
+        receipt=replace(bundle.parse(members["receipt.json"]), successions=_successions(members)),
         verifier_key=VerifierKey.parse(members["log.vkey"].decode("utf-8", "replace").removesuffix("\n")),
         readme=members[README],
         page=members[PAGE],
     )
-    for name, content in _members(zipped).items():
+    written = _members(zipped)
+    if written.keys() != members.keys():
+        raise VerificationFailed("回执包成员缺失或多余 / bundle: members missing or unknown")
+    for name, content in written.items():
         if members[name] != content:
             raise VerificationFailed(
                 f"回执包中的 {name} 与 receipt.json 不符 / bundle: {name} is not that of receipt.json"
@@ -105,7 +111,18 @@ def _members(zipped: Zipped) -> dict[str, bytes]:
         bundle.export(receipt),
         f"{zipped.verifier_key}\n".encode(),
     )
-    return dict(zip(MEMBERS, contents, strict=True))
+    members = dict(zip(MEMBERS, contents, strict=True))
+    if receipt.successions:
+        members[LOG_KEYS] = json.dumps(receipt.successions, ensure_ascii=False, indent=1).encode() + b"\n"
+    return members
+
+
+def _successions(members: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The notes; whether they are spelt rightly is seen by writing them again."""
+    try:
+        return tuple(map(str, json.loads(members.get(LOG_KEYS, b"[]"))))
+    except (ValueError, TypeError, RecursionError):
+        raise VerificationFailed("回执包中的密钥历史格式不符 / bundle: log-keys.json is malformed") from None
 
 
 def _write(members: Mapping[str, bytes]) -> bytes:
@@ -124,7 +141,7 @@ def _read(data: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = archive.infolist()
             plain = all(each.compress_type == zipfile.ZIP_STORED for each in found)
-            if tuple(each.filename for each in found) != MEMBERS or not plain:
+            if tuple(each.filename for each in found) not in (MEMBERS, (*MEMBERS, LOG_KEYS)) or not plain:
                 raise VerificationFailed("回执包成员缺失或多余 / bundle: members missing or unknown")
             return {each.filename: archive.read(each) for each in found}
     except _UNREADABLE:

@@ -15,7 +15,10 @@ import structlog
 from broker.errors import BrokerError, SetUpError, VerificationFailed
 from broker.http.message import BINARY, BRIEFLY, FOREVER, TEXT, Answer, Request
 from broker.http.server import HttpServer
+from broker.receipt.key_history import LOG_KEYS
 from broker.receipt.public import CHECKPOINT, PublicLog, parse_path
+
+JSON = "application/json"
 
 log = structlog.get_logger("sharebroker.public_log")
 
@@ -53,6 +56,8 @@ def _resource(public: PublicLog, path: str) -> Answer:
         signed = public.checkpoint()
         if signed is not None:
             return Answer(HTTPStatus.OK, signed[0].encode(), TEXT, BRIEFLY)
+    if path == LOG_KEYS and (history := public.key_history()) is not None:
+        return Answer(HTTPStatus.OK, history, JSON, BRIEFLY)
     part = parse_path(path)
     content = public.read(part) if part else None
     if content is None:

@@ -214,8 +214,11 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
     def GetCheckpoint(
         self, request: receipt_pb2.GetCheckpointRequest, call: Call
     ) -> receipt_pb2.GetCheckpointResponse:
+        history = self._log.key_history()
         return receipt_pb2.GetCheckpointResponse(
-            checkpoint=self._log.checkpoint(), verifier_key=str(self._log.verifier_key)
+            checkpoint=history[-1].checkpoint if history else self._log.checkpoint(),
+            verifier_key=str(self._log.verifier_key),
+            key_history=map(wire.receipt_message, history),
         )
 
     def GetInclusionProof(

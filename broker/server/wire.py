@@ -186,6 +186,7 @@ def receipt_message(receipt: Receipt) -> exchange_pb2.Receipt:
         statement=receipt.statement,
         proof=receipt.proof,
         checkpoint=receipt.checkpoint,
+        log_key_successions=receipt.successions,
     )
 
 

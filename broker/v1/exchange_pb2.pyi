@@ -347,17 +347,19 @@ class RowCounts(_message.Message):
     def __init__(self, read: _Optional[int] = ..., bad: _Optional[int] = ..., released: _Optional[int] = ..., suppressed: _Optional[int] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("name", "leaf_index", "tree_size", "statement", "proof", "checkpoint")
+    __slots__ = ("name", "leaf_index", "tree_size", "statement", "proof", "checkpoint", "log_key_successions")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LEAF_INDEX_FIELD_NUMBER: _ClassVar[int]
     TREE_SIZE_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    LOG_KEY_SUCCESSIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
     leaf_index: int
     tree_size: int
     statement: bytes
     proof: _containers.RepeatedScalarFieldContainer[bytes]
     checkpoint: str
-    def __init__(self, name: _Optional[str] = ..., leaf_index: _Optional[int] = ..., tree_size: _Optional[int] = ..., statement: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[str] = ...) -> None: ...
+    log_key_successions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., leaf_index: _Optional[int] = ..., tree_size: _Optional[int] = ..., statement: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[str] = ..., log_key_successions: _Optional[_Iterable[str]] = ...) -> None: ...

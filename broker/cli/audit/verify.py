@@ -77,7 +77,7 @@ def verify(
     Exit codes: 0 all holds; 1 all holds, but something due is not there; 3 something does not hold,
     contradicts itself, or is missing.
     """
-    anchors = Anchors(LogKeys(read_trust(key)), _policy(witnesses), _authority(ca))
+    anchors = Anchors(read_trust(key), _policy(witnesses), _authority(ca))
     place, note, export = _evidence(what, anchors, checkpoint)
     if isinstance(place, DatabasePlace):
         anchors = replace(anchors, keys=learnt(place, anchors.keys))
