@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from broker.audit.verify.evidence import DatabasePlace
+from broker.audit.verify.evidence import DatabasePlace, FolderPlace, Place
 from broker.audit.verify.remarks import Nature, Remark
 from broker.audit.verify.said import Anchors
 from broker.errors import VerificationFailed
 from broker.model import EntryKind
+from broker.receipt import key_history
 from broker.receipt.finding import Finding
 from broker.receipt.log_keys import MAX_SUCCESSIONS, LogKeys, succession_of
 from broker.receipt.note import Checkpoint
@@ -38,16 +39,24 @@ def open_head(note: str, anchors: Anchors) -> Head:
     return checkpoint, []
 
 
-def learnt(place: DatabasePlace, keys: LogKeys) -> LogKeys:
-    """The log's keys to which the auditor's leads by the successions that a database has.
+def learnt(place: Place | None, keys: LogKeys) -> LogKeys:
+    """The log's keys to which the auditor's leads by the successions that the evidence has: statements of a
+    database, the file ``log-keys`` of a published folder. An export has none.
 
     Raises:
         SetUpError: the database cannot be read.
         VerificationFailed: the successions do not hold, or have nothing to do with the auditor's key.
     """
-    with open_snapshot(place.url, older=True) as snapshot:
-        statements = snapshot.statements_of(EntryKind.LOG_KEY, MAX_SUCCESSIONS)
-    return keys.extended(map(succession_of, statements))
+    match place:
+        case DatabasePlace(url):
+            with open_snapshot(url, older=True) as snapshot:
+                statements = snapshot.statements_of(EntryKind.LOG_KEY, MAX_SUCCESSIONS)
+            return keys.extended(map(succession_of, statements))
+        case FolderPlace(folder) if (folder / key_history.LOG_KEYS).is_file():
+            with (folder / key_history.LOG_KEYS).open("rb") as file:
+                history = file.read(key_history.MAX_BYTES + 1)
+            return key_history.proved(keys, key_history.parse(history))
+    return keys
 
 
 def _languages(error: VerificationFailed) -> tuple[str, str]:

@@ -79,8 +79,7 @@ def verify(
     """
     anchors = Anchors(read_trust(key), _policy(witnesses), _authority(ca))
     place, note, export = _evidence(what, anchors, checkpoint)
-    if isinstance(place, DatabasePlace):
-        anchors = replace(anchors, keys=learnt(place, anchors.keys))
+    anchors = replace(anchors, keys=learnt(place, anchors.keys))
     head, remarks = open_head(note, anchors)
     kept = [_earlier(file, anchors.keys) for file in earlier or ()]
     job = Job(place, anchors, head, kept, workers or _processes(place, export, head), journal)

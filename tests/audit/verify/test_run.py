@@ -25,6 +25,8 @@ from broker.audit.verify.run import Report, spans
 from broker.audit.verify.whole import Earlier
 from broker.errors import SetUpError, VerificationFailed
 from broker.keys.log_key import load_log_key
+from broker.model import Receipt
+from broker.receipt import key_history
 from broker.receipt.log_keys import Succession
 from broker.receipt.merkle import leaf_entry, leaf_hash
 from broker.receipt.note import Checkpoint, VerifierKey, sign_note
@@ -226,7 +228,14 @@ def test_a_log_under_another_key_is_followed(auditor: Auditor, tmp_path: Path) -
     note = sign_note(Checkpoint(name, LEAVES, root).text(), name, new)
     with pytest.raises(VerificationFailed, match="signature"):
         open_head(note, auditor.anchors)
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection:
+        entries = connection.execute("SELECT log_entry FROM leaf ORDER BY leaf_index").fetchall()
+    tree, _ = Tree(0, lambda _, __: b"").append([leaf_hash(entry) for (entry,) in entries])
+    statement = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    receipt = Receipt(statement, LEAVES - 1, LEAVES, tree.inclusion_proof(LEAVES - 1), note)
+    (tmp_path / "www/log-keys").write_bytes(key_history.export([receipt]))
     anchors = replace(auditor.anchors, keys=learnt(place, auditor.anchors.keys))
+    assert learnt(FolderPlace(tmp_path / "www"), auditor.anchors.keys) == anchors.keys
     head, remarks = open_head(note, anchors)
     report = run.verify(run.Job(place, anchors, head))
     assert (remarks, report.remarks, report.root) == ([], [], root)
