@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import appends, bulk, decisions, differences, exchanges, masks, risk, stages, streams, verify
+from benchmarks import (
+    appends,
+    bulk,
+    decisions,
+    differences,
+    exchanges,
+    growth,
+    masks,
+    risk,
+    stages,
+    streams,
+    verify,
+)
 
 ALL = {
     "exchanges": exchanges.run,
@@ -14,6 +26,7 @@ ALL = {
     "differences": differences.run,
     "appends": appends.run,
     "verify": verify.run,
+    "growth": growth.run,
     "masks": masks.run,
     "risk": risk.run,
     "bulk": bulk.run,

@@ -23,7 +23,6 @@ from broker.store.connection import connect
 HASH = 32
 WIDTH = 256
 _TABLES = ("leaf", "statement", "request")
-_COLUMNS = {"leaf": 10, "statement": 2, "request": 6}
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -99,7 +98,7 @@ class Bare:
             ]
             yield [
                 *(
-                    (_insert(table), values)
+                    (_insert(table, values), values)
                     for table, values in zip(_TABLES, (leaves, texts, used), strict=True)
                 ),
                 (
@@ -140,8 +139,8 @@ class Bare:
         self._connection.execute(text)
 
 
-def _insert(table: str) -> str:
-    return f"INSERT INTO {table} VALUES ({', '.join('?' * _COLUMNS[table])})"
+def _insert(table: str, values: Sequence[tuple[Any, ...]]) -> str:
+    return f"INSERT INTO {table} VALUES ({', '.join('?' * len(values[0]))})"
 
 
 def _for_ever() -> Iterator[None]:
