@@ -11,6 +11,7 @@ from broker.client import Client, Credentials, VerifierKey
 from broker.errors import SetUpError
 from broker.receipt import key_history
 from broker.receipt.log_keys import LogKeys
+from broker.receipt.witnesses import WitnessPolicy
 
 Address = Annotated[
     str, typer.Option("--broker", envvar="SHAREBROKER_ADDRESS", help="服务地址 / address of the broker")
@@ -23,6 +24,10 @@ Folder = Annotated[
 ]
 Trust = Annotated[
     Path, typer.Option("--trust", help="日志公钥文件，须另行取得 / the log's verifier key, got separately")
+]
+Witnesses = Annotated[
+    Path | None,
+    typer.Option(help="见证要求（tlog-policy）：须有足够见证人签名 / witness policy: who must have cosigned"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="机器可读输出 / print for machines")]
 
@@ -49,3 +54,18 @@ def read_trust(path: Path) -> LogKeys:
     first, _, history = text.partition("\n")
     key = VerifierKey.parse(first)
     return key_history.proved(key, key_history.parse(history.encode())) if history else LogKeys(key)
+
+
+def read_witnesses(path: Path | None) -> WitnessPolicy:
+    """The witness policy in a file; without one it demands nothing.
+
+    Raises:
+        SetUpError: the file cannot be read.
+        VerificationFailed: it holds no policy; says in which line.
+    """
+    if path is None:
+        return WitnessPolicy()
+    try:
+        return WitnessPolicy.parse(path.read_bytes())
+    except OSError:
+        raise SetUpError(f"无法读取见证要求 {path}。", f"The witness policy {path} cannot be read.") from None

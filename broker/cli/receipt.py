@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.cli import receipt_forms as forms
-from broker.cli.connection import Address, Folder, Json, Trust, connect, read_trust
+from broker.cli.connection import Address, Folder, Json, Trust, Witnesses, connect, read_trust, read_witnesses
 from broker.cli.receipt_text import Lang, became, describe, row
 from broker.errors import VerificationFailed
 from broker.model import Receipt, Verdict
@@ -137,15 +137,19 @@ def verify(
         Path | None,
         typer.Option(help="根证书：并验证确认书的签署者 / root certificate: also verify who acknowledged"),
     ] = None,
+    witnesses: Witnesses = None,
     as_json: Json = False,
 ) -> None:
     """离线验证一份回执：签名、证明、内容 / verify a receipt offline: signature, proof, content."""
     exported = forms.read(file)
     checkpoint = forms.verify(exported, read_trust(trust))
+    seen = read_witnesses(witnesses).require(exported.receipt.checkpoint)
     index, signer = exported.receipt.leaf_index, forms.signed_by(exported.receipt, ca)
     if as_json:
         said = {"verified": True, "form": exported.form, "origin": checkpoint.origin, "leaf_index": index}
-        _print_json(said | ({"signed_by": signer, "signer_verified": ca is not None} if signer else {}))
+        names = {"witnesses": [one.witness.name for one in seen]} if witnesses else {}
+        signed = {"signed_by": signer, "signer_verified": ca is not None} if signer else {}
+        _print_json(said | names | signed)
         return
     print(
         f"验证通过：第 {index} 条存证在日志 {checkpoint.origin} 前 {checkpoint.size} 条之中，签名有效。\n"
@@ -155,7 +159,7 @@ def verify(
     page = (forms.PAGE_HOLDS,) if exported.bundle else ()
     holds, holds_not = forms.of_signer(signer, verified=ca is not None)
     for mark, said_of in (
-        ("成立 holds", (*forms.HOLDS, *page, *holds)),
+        ("成立 holds", (*forms.HOLDS, *page, *holds, *forms.of_witnesses(seen))),
         ("未证明 not proved", (*forms.HOLDS_NOT, *holds_not)),
     ):
         for sentence in said_of:

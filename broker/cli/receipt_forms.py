@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,7 @@ from broker.receipt.bundle import read_json
 from broker.receipt.log_keys import Trust, led
 from broker.receipt.note import Checkpoint
 from broker.receipt.verify import STATEMENT
+from broker.receipt.witnesses import Cosignature
 from broker.receipt.zipped import Zipped
 
 
@@ -138,6 +140,19 @@ def signed_by(receipt: Receipt, ca: Path | None) -> str:
         return signed.credential.identity.uri
     except (KeyError, TypeError, ValueError):
         raise VerificationFailed("存证内容格式不符 / statement: not of the documented form") from None
+
+
+def of_witnesses(seen: Sequence[Cosignature]) -> tuple[Sentence, ...]:
+    """What holds of those who cosigned the log head."""
+    if not seen:
+        return ()
+    names = ", ".join(one.witness.name for one in seen)
+    return (
+        Sentence(
+            f"见证人 {names} 已确认：至该日志头为止，日志只增不改",
+            f"{names} cosigned the log head: until then they saw the log only grow",
+        ),
+    )
 
 
 def of_signer(signer: str, *, verified: bool) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:

@@ -158,11 +158,12 @@ class WitnessMemory:
                         self._connection.execute("ROLLBACK")
                     raise
         except sqlite3.Error as error:
-            raise OSError(f"the witness's memory cannot be written ({error.sqlite_errorname})") from None
+            raise OSError(f"the witness's memory cannot be written ({type(error).__name__})") from None
 
     def close(self) -> None:
-        """Give back the file."""
-        self._connection.close()
+        """Give back the file; who still asks, from another thread, gets an OSError."""
+        with self._lock:
+            self._connection.close()
 
 
 def create_memory(path: Path) -> None:

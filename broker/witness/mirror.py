@@ -209,8 +209,8 @@ class Follower:
                 self._say("copied", "")
 
     def _say(self, event: str, error: str) -> None:
-        """Once, until it is otherwise."""
-        if (said := f"{event} {error}") != self._said:
+        """Once, until it is otherwise; at the end of the witness nothing."""
+        if (said := f"{event} {error}") != self._said and not self._ending.is_set():
             self._said = said
             level = log.warning if error else log.info
             level(event, origin=self._origin, **({"error": error} if error else {}))

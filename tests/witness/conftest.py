@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.witness.witness import Witness
-from tests.witness.paper import PaperLog, witnessing
+from tests.witness.paper import Heard, PaperLog, witnessing
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +21,12 @@ def log() -> PaperLog:
 def witness(tmp_path: Path) -> Iterator[Witness]:
     with witnessing(tmp_path) as found:
         yield found
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    """What the witness and its copies say in their log."""
+    log = Heard()
+    monkeypatch.setattr("broker.witness.witness.log", log)
+    monkeypatch.setattr("broker.witness.mirror.log", log)
+    return log

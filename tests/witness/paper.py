@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -79,3 +80,23 @@ def witnessing(folder: Path, *logs: Witnessed, clock: Callable[[], float] | None
             {log.origin: log for log in known},
             **({"clock": clock} if clock else {}),
         )
+
+
+class Heard:
+    """In the place of a module's log: keeps what is said, whatever other tests made of logging."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, dict[str, object]]] = []
+
+    def _hear(self, event: str, **about: object) -> None:
+        self.said.append((event, about))
+
+    critical = error = warning = info = _hear
+
+    def count(self, event: str) -> int:
+        return [said for said, _ in self.said].count(event)
+
+    def until(self, event: str, count: int = 1) -> None:
+        """Waits until it was said so often."""
+        while self.count(event) < count:
+            time.sleep(0.01)

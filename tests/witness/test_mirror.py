@@ -19,7 +19,7 @@ from broker.server.public_log import answer
 from broker.witness.mirror import Follower, Mirror
 from broker.witness.witness import Witness, Witnessed
 from tests import plain_tlog
-from tests.witness.paper import LATER, LOG, ORIGIN, PaperLog, witnessing
+from tests.witness.paper import LATER, ORIGIN, Heard, PaperLog, witnessing
 
 TRUE = PaperLog(600)
 OTHER = TRUE.forked(40)
@@ -119,7 +119,7 @@ def test_a_log_that_shows_nothing_yet_is_waited_for(office: Office) -> None:
     assert not office.copy.exists()
 
 
-def test_another_history_shown_is_a_fork(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_history_shown_is_a_fork(office: Office, heard: Heard) -> None:
     """The copy stays the one before, the alarm is given once, and nothing is cosigned any more."""
     office.cosign(TRUE, 45)
     office.mirror.follow()
@@ -130,7 +130,7 @@ def test_another_history_shown_is_a_fork(office: Office, capsys: pytest.CaptureF
     assert office.forked == {TRUE.head(50).root, OTHER.head(100).root}
     assert office.checked() == 50
     assert office.cosign(TRUE, 60) == 422
-    assert capsys.readouterr().out.count("log_forked") == 1
+    assert heard.count("log_forked") == 1
 
 
 @pytest.mark.parametrize("size", [41, 49, 50])
@@ -241,22 +241,17 @@ def test_where_only_full_tiles_are_kept_they_are_read(office: Office) -> None:
     assert office.mirror.follow() == TRUE.head(600)
 
 
-def test_a_copy_is_kept_from_a_thread(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_copy_is_kept_from_a_thread(office: Office, heard: Heard) -> None:
     """It says once that it copies, once that it cannot, and goes on."""
     follower = Follower(ORIGIN, office.mirror, 0.01)
     follower.start()
     try:
-        while not (office.copy / "checkpoint").exists():
-            pass
+        heard.until("copied")
         office.shown.spoil = ("checkpoint", b"nothing")
-        said = ""
-        while "copy_failed" not in said:
-            said += capsys.readouterr().out
+        heard.until("copy_failed")
         office.shown.spoil, office.shown.size = ("", b""), 70
-        while said.count("copied") < 2:
-            said += capsys.readouterr().out
+        heard.until("copied", 2)
     finally:
         follower.stop()
-    assert said.count("copy_failed") == 1
+    assert heard.count("copy_failed") == 1
     assert office.mirror.follow() == TRUE.head(70)
-    assert LOG is not LATER

@@ -28,7 +28,7 @@ from broker.receipt.witnessing import SIZE_TYPE, AddCheckpoint
 from broker.witness.memory import Cosigned, WitnessMemory, create_memory
 from broker.witness.witness import Witness, Witnessed
 from tests import plain_tlog
-from tests.witness.paper import LATER, LOG, NAME, ORIGIN, OWN, PaperLog, witnessing
+from tests.witness.paper import LATER, LOG, NAME, ORIGIN, OWN, Heard, PaperLog, witnessing
 
 KEY = WitnessKey.of(NAME, OWN)
 LONG = PaperLog(300)
@@ -226,19 +226,16 @@ def test_of_two_histories_one_is_cosigned(log: PaperLog, witness: Witness, at: i
     assert witness.cosigned(ORIGIN).root == log.tree(20).root()
 
 
-def test_two_heads_of_one_size_are_proof_enough(
-    log: PaperLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_heads_of_one_size_are_proof_enough(log: PaperLog, tmp_path: Path, heard: Heard) -> None:
     """The alarm is given, both heads are kept, and nothing is cosigned any more, restarted or not."""
     with witnessing(tmp_path) as witness:
         witness.add_checkpoint(log.request(0, 20))
         other = log.forked(19)
         assert witness.add_checkpoint(AddCheckpoint(20, (), other.note(20)).body()).status == 422
         fork = witness.forks()[ORIGIN]
-    said = capsys.readouterr().out
-    assert "log_forked" in said
-    assert "分叉" in said
-    assert "ALARM" in said
+    ((_, about),) = [one for one in heard.said if one[0] == "log_forked"]
+    assert "分叉" in str(about["zh"])
+    assert "ALARM" in str(about["en"])
     heads = {claimed_checkpoint(note).root for note in (fork.one, fork.other)}
     assert heads == {log.tree(20).root(), other.tree(20).root()}
     with witnessing(tmp_path) as witness:

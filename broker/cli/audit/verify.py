@@ -24,7 +24,7 @@ from broker.audit.verify.run import verify as verify_log
 from broker.audit.verify.said import Anchors
 from broker.audit.verify.whole import Earlier
 from broker.cli import receipt_forms as forms
-from broker.cli.connection import Json, read_trust
+from broker.cli.connection import Json, read_trust, read_witnesses
 from broker.cli.maintenance import progress_bars
 from broker.errors import SetUpError, VerificationFailed
 from broker.receipt.export import MAX_NOTE_BYTES
@@ -183,7 +183,7 @@ def _earlier(path: Path, keys: LogKeys) -> Earlier:
 
 
 def _policy(path: Path | None) -> WitnessPolicy | None:
-    return WitnessPolicy.parse(path.read_bytes()) if path else None
+    return read_witnesses(path) if path else None
 
 
 def _authority(path: Path | None) -> bytes:
