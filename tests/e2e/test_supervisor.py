@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
@@ -14,9 +15,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from broker.client import Client, Credentials, VerifierKey
+from broker.client import Client, Credentials, VerifierKey, verify_receipt
 from broker.demo.setup import prepare, shipped_policies
 from broker.errors import BrokerError
+from broker.receipt.note import verify_note
 from broker.server.asking import STATUS_SOCKET, ask_status
 from broker.server.signing import KeptSigner
 from broker.settings import load_settings
@@ -360,3 +362,52 @@ def is_alive(pid):
             return stat.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_the_log_gets_another_key_under_load(house, terms):
+    """Both workers change keys while they are asked; who pinned the first key goes on, with openssl, too."""
+    done, receipts = threading.Event(), []
+
+    def load(number):
+        with house.client() as client:
+            while not done.is_set() or len(receipts) < 4:
+                receipts.append(exchange(client, terms | {"case_no": str(number)}).receipt)
+
+    command = [sys.executable, "-m", "broker.cli", "log", "rotate-key", "--json", "--reason", "a test"]
+    command += ["--config", str(house.embedded.settings)]
+    trust = VerifierKey.parse(house.embedded.trust.read_text("utf-8").strip())
+    with house.client() as client, ThreadPoolExecutor(3) as pool:
+        before = exchange(client, terms).receipt
+        loads = [pool.submit(load, number) for number in range(3)]
+        told = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        after = [exchange(client, terms).receipt for _ in range(8)]
+        done.set()
+        for one in loads:
+            one.result()
+        keys = client.log_keys()
+    said = json.loads(told.stdout)
+    assert [str(key) for key in keys.keys] == [str(trust), said["new"]] == [said["old"], said["new"]]
+    for receipt in (before, *after, *receipts):
+        verify_receipt(receipt, trust)
+        verify_receipt(receipt, keys)
+    larger = [receipt for receipt in receipts + after if receipt.tree_size > said["leaf"]]
+    assert len(larger) >= len(after)
+    for receipt in larger:
+        verify_note(receipt.checkpoint, keys.newest)
+        assert receipt.successions == keys.notes
+    assert openssl_verifies(larger[-1].checkpoint, keys.newest, 0, house.embedded.folder)
+    assert openssl_verifies(larger[-1].checkpoint, trust, 1, house.embedded.folder)
+    assert openssl_verifies(keys.notes[0], trust, 0, house.embedded.folder)
+    assert openssl_verifies(keys.notes[0], keys.newest, 1, house.embedded.folder)
+
+
+def openssl_verifies(note, key, line, folder):
+    """Whether a note's signature line of that number is by the key, as openssl finds."""
+    text, _, lines = note.rpartition("\n\n")
+    signature = b64decode(lines.splitlines()[line].rpartition(" ")[2])[4:]
+    for name, content in (("text", f"{text}\n".encode()), ("signature", signature)):
+        (folder / name).write_bytes(content)
+    (folder / "key.der").write_bytes(bytes.fromhex("302a300506032b6570032100") + key.public_key)
+    command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER"]
+    files = ["-inkey", "key.der", "-sigfile", "signature", "-in", "text"]
+    return subprocess.run([*command, *files], cwd=folder, stdout=subprocess.PIPE, check=False).returncode == 0
