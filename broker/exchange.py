@@ -53,7 +53,7 @@ from broker.needs import charge, need_of, recorded
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.statement import Outcome, key_version
-from broker.standing import Decided, Standing, in_one_epoch
+from broker.standing import Decided, Standing, anything_goes, in_one_epoch
 from broker.streaming import Closing, Handover, Opening, StillWanted
 from broker.transmit.chunks import IpcChunks
 from broker.transmit.digest import answer_digest, canonical_answer
@@ -95,6 +95,8 @@ class Exchange:
     chunk_bytes: int
     """Size of a stream's chunks."""
     marks: Marks = NO_VAULT
+    may_release: Callable[[], None] = anything_goes
+    """Raises Unavailable while nothing may be released at all, whatever policy permits."""
     _planner: Planner = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -177,6 +179,7 @@ class Exchange:
 
     def _with_data(self, decided: Decided, keyring: Keyring, still_wanted: StillWanted) -> Exchanged:
         """Steps 3 to 5 of a permitted application."""
+        self.may_release()
         approved = decided.approved()
         mask_plan = self._planner.plan(approved, keyring)
         gate, totals = gate_of(approved, mask_plan), totals_of(approved, mask_plan)
@@ -241,6 +244,7 @@ class Exchange:
         decided = self._decide(epoch, request, consumer)
         if not decided.permitted:
             return self._refusal(decided)
+        self.may_release()
         approved, application = decided.approved(), decided.application
         mask_plan = self._planner.plan(approved, epoch.keyring)
         gate, totals = gate_of(approved, mask_plan), totals_of(approved, mask_plan)
@@ -250,7 +254,7 @@ class Exchange:
             self.entries,
             self.log,
             self.keeper,
-            Standing(self.epochs, decided, self.clock),
+            Standing(self.epochs, decided, self.clock, self.may_release),
             mask_plan,
             epoch.reader.stream(approved, decided.now, self.batch_rows, gate, totals),
             IpcChunks(schema.with_metadata(_marks(decided)), self.chunk_bytes, nonce),

@@ -131,6 +131,16 @@ class DeliveryFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Cosigned:
+    """A signed checkpoint that enough witnesses have cosigned."""
+
+    size: int
+    """Number of leaves under it."""
+    note: str
+    """With the log's signature and theirs (C2SP tlog-cosignature)."""
+
+
+@dataclass(frozen=True, slots=True)
 class NeedOnRecord:
     """A need with the leaves and times that it was first and last asked for, and how often."""
 
@@ -249,6 +259,10 @@ class Journal(Protocol):
 
     def leaves(self, wanted: ReceiptFilter, before: int | None, limit: int) -> list[Leaf]:
         """At most ``limit`` matching leaves with an index below ``before``, newest first."""
+        ...
+
+    def cosigned(self) -> Cosigned | None:
+        """The newest checkpoint that enough witnesses have cosigned; None before the first."""
         ...
 
     def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:

@@ -108,6 +108,7 @@ class Reason(StrEnum):
     LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
     CLOCK_BEHIND_LOG = "CLOCK_BEHIND_LOG"
     VAULT_UNAVAILABLE = "VAULT_UNAVAILABLE"
+    NOT_WITNESSED = "NOT_WITNESSED"
     # server
     SERVED_ELSEWHERE = "SERVED_ELSEWHERE"
     OVERLOADED = "OVERLOADED"
@@ -393,6 +394,11 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.LOG_UNAVAILABLE: Sentence(
         "存证日志暂不可用，未返回任何数据，请稍后用同一 request_id 重试。",
         "The receipt log is unavailable, so nothing was released; retry later with the same request_id.",
+    ),
+    Reason.NOT_WITNESSED: Sentence(
+        "见证人已过久没有确认存证日志，暂停放行，未返回任何数据；见证恢复后自动继续，请稍后用同一 request_id 重试。",
+        "The log's witnesses have not confirmed it for too long, so nothing is released until they do; retry "
+        "later with the same request_id.",
     ),
     Reason.CLOCK_BEHIND_LOG: Sentence(
         "服务器时钟早于最近一条存证，停止放行，请管理员校时。",

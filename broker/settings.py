@@ -242,6 +242,30 @@ class Log(Section):
     )
 
 
+class Witnesses(Section):
+    """Offices apart that see that the log only grows (`sharebroker witness`), and cosign that it does."""
+
+    known: dict[str, str] = Field(
+        {},
+        description="Witness key (as its office gave it) = address where that witness listens, such as "
+        "`https://audit.example:7090/`.",
+    )
+    quorum: int = Field(
+        0,
+        ge=0,
+        description="How many of them must have cosigned a log head before the public sees it; 0: none.",
+    )
+    stop_releasing_after_seconds: float = Field(
+        0,
+        ge=0,
+        description="Releasing stops while a receipt is older than this and no cosigned log head covers it; "
+        "it goes on by itself. 0: never.",
+    )
+    ca: Path | None = Field(
+        None, description="Root certificates of the witnesses' addresses, PEM; those of the system without."
+    )
+
+
 class Settings(BaseSettings):
     """All settings of ``sharebroker serve``."""
 
@@ -257,6 +281,7 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     store: Store = Store()
     log: Log = Log()
+    witnesses: Witnesses = Witnesses()
     vault: VaultSettings = VaultSettings()
     base: Path = Field(Path(), exclude=True, description="Folder of the settings file; set by loading it.")
 

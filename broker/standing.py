@@ -88,6 +88,10 @@ class Decided:
         return replace(self, decision=refusal)
 
 
+def anything_goes() -> None:
+    """Where nobody but policy decides whether data may be released."""
+
+
 @dataclass(slots=True)
 class Standing:
     """A stream's permit while epochs and days go by. ``decided`` is the last decision by which it held."""
@@ -95,6 +99,8 @@ class Standing:
     epochs: Epochs
     decided: Decided
     clock: Callable[[], datetime]
+    may_release: Callable[[], None] = anything_goes
+    """Raises Unavailable while nothing may be released at all."""
     _holds_until: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +117,7 @@ class Standing:
         """
         if reached > self.decided.epoch.sequence:
             self.epochs.reach(reached)
+        self.may_release()
         epoch = self.epochs.current()
         if epoch.sequence != self.decided.epoch.sequence or self.clock() >= self._holds_until:
             self.decided = self._decided_again(epoch)

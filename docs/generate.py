@@ -63,6 +63,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.SOURCE_UNAVAILABLE,
         Reason.LOG_UNAVAILABLE,
         Reason.CLOCK_BEHIND_LOG,
+        Reason.NOT_WITNESSED,
         Reason.VAULT_UNAVAILABLE,
         Reason.SHUTTING_DOWN,
         Reason.BROKER_UNREACHABLE,

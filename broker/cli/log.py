@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from broker.receipt.note import VerifierKey
 from broker.receipt.public import History, PublicLog
 from broker.receipt.rotation import Terms, prepare, rotate
 from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
+from broker.server.witnesses import witnesses_of
 from broker.settings import Settings, load_settings
 from broker.store.store import Store, open_store
 
@@ -140,11 +141,18 @@ def _listening(address: str) -> None:
 @contextmanager
 def _public(settings: Settings, trust: Path | None) -> Iterator[PublicLog]:
     key, state = own_key(settings, trust), settings.path(settings.keys.signer_state)
+    witnessed = witnesses_of(settings).group is not None
     with closing(open_store(settings.store_url)) as store:
         history = History(lambda: known_keys(state, key), partial(_statement, store))
-        yield PublicLog(store, lambda: remembered(state, key), key, history)
+        read_note = _cosigned(store) if witnessed else lambda: remembered(state, key)
+        yield PublicLog(store, read_note, key, history)
 
 
 def _statement(store: Store, leaf_index: int) -> bytes:
     leaf = store.leaf(leaf_index)
     return leaf.entry.statement if leaf else b""
+
+
+def _cosigned(store: Store) -> Callable[[], str]:
+    """Where witnesses are wanted, the public sees only what they have seen."""
+    return lambda: found.note if (found := store.cosigned()) else ""

@@ -44,7 +44,7 @@ from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.lookups import Grounds, TurnedBack, detokenization
 from broker.releases import Masked, Masks, Released, keys_of, released_fields
-from broker.standing import in_one_epoch
+from broker.standing import anything_goes, in_one_epoch
 from broker.streaming import StillWanted
 from broker.transmit.digest import answer_digest
 
@@ -87,6 +87,8 @@ class Detokenizer:
     per_day: int
     """Tokens of one dataset that one department may have turned back in a day."""
     marks: Marks = NO_VAULT
+    may_release: Callable[[], None] = anything_goes
+    """Raises Unavailable while nothing may be released at all."""
 
     def detokenize(self, request: Request, caller: Identity, still_wanted: StillWanted) -> Detokenized:
         """What the tokens stand for, with the receipt that somebody was told.
@@ -108,6 +110,7 @@ class Detokenizer:
         masked = self._reversible(case)
         if barred := tuple(_barred(case)):
             return self._refused(case, barred)
+        self.may_release()
         values = self._values(case, masked)
         if not still_wanted():
             raise DeadlinePassed(Reason.DEADLINE_PASSED)

@@ -71,9 +71,11 @@ def export(log: PublicLog, folder: Path) -> Exported:
             if (history := log.key_history()) is not None:
                 files.write(LOG_KEYS, history)
             files.sync()
+        parts = files.written
+        if exported_note(folder) != note:  # of the same tree it may have got other signatures
             files.write(CHECKPOINT, note.encode())
             files.sync()
-        return Exported(checkpoint, known.size, max(0, files.written - 1))
+        return Exported(checkpoint, known.size, parts)
 
 
 class Folder:

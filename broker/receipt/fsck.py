@@ -14,6 +14,7 @@ from pathlib import Path
 from broker.errors import SetUpError, VerificationFailed
 from broker.model import EntryKind
 from broker.receipt.acts import Acts
+from broker.receipt.cosigned import CosignedCheck
 from broker.receipt.deliveries import SAID, Deliveries
 from broker.receipt.finding import Finding, leaf_name, row_name, tile_name
 from broker.receipt.indexed import Indexed, indexed
@@ -116,9 +117,9 @@ class Fsck:
         except VerificationFailed as error:
             zh, _, en = str(error).partition(" / ")
             yield _of_signer(f"签名进程的记忆不可信：{zh}", f"the signer's memory cannot be trusted: {en}")
-        check = LeafCheck(
-            self._snapshot, self.size, [signed.size] if signed else [], self._heard, self._progress
-        )
+        cosigned = CosignedCheck(self._snapshot, self._keys)
+        sizes = [*([signed.size] if signed else []), *cosigned.sizes]
+        check = LeafCheck(self._snapshot, self.size, sizes, self._heard, self._progress)
         yield from check.findings()
         self.root, self.erased, self._claims = check.rebuilt.root(), check.erased, check.claims
         self._erased_kinds = check.erased_kinds
@@ -130,6 +131,7 @@ class Fsck:
         yield from self._end(check.newest)
         if signed:
             yield from self._against(signed, check.rebuilt.roots)
+        yield from cosigned.findings(self.size, check.rebuilt.roots)
 
     def _remembered(self) -> Checkpoint | None:
         return self._keys.recognised(self._memory) if self._memory else None

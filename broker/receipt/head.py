@@ -12,7 +12,7 @@ from broker.errors import SetUpError, VerificationFailed
 from broker.journal import Journal, Leaf
 from broker.model import Receipt
 from broker.receipt.log_keys import LogKeys, SuccessionLeaf
-from broker.receipt.note import Checkpoint
+from broker.receipt.note import Checkpoint, claimed_checkpoint
 from broker.receipt.signer import CheckpointSigner, SignedCheckpoint
 from broker.receipt.tiles import TileCache, Tree
 
@@ -99,6 +99,14 @@ class SignedHead:
         if signed is None or signed.note == newest.note:
             return newest
         return self._adopt(signed, newest.tree)
+
+    def at(self, note: str) -> SignedTree:
+        """The tree of a checkpoint, to which the database must lead. Who signed it is not looked at: what is
+        to be believed must also be under :meth:`refresh`."""
+        checkpoint = claimed_checkpoint(note)
+        tree = self.tree(checkpoint.size)
+        _require_same(tree, checkpoint)
+        return SignedTree(tree, note)
 
     def cose(self) -> tuple[SignedTree, bytes]:
         """The newest signed tree, and the signature over its root that COSE receipts bear."""

@@ -112,7 +112,8 @@ class ReceiptLog:
 
     def receipt(self, leaf_index: int) -> Receipt:
         """The receipt of a recorded leaf, against the current checkpoint, to which it leads: neither the
-        database's statement nor its tiles are believed.
+        database's statement nor its tiles are believed. Once witnesses have cosigned a checkpoint that covers
+        it, against the newest of those.
 
         Raises:
             NotFound: there is no such leaf, or its statement has been erased.
@@ -120,7 +121,21 @@ class ReceiptLog:
         """
         entry = self.entry(leaf_index)
         with _consistent():
-            return _proved(self._head.refresh(), leaf_index, entry)
+            receipt = _proved(self._head.refresh(), leaf_index, entry)
+            cosigned = self._covering(leaf_index)
+            return receipt if cosigned is None else _proved(cosigned, leaf_index, entry)
+
+    def _covering(self, leaf_index: int) -> SignedTree | None:
+        """The newest cosigned head, if the leaf is under it."""
+        cosigned = self._journal.cosigned()
+        if cosigned is None or leaf_index >= cosigned.size:
+            return None
+        return self._head.at(cosigned.note)
+
+    def cosigned(self) -> str:
+        """The newest checkpoint that enough witnesses have cosigned; empty before the first."""
+        found = self._journal.cosigned()
+        return "" if found is None else found.note
 
     def cose_receipt(self, leaf_index: int) -> tuple[Receipt, bytes]:
         """The receipt of a recorded leaf as of :meth:`receipt`, and the same as a COSE Receipt (RFC 9942).

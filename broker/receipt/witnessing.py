@@ -128,6 +128,10 @@ class Witness:
             self._size = _size(answer.content)
         raise Refused(409)
 
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
     def _own(self, note: str, lines: bytes) -> Cosignature:
         """Its own among the lines; others are nobody's whom we know (tlog-witness, add-checkpoint)."""
         found = cosignatures(note + lines.decode("utf-8", "replace"), [self.key])

@@ -7,7 +7,7 @@ away, so that a drain may never end.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -20,10 +20,22 @@ Answer = health_pb2.HealthCheckResponse
 
 
 class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc ships no types
-    """Health of the whole broker (the empty name) and of each service; they begin and end together."""
+    """Health of the whole broker (the empty name) and of each service; they begin and end together, but
+    for those services that pause now and then.
 
-    def __init__(self, services: Sequence[str]) -> None:
+    Args:
+        pausing: names of services that serve only while ``goes_on()`` is true. A watch is not told of it.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[str],
+        pausing: Sequence[str] = (),
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._names = ("", *services)
+        self._pausing = frozenset(pausing)
+        self._goes_on = goes_on
         self._status = Answer.SERVING
         self._lock = threading.Lock()
         self._watchers: set[Send] = set()
@@ -41,14 +53,12 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc ship
     ) -> health_pb2.HealthCheckResponse:
         if request.service not in self._names:
             raise NotFound(Reason.RESOURCE_NOT_FOUND)
-        return Answer(status=self._status)
+        return self._of(request.service)
 
     def List(
         self, request: health_pb2.HealthListRequest, context: grpc.ServicerContext
     ) -> health_pb2.HealthListResponse:
-        return health_pb2.HealthListResponse(
-            statuses={name: Answer(status=self._status) for name in self._names}
-        )
+        return health_pb2.HealthListResponse(statuses={name: self._of(name) for name in self._names})
 
     def Watch(
         self,
@@ -58,7 +68,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc ship
     ) -> None:
         """Returns at once, so that a watch holds no thread; what is to be said goes through the callback."""
         known = request.service in self._names
-        send_response_callback(Answer(status=self._status if known else Answer.SERVICE_UNKNOWN))
+        send_response_callback(self._of(request.service) if known else Answer(status=Answer.SERVICE_UNKNOWN))
         with self._lock:
             self._watchers.add(send_response_callback)
             draining = self._status != Answer.SERVING
@@ -68,6 +78,10 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc ship
             self._forget(send_response_callback)
 
     setattr(Watch, NON_BLOCKING, True)
+
+    def _of(self, name: str) -> health_pb2.HealthCheckResponse:
+        paused = name in self._pausing and not self._goes_on()
+        return Answer(status=Answer.NOT_SERVING if paused else self._status)
 
     def _let_go(self, watcher: Send) -> None:
         watcher(Answer(status=self._status))

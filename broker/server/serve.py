@@ -33,6 +33,7 @@ from broker.marks import Marks
 from broker.model import Identity
 from broker.proposals import Proposals
 from broker.reasons import Reason
+from broker.receipt.coverage import Coverage
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.releases import Masks
@@ -60,6 +61,7 @@ from broker.server.policies import PolicyService
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
 from broker.server.signing import KeptSigner
 from broker.server.tls import server_credentials
+from broker.server.witnesses import cosigning_of
 from broker.settings import Server, Settings
 from broker.store.store import Store, open_store
 from broker.v1 import (
@@ -94,6 +96,11 @@ SERVICES = tuple(
     )
 )
 
+RELEASING = tuple(
+    module.DESCRIPTOR.services_by_name[name].full_name
+    for module, name in ((exchange_pb2, "ExchangeService"), (masking_pb2, "MaskingService"))
+)
+"""Those that release data."""
 
 SETTLE_SECONDS = 10.0
 """Longest wait, after the drain, for streams to record their outcome."""
@@ -135,6 +142,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         closing.callback(store.close)
         receipts = _receipt_log(settings, store, clock, closing)
         marks = _marks(settings, store, closing)
+        coverage = Coverage(store, settings.witnesses.stop_releasing_after_seconds, clock)
         publisher = publisher_of(settings, store, clock)
         begin_epoch(settings, store, publisher)
         receipts.sign()
@@ -158,6 +166,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             batch_rows=settings.server.stream_batch_rows,
             chunk_bytes=settings.server.stream_chunk_bytes,
             marks=marks,
+            may_release=coverage.check,
         )
         detokenizer = Detokenizer(
             epochs=epochs,
@@ -167,16 +176,17 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             clock=clock,
             per_day=settings.masking.detokenize_per_day,
             marks=marks,
+            may_release=coverage.check,
         )
         acknowledger = Acknowledger(epochs, receipts, ca, clock)
-        overdue = Overdue(store, receipts, clock)
+        overdue, cosigning = Overdue(store, receipts, clock), cosigning_of(settings, receipts, store)
         policies = PolicyService(proposals, store, epochs, demanded=scrutiny is not None)
         lanes, patience = Lanes(settings.server), Patience(settings.server.stall_seconds)
         closing.callback(lanes.close)
         closing.callback(patience.close)
         interceptor = CallInterceptor(_identifier(epochs, clock), lanes, patience)
         server = _server(settings.server, listening, interceptor, lanes.limit)
-        health_service = Health(SERVICES)
+        health_service = Health(SERVICES, RELEASING, coverage.holds)
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(epochs, receipts), server)
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(
@@ -191,7 +201,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
         if listening.stream_port is None:
-            for watcher in (keeper, overdue):
+            for watcher in (keeper, overdue, cosigning):
                 watcher.start()
                 closing.callback(watcher.stop)
         server.start()  # nothing may fail after it: a server that runs keeps its process from ending

@@ -219,6 +219,7 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
             checkpoint=history[-1].checkpoint if history else self._log.checkpoint(),
             verifier_key=str(self._log.verifier_key),
             key_history=map(wire.receipt_message, history),
+            cosigned_checkpoint=self._log.cosigned(),
         )
 
     def GetInclusionProof(

@@ -39,6 +39,7 @@ RETRY_SECONDS: dict[Reason, float] = {
     Reason.POLICY_UNUSABLE: 1.0,
     Reason.REVOCATIONS_UNREADABLE: 1.0,
     Reason.CLOCK_BEHIND_LOG: 1.0,
+    Reason.NOT_WITNESSED: 5.0,
 }
 """The shortest wait after which what is unavailable may be there again: a signer that died is missed within
 half a second, the others want a person or a network. After SHUTTING_DOWN another worker answers at once."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from broker.errors import Unavailable
 from broker.journal import (
     Claim,
+    Cosigned,
     DeliveryFilter,
     DeliveryOnRecord,
     Head,
@@ -25,6 +26,7 @@ from broker.model import ReceiptFilter
 from broker.reasons import Reason
 from broker.store import rows
 from broker.store.connection import Database, connect
+from broker.store.cosigned import CosignedTable
 from broker.store.deliveries import DeliveryTables
 from broker.store.epochs import EpochTables
 from broker.store.leases import LeaseTables
@@ -123,6 +125,21 @@ class Store:
         disputed."""
         with self._reading() as connection:
             return DeliveryTables(connection).count(rows.microseconds(now))
+
+    def cosigned(self) -> Cosigned | None:
+        """The newest checkpoint that enough witnesses have cosigned; None before the first."""
+        with self._reading() as connection:
+            return CosignedTable(connection).newest()
+
+    def publish_cosigned(self, cosigned: Cosigned) -> bool:
+        """Puts it in the place of a smaller one, durably; False when another process was faster."""
+        with self._translated(), self._database.exclusive() as connection:
+            return CosignedTable(connection).publish(cosigned)
+
+    def first_uncovered(self) -> datetime | None:
+        """When the first leaf was recorded that no cosigned checkpoint covers; None when all are covered."""
+        with self._reading() as connection:
+            return CosignedTable(connection).first_uncovered()
 
     @contextmanager
     def epochs(self) -> Iterator[EpochTables]:

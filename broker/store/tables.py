@@ -7,7 +7,7 @@ transaction, and the Merkle tree proves more than a constraint could.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Text, text
 from sqlmodel import Field, SQLModel
 
 # SQLite makes a column its B-tree's key only if the type is spelled INTEGER; there it holds 64 bits too.
@@ -242,6 +242,18 @@ class DeliveryRow(SQLModel, table=True):
     """Index of the leaf that says its consumer received something else."""
 
 
+class CosignedRow(SQLModel, table=True):
+    """The newest checkpoint that enough witnesses have cosigned: one row, or none before the first."""
+
+    __tablename__ = "cosigned"
+    __table_args__ = (CheckConstraint("id = 1", name="cosigned_is_one_row"),)
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    size: int = Field(sa_type=BIG)
+    """As in the note."""
+    note: str = Field(sa_type=Text)
+
+
 class NeedRow(SQLModel, table=True):
     """A need: what a department asked for and nobody shares yet, however often it did."""
 
@@ -269,11 +281,26 @@ class NeedRow(SQLModel, table=True):
 
 
 # The same as Core tables, for the append path, where the ORM would cost ten times the statement.
-HEAD, LEAF, STATEMENT, TILE, REQUEST, QUOTA, EPOCH, BUNDLE, CRL, SUSPENSION, LEASE, NEED, DELIVERY = (
+(
+    HEAD,
+    LEAF,
+    STATEMENT,
+    TILE,
+    REQUEST,
+    QUOTA,
+    EPOCH,
+    BUNDLE,
+    CRL,
+    SUSPENSION,
+    LEASE,
+    NEED,
+    DELIVERY,
+    COSIGNED,
+) = (
     SQLModel.metadata.tables[name]
     for name in (
         *("head", "leaf", "statement", "tile", "request", "quota"),
-        *("epoch", "bundle", "crl", "suspension", "lease", "need", "delivery"),
+        *("epoch", "bundle", "crl", "suspension", "lease", "need", "delivery", "cosigned"),
     )
 )
 PROPOSAL, APPROVAL, PUBLICATION = (

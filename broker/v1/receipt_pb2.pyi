@@ -59,14 +59,16 @@ class GetCheckpointRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetCheckpointResponse(_message.Message):
-    __slots__ = ("checkpoint", "verifier_key", "key_history")
+    __slots__ = ("checkpoint", "verifier_key", "key_history", "cosigned_checkpoint")
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     VERIFIER_KEY_FIELD_NUMBER: _ClassVar[int]
     KEY_HISTORY_FIELD_NUMBER: _ClassVar[int]
+    COSIGNED_CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     checkpoint: str
     verifier_key: str
     key_history: _containers.RepeatedCompositeFieldContainer[_exchange_pb2.Receipt]
-    def __init__(self, checkpoint: _Optional[str] = ..., verifier_key: _Optional[str] = ..., key_history: _Optional[_Iterable[_Union[_exchange_pb2.Receipt, _Mapping]]] = ...) -> None: ...
+    cosigned_checkpoint: str
+    def __init__(self, checkpoint: _Optional[str] = ..., verifier_key: _Optional[str] = ..., key_history: _Optional[_Iterable[_Union[_exchange_pb2.Receipt, _Mapping]]] = ..., cosigned_checkpoint: _Optional[str] = ...) -> None: ...
 
 class GetInclusionProofRequest(_message.Message):
     __slots__ = ("leaf_index", "tree_size")

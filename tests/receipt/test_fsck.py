@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, text
@@ -25,6 +26,7 @@ from sqlmodel import SQLModel
 
 from broker.approve.files import pack
 from broker.errors import VerificationFailed
+from broker.journal import Cosigned
 from broker.keys.authority import Authority
 from broker.model import Entry, EntryKind, Epoch, KeyInUse, Proposal, Publication, Role, Suspension, Target
 from broker.publication.manifest import Manifest
@@ -38,6 +40,7 @@ from broker.receipt.merkle import EMPTY_ROOT, leaf_hash
 from broker.receipt.rebuild import Rebuilt, require_sound
 from broker.receipt.statement import epoch_act
 from broker.receipt.tiles import Tree
+from broker.receipt.witnesses import cosign
 from broker.store import open_store
 from broker.store.snapshot import open_snapshot
 
@@ -121,6 +124,7 @@ def world(
         acts(url)
         publish(url, folder)
         running.sign()
+        cosigned(url, running.checkpoint())
     engine = create_engine(url)
     world = World(log, engine)
     world.execute(f"DELETE FROM statement WHERE leaf_index = {ERASED}")
@@ -136,6 +140,14 @@ def streams(log: Any) -> None:
             opening = running.append(log.opening(request_id)).receipt.leaf_index
             running.append(log.outcome(request_id, opening))
         running.append(log.opening("s2"))
+
+
+def cosigned(url: str, note: str) -> None:
+    """A witness has cosigned the newest head."""
+    text, size = note.partition("\n\n")[0] + "\n", int(note.split("\n")[1])
+    with closing(open_store(url)) as store:
+        line = cosign(text, "audit.example/w", Ed25519PrivateKey.generate(), 1)
+        assert store.publish_cosigned(Cosigned(size, note + line))
 
 
 def needs(log: Any) -> None:
@@ -244,6 +256,7 @@ WHERE = {
     "quota": "used > 0",
     "epoch": "id = 1",
     "bundle": "hash = (SELECT bundle_hash FROM publication WHERE sequence = 1)",
+    "cosigned": "id = 1",
     "crl": "pem IS NOT NULL",
     "suspension": "number = 2",
     "lease": f"opening = {STREAM + 4}",
@@ -255,6 +268,7 @@ WHERE = {
 }
 CANNOT_BE_CHECKED = {
     ("head", "id"),  # the database allows no other value
+    ("cosigned", "id"),
     ("epoch", "id"),
     ("request", "request_mac"),  # stand in no other place
     ("quota", "counter"),
@@ -373,7 +387,7 @@ def test_damage_in_two_places_is_named_in_both(world: World) -> None:
 
 
 def test_a_history_rewritten_with_all_its_hashes_contradicts_what_was_signed(world: World) -> None:
-    """Whoever changes statement, leaf and tiles alike is left with the signature over the old root."""
+    """Whoever changes statement, leaf and tiles alike is left with the signatures over the old root."""
     where = f"leaf_index = {LIFTED}"
     forged = world.row("statement", where)["content"].replace(b'"li"', b'"wu"')
     entry = b"\x01" + sha256(forged).digest()
@@ -385,7 +399,7 @@ def test_a_history_rewritten_with_all_its_hashes_contradicts_what_was_signed(wor
             "tile", "level = 0 AND tile_index = 1", "hashes", tile[:-64] + leaf_hash(entry) + tile[-32:]
         ),
     ):
-        assert world.found() == {("", "", "")}
+        assert world.found() == {("", "", ""), ("cosigned", "id=1", "note")}
 
 
 def test_the_signers_memory_is_compared_and_must_be_the_logs(world: World, tmp_path: Path) -> None:

@@ -1,0 +1,169 @@
+"""Keeps witnesses informed: shows them each new log head, and publishes it once enough have cosigned.
+
+Nobody who waits for a receipt waits for this. Several processes may do it at once: what is published only
+ever grows (compare and set on the size), and a witness gives its cosignature again to whoever asks.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from broker.errors import BrokerError, VerificationFailed
+from broker.http.client import NoAnswer
+from broker.journal import Cosigned
+from broker.receipt.note import Checkpoint, claimed_checkpoint
+from broker.receipt.witnesses import Cosignature, WitnessPolicy
+from broker.receipt.witnessing import Ahead, Refused, Witness
+
+log = structlog.get_logger("sharebroker.witnesses")
+
+LOOK_SECONDS = 1.0
+"""How often a new head is looked for, on average: processes that all do it shall not do it at once."""
+
+PATIENCE_SECONDS = 5.0
+"""Longest wait for one head's cosignatures. Who answers later has it ready when asked again."""
+
+OTHER_HISTORY = 422
+JOIN_SECONDS = 30.0
+
+
+class Shelf(Protocol):
+    """Where the newest cosigned checkpoint stands."""
+
+    def cosigned(self) -> Cosigned | None:
+        """What was published last."""
+        ...
+
+    def publish_cosigned(self, cosigned: Cosigned) -> bool:
+        """Puts it in the place of a smaller one; False when there is none that is smaller."""
+        ...
+
+
+class SignedLog(Protocol):
+    """What witnesses are shown of a log (:class:`broker.receipt.log.ReceiptLog`)."""
+
+    def checkpoint(self) -> str:
+        """The newest signed head."""
+        ...
+
+    def consistency_proof(self, first: int, second: int) -> tuple[bytes, ...]:
+        """RFC 6962 §2.1.2."""
+        ...
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One witness, and how it last answered."""
+
+    witness: Witness
+    answer: Future[Cosignature] | None = None
+    trouble: str = ""
+
+    @property
+    def busy(self) -> bool:
+        return self.answer is not None and not self.answer.done()
+
+
+class Cosigning:
+    """Asks the witnesses from a thread of its own, between :meth:`start` and :meth:`stop`."""
+
+    def __init__(
+        self, receipts: SignedLog, shelf: Shelf, witnesses: Sequence[Witness], policy: WitnessPolicy
+    ) -> None:
+        self._receipts = receipts
+        self._shelf = shelf
+        self._asked = [_Asked(witness) for witness in witnesses]
+        self._policy = policy
+        self._pool = ThreadPoolExecutor(max(1, len(witnesses)), "witness")
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cosigning", daemon=True)
+
+    def start(self) -> None:
+        """Ask from now on, if there is anybody to ask."""
+        if self._asked:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_SECONDS)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for one in self._asked:
+            if not one.busy:
+                one.witness.close()
+
+    def publish(self) -> bool:
+        """Has the newest head cosigned if it is not yet; whether this put a newer one on the shelf.
+
+        Raises:
+            Unavailable: database or signer cannot be reached.
+        """
+        note = self._receipts.checkpoint()
+        if not note:
+            return False
+        head, published = claimed_checkpoint(note), self._shelf.cosigned()
+        if published is not None and published.size >= head.size:
+            return False
+        given = self._cosignatures(note, head)
+        if not self._policy.met_by(cosignature.witness for cosignature in given):
+            return False
+        cosigned = note + "".join(cosignature.line for cosignature in given)
+        self._policy.require(cosigned)
+        return self._shelf.publish_cosigned(Cosigned(head.size, cosigned))
+
+    def _cosignatures(self, note: str, head: Checkpoint) -> list[Cosignature]:
+        def proof_from(first: int) -> tuple[bytes, ...]:
+            return self._receipts.consistency_proof(first, head.size)
+
+        asked = [one for one in self._asked if not one.busy]
+        for one in asked:
+            one.answer = self._pool.submit(one.witness.cosignature, note, head, proof_from)
+        wait([one.answer for one in asked if one.answer], PATIENCE_SECONDS)
+        return [cosignature for one in asked if (cosignature := self._answer(one)) is not None]
+
+    def _answer(self, one: _Asked) -> Cosignature | None:
+        """What a witness gave, if anything; what is the matter with it is told once."""
+        cosignature, trouble = None, ""
+        try:
+            if one.answer is None or not one.answer.done():
+                trouble = "no answer yet"
+            else:
+                cosignature = one.answer.result()
+        except Ahead:
+            return None  # another process of ours has shown it a larger head, and publishes that
+        except Refused as refused:
+            trouble = str(refused)
+            if refused.status == OTHER_HISTORY and one.trouble != trouble:
+                log.critical(
+                    "witness_saw_another_history",
+                    witness=one.witness.key.name,
+                    zh="见证人拒绝：它见过的日志与此不同。数据库可能被回退或替换，请立即停用并通知审计部门。",
+                    en="A witness refuses: it has seen another history of this log. The database may have "
+                    "been set back or replaced; stop, and tell the auditors.",
+                )
+        except (NoAnswer, VerificationFailed, BrokerError) as error:
+            trouble = str(error) or type(error).__name__
+        if trouble != one.trouble:
+            told = log.warning if trouble else log.info
+            told(
+                "witness_silent" if trouble else "witness_answers", witness=one.witness.key.name, why=trouble
+            )
+            one.trouble = trouble
+        return cosignature
+
+    def _run(self) -> None:
+        while not self._stopped.wait(LOOK_SECONDS * random.uniform(0.5, 1.5)):  # noqa: S311 - no secret
+            try:
+                self.publish()
+            except BrokerError as error:
+                log.warning("cosigning_waits", reason=error.reason)
+            except Exception as error:  # noqa: BLE001 - a defect; without this thread nothing would be cosigned
+                log.error("cosigning_failed", error=type(error).__name__)
