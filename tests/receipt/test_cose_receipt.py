@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -40,6 +43,8 @@ def cose_of(receipt: Receipt, root: bytes, private: Ed25519PrivateKey = PRIVATE)
 
 
 RECEIPT, ROOT = receipt_of(7, 5)
+ROOT_FOLDER = Path(__file__).parents[2]
+PACKAGE = Path("node_modules/@auth0/cose")
 COSE = cose_of(RECEIPT, ROOT)
 
 
@@ -97,6 +102,27 @@ def test_a_verifier_of_another_make_agrees() -> None:
             assert accepts(data, receipt.statement)
             assert not accepts(data, STATEMENTS[index - 1])
             assert not accepts(data[:-1] + bytes([data[-1] ^ 1]), receipt.statement)
+
+
+JAVASCRIPT = next((at for at in (ROOT_FOLDER / ".venv-peers", ROOT_FOLDER) if (at / PACKAGE).is_dir()), None)
+
+
+@pytest.mark.skipif(
+    JAVASCRIPT is None or shutil.which("node") is None,
+    reason="no @auth0/cose here: npm install --ignore-scripts --prefix .venv-peers @auth0/cose@1.0.2",
+)
+def test_a_verifier_in_javascript_agrees(tmp_path: Path) -> None:
+    """The program of docs/verify-without-us.md accepts a receipt for its statement, and for no other."""
+    assert JAVASCRIPT is not None
+    (tmp_path / "node_modules").symlink_to(JAVASCRIPT / "node_modules")
+    shutil.copy(ROOT_FOLDER / "docs/verify-without-us/cose.mjs", tmp_path)
+    pem = PRIVATE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    files = {"key.pem": pem, "receipt.cose": COSE, "statement": RECEIPT.statement, "other": STATEMENTS[0]}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    for name, code in (("statement", 0), ("other", 3)):
+        words = ["node", "cose.mjs", "key.pem", "receipt.cose", name]
+        assert subprocess.run(words, cwd=tmp_path, capture_output=True).returncode == code
 
 
 @given(st.integers(0, len(COSE) - 1), st.integers(1, 255))
