@@ -134,8 +134,10 @@ class Whole:
 
     def _upper(self, tiles: Sequence[tuple[tuple[int, int], bytes]]) -> Iterator[Remark]:
         for (level, index), content in tiles:
-            if self._reader.tile(level + 1, index, len(content) // HASH_SIZE) != content:
-                yield Remark(Nature.FORGED, wrong_tile(level + 1, index))
+            found = self._reader.tile(level + 1, index, len(content) // HASH_SIZE)
+            if found != content:
+                nature = Nature.INCOMPLETE if content.startswith(found) else Nature.FORGED
+                yield Remark(nature, wrong_tile(level + 1, index))
 
     def _heads(self) -> Iterator[Remark]:
         self.root = self._roots.get(self._head.size, b"")

@@ -120,7 +120,7 @@ def test_an_open_stream_is_overdue_only_later(auditor: Auditor) -> None:
             "DELETE FROM tile WHERE level = 0 AND tile_index = 1",
             {("incomplete", "tile", "level=0 tile_index=1", "hashes")},
         ),
-        ("DELETE FROM tile WHERE level = 1", {("forged", "tile", "level=1 tile_index=0", "hashes")}),
+        ("DELETE FROM tile WHERE level = 1", {("incomplete", "tile", "level=1 tile_index=0", "hashes")}),
         (
             "UPDATE tile SET hashes = zeroblob(8192) WHERE level = 0 AND tile_index = 1",
             {("forged", "tile", "level=0 tile_index=1", "hashes")},
