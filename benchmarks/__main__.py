@@ -15,6 +15,7 @@ from benchmarks import (
     risk,
     stages,
     streams,
+    vault,
     verify,
 )
 
@@ -27,6 +28,7 @@ ALL = {
     "appends": appends.run,
     "verify": verify.run,
     "growth": growth.run,
+    "vault": vault.run,
     "masks": masks.run,
     "risk": risk.run,
     "bulk": bulk.run,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def _compare(workers: int, url: str = "") -> None:
         embedded = prepare(folder, 10_000, 1, shipped_policies(), ("housing_fund",))
         subject = json.loads((folder / "data/city.json").read_text("utf-8"))["withdrawal"]["sound"]
         identity = str(embedded.identity("housing_fund"))
-        running.enter_context(_environment(workers, url))
+        running.enter_context(environment(workers, url))
         broker = running.enter_context(broker_process(embedded))
         sync = echo.start(folder / "pki", "sync", workers, running)
         uvloop = echo.start(folder / "pki", "uvloop", workers, running)
@@ -81,12 +81,13 @@ def _compare(workers: int, url: str = "") -> None:
 
 
 @contextmanager
-def _environment(workers: int, url: str) -> Iterator[None]:
+def environment(workers: int, url: str, more: Mapping[str, str] | None = None) -> Iterator[None]:
     """What the broker is started with, beside the settings of its folder."""
     given = {
         "SHAREBROKER_SERVER__WORKERS": str(workers),
         "SHAREBROKER_SERVER__STREAM_LISTEN": "127.0.0.1:0",
         **({"SHAREBROKER_STORE__URL": url} if url else {}),
+        **(more or {}),
     }
     before = dict(os.environ)
     os.environ.update(given)

@@ -11,15 +11,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import orjson
-import structlog
 
 from broker.model import Entry, EntryKind
 from broker.receipt.log import append_alone
 from broker.receipt.lookups import subject_forgotten
 from broker.store.store import Store
 from broker.vault.vault import Vault
-
-log = structlog.get_logger("sharebroker.vault")
 
 
 def forget(vault: Vault, store: Store, subject: str, actor: str, reason: str, now: datetime) -> int | None:
@@ -47,10 +44,7 @@ def obey(vault: Vault, store: Store) -> int:
     obeyed, size = vault.obeyed, store.head().size
     if obeyed >= size:
         return 0
-    destroyed = vault.obey(set(_forgotten(store, obeyed)), size)
-    if destroyed:
-        log.info("subjects_forgotten", count=destroyed)
-    return destroyed
+    return vault.obey(set(_forgotten(store, obeyed)), size)
 
 
 def _forgotten(store: Store, start: int) -> Iterator[str]:

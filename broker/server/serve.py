@@ -267,7 +267,8 @@ def _marks(settings: Settings, store: Store, closing: ExitStack) -> Marks:
     vault = vault_of(settings)
     if vault is not None:
         closing.callback(vault.close)
-        obey(vault, store)
+        if forgotten := obey(vault, store):
+            log.warning("subjects_forgotten_again", count=forgotten)
     return Marks(vault)
 
 

@@ -210,11 +210,11 @@ class Viewer:
                 yield Gap(number, Nature.LOST, None)
             elif (leaf_index := leaves.get(hashes[number])) is not None:
                 yield Gap(number, Nature.ERASED, one.at, leaf_index)
-            elif number in under_way or one.at > self.now - UNDER_WAY:
-                yield Gap(number, Nature.UNDER_WAY, one.at)
+            elif one.request_id in requests:
+                yield Gap(number, Nature.REPEATED, one.at)
             else:
-                again = one.request_id in requests
-                yield Gap(number, Nature.REPEATED if again else Nature.UNRECORDED, one.at)
+                recent = number in under_way or one.at > self.now - UNDER_WAY
+                yield Gap(number, Nature.UNDER_WAY if recent else Nature.UNRECORDED, one.at)
 
     # ── streams of all in scope ──────────────────────────────────────────────────────────────────
 
