@@ -98,12 +98,14 @@ def subject_of(given: str) -> str:
 
 
 def _proved(settings: Settings, store: Store, trust: Path | None) -> ProvedLog:
+    from broker.receipt.key_file import known_keys
     from broker.receipt.memory import remembered
     from broker.receipt.public import PublicLog
     from broker.subject_access.proved import ProvedLog
 
-    key, state = own_key(settings, trust), settings.path(settings.keys.signer_state)
-    head = PublicLog(store, lambda: remembered(state, key), key).checkpoint()
+    state = settings.path(settings.keys.signer_state)
+    keys = known_keys(state, own_key(settings, trust))
+    head = PublicLog(store, lambda: remembered(state, keys), keys).checkpoint()
     if head is None:
         raise SetUpError(
             "日志还没有签名的日志头，请先启动服务。", "The log has no signed head; start the broker."
