@@ -266,6 +266,20 @@ class Witnesses(Section):
     )
 
 
+class Retention(Section):
+    """How long statements are kept; `sharebroker retention run` erases those that are older."""
+
+    years: Literal[0] | Annotated[int, Field(ge=3, le=100)] = Field(
+        0,
+        description="Years that statements are kept, at least 3 (《政务数据共享条例》 art. 29); 0: for good. "
+        "Hashes and proofs are kept for ever.",
+    )
+    hold: tuple[str, ...] = Field(
+        (),
+        description="Datasets whose statements are kept whatever their age, as long as they are listed here.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings of ``sharebroker serve``."""
 
@@ -282,6 +296,7 @@ class Settings(BaseSettings):
     store: Store = Store()
     log: Log = Log()
     witnesses: Witnesses = Witnesses()
+    retention: Retention = Retention()
     vault: VaultSettings = VaultSettings()
     base: Path = Field(Path(), exclude=True, description="Folder of the settings file; set by loading it.")
 

@@ -114,6 +114,11 @@ app = lazy_app(
             "broker.cli.keyring:app",
             "脱敏密钥：查看、轮换、更换主密钥 / the masking keys: show, rotate, rewrap",
         ),
+        Later(
+            "retention",
+            "broker.cli.retention:app",
+            "存证原文的保存期限：查看、执行 / how long statements are kept: show, run",
+        ),
         Later("needs", "broker.cli.needs:app", "需求清单 / the list of needs"),
         Later(
             "delivery",

@@ -32,6 +32,8 @@ class EntryKind(StrEnum):
     """Somebody looked to whom the tokens in a leaked file were released."""
     LOG_KEY = "log_key"
     """Another key signs the log from here on."""
+    RETENTION = "retention"
+    """Statements whose time is over are erased."""
     SUBJECT_ACCESS = "subject_access"
     """A person was told what the log has of them."""
     SUBJECT_FORGOTTEN = "subject_forgotten"

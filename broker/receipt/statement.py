@@ -9,7 +9,7 @@ only the consumer knows. The members are explained in ``docs/receipt-statement.m
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -174,6 +174,36 @@ def log_key(
             "verifier_key": verifier_key,
             "succession": succession,
             "previous": previous,
+            "actor": actor,
+            "reason": reason,
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+
+
+def retention(
+    due: tuple[int, int, int],
+    recorded_at: datetime,
+    *,
+    years: int,
+    before: datetime,
+    hold: Collection[str],
+    actor: str,
+    reason: str,
+) -> bytes:
+    """The statement that statements are erased: ``due`` has the first and last leaf and how many they are, of
+    those recorded ``before`` that time."""
+    first, last, count = due
+    return orjson.dumps(
+        {
+            "format": FORMAT,
+            "kind": EntryKind.RETENTION,
+            "recorded_at": instant(recorded_at),
+            "salt": secrets.token_hex(SALT_BYTES),
+            "years": years,
+            "before": instant(before),
+            "hold": sorted(hold),
+            "erased": {"first": first, "last": last, "count": count},
             "actor": actor,
             "reason": reason,
         },

@@ -22,9 +22,9 @@ from broker.journal import (
     NeedOnRecord,
     RequestKey,
 )
-from broker.model import ReceiptFilter
+from broker.model import EntryKind, ReceiptFilter
 from broker.reasons import Reason
-from broker.store import rows
+from broker.store import expiry, rows
 from broker.store.connection import Database, connect
 from broker.store.cosigned import CosignedTable
 from broker.store.deliveries import DeliveryTables
@@ -87,6 +87,13 @@ class Store:
         query = select(LEAF.c.log_entry).where(LEAF.c.leaf_index >= start, LEAF.c.leaf_index < stop)
         with self._reading() as connection:
             return list(connection.execute(query.order_by(LEAF.c.leaf_index)).scalars())
+
+    def expired(
+        self, before: datetime, kept: Collection[EntryKind], hold: Collection[str]
+    ) -> tuple[int, int, int]:
+        """See :func:`broker.store.expiry.expired`."""
+        with self._reading() as connection:
+            return expiry.expired(connection, before, kept, hold)
 
     def leaf(self, index: int) -> Leaf | None:
         with self._reading() as connection:
@@ -243,6 +250,12 @@ class StoreTransaction:
         if cursor.rowcount != 1:
             log.error("head_moved_by_another_writer")
             raise Unavailable(Reason.LOG_UNAVAILABLE)
+
+    def erase_expired(
+        self, before: datetime, kept: Collection[EntryKind], hold: Collection[str], most: int
+    ) -> int:
+        """See :func:`broker.store.expiry.erase_expired`."""
+        return expiry.erase_expired(self.connection, before, kept, hold, most)
 
     def name_log_key(self, leaf_index: int) -> None:
         """Say that heads larger than this leaf are signed under the key that it names."""

@@ -29,6 +29,7 @@ CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.DETOKENIZATION: (requests.answer, epochs.decision, deliveries.delivered),
     EntryKind.TRACE: (),
     EntryKind.LOG_KEY: (epochs.log_key,),
+    EntryKind.RETENTION: (),
     EntryKind.ACKNOWLEDGEMENT: (deliveries.acknowledgement,),
     EntryKind.ACKNOWLEDGEMENT_DISPUTED: (deliveries.dispute,),
     EntryKind.ACKNOWLEDGEMENT_MISSING: (deliveries.missing,),

@@ -1,0 +1,140 @@
+"""Statements whose time is over: erased and told of, while every proof that somebody kept goes on holding."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from broker.errors import NotFound
+from broker.keys.log_key import create_log_key
+from broker.model import Entry, EntryKind, Receipt
+from broker.receipt import bundle
+from broker.receipt.export import export
+from broker.receipt.fsck import open_fsck
+from broker.receipt.log import ReceiptLog
+from broker.receipt.memory import remembered
+from broker.receipt.merkle import verify_consistency
+from broker.receipt.public import PublicLog
+from broker.receipt.retention import AT_ONCE, Rule, due, erase
+from broker.receipt.signer import CheckpointSigner, start_signer
+from broker.receipt.statement import FORMAT, instant
+from broker.receipt.verify import verify_checkpoint, verify_receipt
+from broker.store import migrate
+from broker.store.store import Store, open_store
+
+ORIGIN = "xinghe.example/log"
+NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(days=4 * 366)
+
+
+class World:
+    """A log that began four years ago."""
+
+    def __init__(self, url: str, state: Path, store: Store, signer: CheckpointSigner) -> None:
+        self.url, self.state, self.store = url, state, store
+        self.now = LONG_AGO
+        self.log = ReceiptLog(store, signer, ORIGIN, lambda: self.now)
+
+    def append(self, dataset: str = "tax.income") -> Receipt:
+        said = {
+            "format": FORMAT,
+            "kind": EntryKind.VALIDATION,
+            "recorded_at": instant(self.now),
+            "salt": str(uuid4()),
+            "dataset": dataset,
+        }
+        entry = Entry(EntryKind.VALIDATION, json.dumps(said).encode(), self.now, dataset=dataset)
+        return self.log.append(entry).receipt
+
+    def erase(self, rule: Rule) -> tuple[int, int | None]:
+        self.now = NOW
+        found, leaf = erase(self.store, rule, NOW, actor="somebody", reason="yearly")
+        self.log.sign()
+        return found.count, leaf
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    new: Callable[[], str] = (
+        (lambda: f"sqlite:///{tmp_path}/log.db")
+        if request.param == "sqlite"
+        else request.getfixturevalue("new_postgres_url")
+    )
+    url, key, state = new(), tmp_path / "log.key", tmp_path / "state"
+    migrate(url)
+    create_log_key(key)
+    with closing(open_store(url)) as store, closing(start_signer(key, state, ORIGIN)) as signer:
+        world = World(url, state, store, signer)
+        with closing(world.log):
+            yield world
+
+
+def test_a_kept_receipt_proves_itself_after_its_statement_is_gone(world: World, tmp_path: Path) -> None:
+    """It verifies, it is shown to be in the log of today, and the log is sound, published and told of it."""
+    key = world.log.verifier_key
+    kept = bundle.parse(bundle.export([world.append() for _ in range(5)][2]))
+    old = verify_checkpoint(kept.checkpoint, key)
+    world.now = NOW
+    young = world.append()
+    assert world.erase(Rule.at(NOW, 3, frozenset())) == (5, 7)
+    verify_receipt(kept, key)
+    newest = verify_checkpoint(world.log.checkpoint(), key)
+    proof = world.log.consistency_proof(old.size, newest.size)
+    verify_consistency(old.size, newest.size, old.root, newest.root, proof)
+    path = world.log.inclusion_proof(kept.leaf_index, newest.size)
+    again = replace(kept, tree_size=newest.size, proof=path, checkpoint=world.log.checkpoint())
+    verify_receipt(again, key)
+    with pytest.raises(NotFound):
+        world.log.receipt(kept.leaf_index)
+    verify_receipt(world.log.receipt(young.leaf_index), key)
+    said = json.loads(world.log.receipt(7).statement)
+    assert said["erased"] == {"first": 1, "last": 5, "count": 5}
+    assert (said["kind"], said["years"], said["actor"]) == ("retention", 3, "somebody")
+    with open_fsck(world.url, world.state, key) as check:
+        assert list(check.findings()) == []
+    assert check.erased == 5
+    export(PublicLog(world.store, lambda: remembered(world.state, key), key), tmp_path / "www")
+
+
+def test_what_is_young_on_hold_or_an_act_of_the_log_stays(world: World) -> None:
+    """The genesis statement and datasets on hold are kept, and a second run finds nothing to do."""
+    held, gone = world.append("tax.held"), world.append("tax.income")
+    rule = Rule.at(NOW, 3, frozenset({"tax.held"}))
+    assert due(world.store, Rule.at(NOW, 5, frozenset())).count == 0
+    assert due(world.store, rule).count == 1
+    assert world.erase(rule) == (1, 3)
+    assert world.erase(rule) == (0, None)
+    assert world.log.receipt(held.leaf_index).statement == held.statement
+    assert world.log.receipt(0).statement
+    with pytest.raises(NotFound):
+        world.log.receipt(gone.leaf_index)
+
+
+def test_it_goes_on_where_it_was_broken_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each transaction erases a few; another run takes up the rest, with a leaf of its own."""
+    for _ in range(5):
+        world.append()
+    rule = Rule.at(NOW, 3, frozenset())
+    with world.store.append_transaction() as transaction:
+        assert transaction.erase_expired(rule.before, frozenset({EntryKind.GENESIS}), frozenset(), 2) == 2
+    monkeypatch.setattr("broker.receipt.retention.AT_ONCE", 2)
+    assert world.erase(rule) == (3, 6)
+    assert AT_ONCE > 2
+    assert due(world.store, rule).count == 0
+
+
+def test_years_are_those_of_the_calendar() -> None:
+    """A leap day has its rule, too."""
+    assert Rule.at(datetime(2028, 2, 29, tzinfo=UTC), 3, frozenset()).before == datetime(
+        2025, 2, 28, tzinfo=UTC
+    )
+    assert Rule.at(datetime(2026, 11, 24, tzinfo=UTC), 5, frozenset()).before == datetime(
+        2021, 11, 24, tzinfo=UTC
+    )
