@@ -11,7 +11,7 @@ def test_kills(tmp_path, capsys):
     assert main(["kills", "--kills", "2", "--seed", "7", "--keep", str(tmp_path / "soak")]) == 0
     said = capsys.readouterr().out
     assert said.startswith("seed 7,")
-    assert "2 kills of" in said
+    assert "2 kills" in said
     assert len((tmp_path / "soak" / "kills.jsonl").read_text().splitlines()) == 2
 
 
@@ -19,7 +19,7 @@ def test_kills(tmp_path, capsys):
 def test_kills_on_postgresql(tmp_path, capsys):
     """The same with the log in a PostgreSQL that is killed, too."""
     assert main(["kills", "--kills", "1", "--seed", "7", "--postgres", "--keep", str(tmp_path / "soak")]) == 0
-    assert "1 kills of" in capsys.readouterr().out
+    assert "1 kills" in capsys.readouterr().out
 
 
 def test_load(tmp_path, capsys):
