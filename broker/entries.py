@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from broker.desensitize.plan import MaskPlan
 from broker.marks import Marks
-from broker.model import Decision, Entry, EntryKind, SubjectMark
+from broker.model import Application, Decision, Entry, EntryKind, Particulars, SubjectMark
 from broker.receipt.statement import Outcome, statement
 from broker.standing import Decided
 
@@ -82,6 +82,7 @@ class Entries:
             purpose=application.purpose,
             verdict=decided.decision.verdict,
             epoch=decided.epoch.sequence,
+            particulars=_particulars(application, decided.decision, marks, outcome),
             request_id=application.request_id if request_mac else "",
             request_mac=request_mac,
             answer_digest=outcome.digest if outcome and request_mac else b"",
@@ -97,3 +98,18 @@ def _acknowledge_by(decision: Decision, at: datetime, outcome: Outcome | None) -
     if outcome is None or outcome.interrupted or not hours:
         return None
     return at + timedelta(hours=min(hours, MOST_HOURS))
+
+
+def _particulars(
+    application: Application, decision: Decision, marks: Sequence[SubjectMark], outcome: Outcome | None
+) -> Particulars:
+    """As :func:`broker.particulars.particulars_of` has them, without reading the statement again."""
+    reasons = (*decision.reasons, *decision.missing, *(outcome.reasons if outcome else ()))
+    return Particulars(
+        application.operator,
+        application.case_no,
+        application.service_item,
+        tuple(decision.rules),
+        tuple(dict.fromkeys(str(why.reason) for why in reasons)),
+        tuple(dict.fromkeys(mark.tag for mark in marks)),
+    )

@@ -97,6 +97,22 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Particulars:
+    """What receipts are looked up by, beside parties and time; empty where the statement does not tell."""
+
+    operator: str = ""
+    """经办人."""
+    case_no: str = ""
+    """办件编号."""
+    service_item: str = ""
+    """事项编码."""
+    rules: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    """Codes, each once."""
+    subject_tags: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A statement on its way into the log, with what the store indexes of it."""
 
@@ -123,6 +139,8 @@ class Entry:
     only tells a fact (that a stream broke off), true in whichever epoch."""
     lease: LeaseBegin | LeaseEnd | None = None
     """What it does to a stream's lease."""
+    particulars: Particulars | None = None
+    """Those of the statement, where they are known without reading it again."""
     need: Need | None = None
     """The need that it enters, or counts again; its charges are then settled only for a new one."""
     marks: tuple[SubjectMark, ...] = ()
@@ -158,6 +176,15 @@ class ReceiptFilter:
     dataset: str = ""
     purpose: str = ""
     verdict: Verdict | None = None
+    kind: EntryKind | None = None
+    operator: str = ""
+    case_no: str = ""
+    service_item: str = ""
+    rule: str = ""
+    reason: str = ""
+    """Code of a reason that the statement gives."""
+    subject_tags: tuple[bytes, ...] = ()
+    """At least one of these, if there are any."""
     since: datetime | None = None
     until: datetime | None = None
     party: str = ""

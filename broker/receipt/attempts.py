@@ -100,7 +100,10 @@ def repeated(entry: Entry, of: int) -> Entry:
     """A complete outcome that brought what outcome ``of`` had brought before."""
     # It is due when the first is: a copy brings no time of its own.
     return replace(
-        entry, statement=_dumped(without_deadline(_content(entry)) | {"of": of}), acknowledge_by=None
+        entry,
+        statement=_dumped(without_deadline(_content(entry)) | {"of": of}),
+        acknowledge_by=None,
+        particulars=None,
     )
 
 
@@ -110,7 +113,7 @@ def changed(entry: Entry, of: int) -> Entry:
     why = [{"code": Reason.DATA_CHANGED, "about": ""}]
     outcome = content["outcome"] | {"interrupted": True, "reasons": why}
     statement = _dumped(without_deadline(content) | {"outcome": outcome, "of": of})
-    return replace(entry, statement=statement, acknowledge_by=None)
+    return replace(entry, statement=statement, acknowledge_by=None, particulars=None)
 
 
 def without_deadline(content: dict[str, Any]) -> dict[str, Any]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, RowMapping, or_
+import orjson
+from sqlalchemy import ColumnElement, RowMapping, literal_column, or_, select
 
 from broker.journal import Claim, Leaf
-from broker.model import Entry, EntryKind, ReceiptFilter, Verdict
-from broker.store.tables import LEAF
+from broker.model import Entry, EntryKind, Particulars, ReceiptFilter, Verdict
+from broker.particulars import particulars_of
+from broker.store.tables import LEAF, SUBJECT_TAG
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _INDEXED = ("consumer", "consumer_uri", "provider", "dataset", "purpose")
+_EQUAL = (
+    *("dataset", "purpose", "kind", "verdict", "consumer_uri"),
+    *("operator", "case_no", "service_item"),
+)
 
 
 def microseconds(time: datetime) -> int:
@@ -27,7 +33,12 @@ def instant(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
-def leaf_row(leaf: Leaf) -> dict[str, object]:
+def particulars(entry: Entry) -> Particulars:
+    """Those of an entry's statement."""
+    return entry.particulars or particulars_of(orjson.loads(entry.statement))
+
+
+def leaf_row(leaf: Leaf, said: Particulars) -> dict[str, object]:
     """The row of table ``leaf``."""
     entry = leaf.entry
     return {
@@ -37,7 +48,22 @@ def leaf_row(leaf: Leaf) -> dict[str, object]:
         "recorded_at": microseconds(entry.recorded_at),
         "verdict": entry.verdict and entry.verdict.value,
         **{name: getattr(entry, name) for name in _INDEXED},
+        "operator": said.operator,
+        "case_no": said.case_no,
+        "service_item": said.service_item,
+        "rules": listed(said.rules),
+        "reasons": listed(said.reasons),
     }
+
+
+def listed(ids: Collection[str]) -> str:
+    """Several ids in one column, so that each is found with a blank before and after."""
+    return f" {' '.join(ids)} " if ids else ""
+
+
+def tag_rows(leaf: Leaf, said: Particulars) -> list[dict[str, object]]:
+    """The rows of table ``subject_tag``."""
+    return [{"tag": tag, "leaf_index": leaf.index} for tag in said.subject_tags]
 
 
 def statement_row(leaf: Leaf) -> dict[str, object]:
@@ -88,13 +114,36 @@ def claim(leaf_index: int, request_mac: bytes, answer_digest: bytes, verdict: st
 def conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
     """What the leaves must fulfil; an empty member asks nothing."""
     found = [_is_party(department) for department in (wanted.department, wanted.party) if department]
-    equal = {name: getattr(wanted, name) for name in ("dataset", "purpose", "verdict", "consumer_uri")}
-    found.extend(LEAF.c[name] == str(value) for name, value in equal.items() if value)
+    equal = {name: value for name in _EQUAL if (value := getattr(wanted, name))}
+    found.extend(LEAF.c[name] == str(value) for name, value in equal.items())
+    # The databases take an index of some rows only where they are told that it has all that is wanted.
+    found.extend(_differs(name, "") for name in ("operator", "case_no") if name in equal)
+    if wanted.kind not in (None, EntryKind.EXCHANGE):
+        found.append(_differs("kind", EntryKind.EXCHANGE))
+    if wanted.verdict not in (None, Verdict.PERMIT):
+        found.append(_differs("verdict", Verdict.PERMIT))
+    if wanted.reason:
+        found += [_differs("reasons", ""), _has(LEAF.c.reasons, wanted.reason)]
+    if wanted.rule:
+        found.append(_has(LEAF.c.rules, wanted.rule))
+    if wanted.subject_tags:
+        tagged = select(SUBJECT_TAG.c.leaf_index).where(SUBJECT_TAG.c.tag.in_(wanted.subject_tags))
+        found.append(LEAF.c.leaf_index.in_(tagged))
     if wanted.since is not None:
         found.append(LEAF.c.recorded_at >= microseconds(wanted.since))
     if wanted.until is not None:
         found.append(LEAF.c.recorded_at < microseconds(wanted.until))
     return found
+
+
+def _differs(name: str, value: str) -> ColumnElement[bool]:
+    """As the condition of an index says it: with the value in the statement's text."""
+    return LEAF.c[name] != literal_column(f"'{value}'")
+
+
+def _has(column: ColumnElement[str], id: str) -> ColumnElement[bool]:
+    """Whether a column has this one among its ids."""
+    return column.contains(listed([id]), autoescape=True)
 
 
 def _is_party(department: str) -> ColumnElement[bool]:

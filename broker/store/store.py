@@ -233,14 +233,19 @@ class StoreTransaction:
         recorded_at: datetime,
     ) -> None:
         statements, cursor = self._statements, self._cursor
+        known = [rows.particulars(leaf.entry) for leaf in leaves]
+        tags = [row for leaf, its in zip(leaves, known, strict=True) for row in rows.tag_rows(leaf, its)]
         claims = [rows.request_row(leaf) for leaf in leaves if leaf.entry.request_id]
         changed = [{"level": level, "tile_index": i, "hashes": h} for (level, i), h in tiles.items()]
         counted = [{"counter": name, "used": n} for name, n in used.items()]
         size = self.head.size + len(leaves)
         moved = {"old_size": self.head.size, "new_size": size, "at": rows.microseconds(recorded_at)}
         with self._one_trip():
-            statements.insert_leaf.run(cursor, [rows.leaf_row(leaf) for leaf in leaves])
+            statements.insert_leaf.run(
+                cursor, [rows.leaf_row(*each) for each in zip(leaves, known, strict=True)]
+            )
             statements.insert_statement.run(cursor, [rows.statement_row(leaf) for leaf in leaves])
+            statements.insert_tag.run(cursor, tags)
             statements.insert_request.run(cursor, claims)
             statements.insert_delivery.run(cursor, rows.delivery_rows(leaves))
             statements.upsert_tile.run(cursor, changed)

@@ -7,11 +7,22 @@ transaction, and the Merkle tree proves more than a constraint could.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Text, text
 from sqlmodel import Field, SQLModel
 
 # SQLite makes a column its B-tree's key only if the type is spelled INTEGER; there it holds 64 bits too.
 BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+EMPTY: Mapping[str, Any] = {"server_default": ""}
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """For an index of these rows only, in either database."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class HeadRow(SQLModel, table=True):
@@ -39,6 +50,12 @@ class LeafRow(SQLModel, table=True):
         Index("leaf_provider", "provider", "leaf_index"),
         Index("leaf_dataset", "dataset", "leaf_index"),
         Index("leaf_recorded_at", "recorded_at"),
+        # Of what is absent or common there is no index: every one costs each append.
+        Index("leaf_case_no", "case_no", "leaf_index", **_where("case_no <> ''")),
+        Index("leaf_operator", "operator", "leaf_index", **_where("operator <> ''")),
+        Index("leaf_reasons", "leaf_index", **_where("reasons <> ''")),
+        Index("leaf_kind", "kind", "leaf_index", **_where("kind <> 'exchange'")),
+        Index("leaf_verdict", "verdict", "leaf_index", **_where("verdict <> 'permit'")),
     )
 
     leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
@@ -52,6 +69,13 @@ class LeafRow(SQLModel, table=True):
     dataset: str
     purpose: str
     verdict: str | None
+    operator: str = Field(default="", sa_column_kwargs=EMPTY)
+    case_no: str = Field(default="", sa_column_kwargs=EMPTY)
+    service_item: str = Field(default="", sa_column_kwargs=EMPTY)
+    rules: str = Field(default="", sa_column_kwargs=EMPTY)
+    """With a blank before, after and between."""
+    reasons: str = Field(default="", sa_column_kwargs=EMPTY)
+    """Likewise."""
 
 
 class StatementRow(SQLModel, table=True):
@@ -61,6 +85,16 @@ class StatementRow(SQLModel, table=True):
 
     leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
     content: bytes
+
+
+class SubjectTagRow(SQLModel, table=True):
+    """A subject's tag in a leaf's statement. The table is its own index: there is nothing beside the key."""
+
+    __tablename__ = "subject_tag"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    tag: bytes = Field(primary_key=True)
+    leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
 
 
 class TileRow(SQLModel, table=True):
@@ -285,6 +319,7 @@ class NeedRow(SQLModel, table=True):
     HEAD,
     LEAF,
     STATEMENT,
+    SUBJECT_TAG,
     TILE,
     REQUEST,
     QUOTA,
@@ -299,7 +334,7 @@ class NeedRow(SQLModel, table=True):
 ) = (
     SQLModel.metadata.tables[name]
     for name in (
-        *("head", "leaf", "statement", "tile", "request", "quota"),
+        *("head", "leaf", "statement", "subject_tag", "tile", "request", "quota"),
         *("epoch", "bundle", "crl", "suspension", "lease", "need", "delivery", "cosigned"),
     )
 )
