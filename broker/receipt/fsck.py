@@ -28,6 +28,7 @@ from broker.receipt.note import Checkpoint
 from broker.receipt.publications import Publications
 from broker.receipt.rebuild import tile_count
 from broker.receipt.streams import Streams
+from broker.receipt.tags import Tags
 from broker.receipt.tiles import TILE_WIDTH
 from broker.store.snapshot import BATCH_ROWS, Progress, Row, Snapshot, no_progress, open_snapshot
 
@@ -65,6 +66,7 @@ class Fsck:
         self._progress = progress
         self._acts = Acts(snapshot)
         self._streams = Streams(snapshot)
+        self._tags = Tags(snapshot)
         self._needs = Needs(snapshot)
         self._deliveries = Deliveries(snapshot)
         self._publications = Publications(snapshot)
@@ -93,6 +95,7 @@ class Fsck:
         yield from _read("publication", self._publications.findings())
         erased_outcomes = EntryKind.STREAM_OUTCOME in self._erased_kinds
         yield from _read("lease", self._streams.findings(erased_outcomes=erased_outcomes))
+        yield from _read("subject_tag", self._tags.findings())
         yield from _read("need", self._needs.findings(erased=self.erased))
         yield from _read("delivery", self._deliveries.findings(erased=bool(SAID & self._erased_kinds)))
 
@@ -144,6 +147,7 @@ class Fsck:
         self._acts.heard(said)
         self._publications.heard(said)
         self._streams.heard(index, said)
+        self._tags.heard(index, said)
         self._needs.heard(index, said)
         self._deliveries.heard(index, said)
 

@@ -13,12 +13,13 @@ from itertools import groupby
 from typing import Any
 
 from broker.model import EntryKind
+from broker.particulars import particulars_of
 from broker.receipt.finding import Finding, leaf_name, row_name, tile_name
 from broker.receipt.indexed import Indexed, indexed
 from broker.receipt.merkle import HASH_SIZE, leaf_entry, leaf_hash
 from broker.receipt.rebuild import Rebuilt, hash_at
 from broker.receipt.tiles import TILE_BYTES, TILE_WIDTH, TileKey
-from broker.store.rows import microseconds
+from broker.store.rows import columns, microseconds
 from broker.store.snapshot import Progress, Row, Snapshot
 
 ORDER_TOLERANCE = timedelta(minutes=10) // timedelta(microseconds=1)
@@ -127,6 +128,9 @@ class LeafCheck:
     def _compare(self, row: Row, said: Indexed) -> Iterator[Finding]:
         for name in _COLUMNS:
             if row[name] != getattr(said, name):
+                yield _contradicts(row, name)
+        for name, value in columns(particulars_of(said.content)).items():
+            if row[name] != value:
                 yield _contradicts(row, name)
         # Of a retry the column has when it was recorded, the statement when it was decided.
         tolerance = ORDER_TOLERANCE if said.kind is EntryKind.REDELIVERED else 0

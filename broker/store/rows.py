@@ -48,6 +48,13 @@ def leaf_row(leaf: Leaf, said: Particulars) -> dict[str, object]:
         "recorded_at": microseconds(entry.recorded_at),
         "verdict": entry.verdict and entry.verdict.value,
         **{name: getattr(entry, name) for name in _INDEXED},
+        **columns(said),
+    }
+
+
+def columns(said: Particulars) -> dict[str, str]:
+    """As columns of table ``leaf``."""
+    return {
         "operator": said.operator,
         "case_no": said.case_no,
         "service_item": said.service_item,

@@ -47,6 +47,8 @@ from broker.store.schema import (
     state_of,
 )
 
+MOST_BOUND = 512
+"""Values in one list; a database takes only so many."""
 BATCH_ROWS = 2048
 """A tile has 8 KiB, a statement one or two."""
 
@@ -228,6 +230,25 @@ class Snapshot:
         with reachable():
             return list(self._connection.execute(query, asked(keys, dialect)).mappings().all())
 
+    def tags(self, wanted: Collection[bytes]) -> set[tuple[bytes, int]]:
+        """Those of the subjects' tags that are on record, each with its leaves."""
+        tagged = self._table("subject_tag")
+        found: set[tuple[bytes, int]] = set()
+        with reachable():
+            for some in _batched(sorted(wanted), MOST_BOUND):
+                query = select(tagged.c.tag, tagged.c.leaf_index).where(tagged.c.tag.in_(some))
+                found.update((bytes(tag), index) for tag, index in self._connection.execute(query))
+        return found
+
+    def tagged(self) -> Iterator[Row]:
+        """Rows of ``subject_tag``, each with ``log_entry`` and ``content`` of its leaf (None without)."""
+        tagged, leaf, statement = (self._table(name) for name in ("subject_tag", "leaf", "statement"))
+        joined = tagged.outerjoin(leaf, leaf.c.leaf_index == tagged.c.leaf_index).outerjoin(
+            statement, statement.c.leaf_index == tagged.c.leaf_index
+        )
+        query = select(tagged, leaf.c.log_entry, statement.c.content)
+        return self._stream(query.select_from(joined))
+
     def requests(self) -> Iterator[Row]:
         """Rows of ``request``, each with ``log_entry``, ``leaf_consumer_uri``, ``leaf_verdict`` and
         ``content`` of the leaf and statement that it points to (None where there are none)."""
@@ -286,3 +307,7 @@ def _arrow_type(sql_type: TypeEngine[Any]) -> pa.DataType:
 def _range(query: Select[Any], leaf: TableClause) -> Select[Any]:
     index = leaf.c.leaf_index
     return query.where(index >= bindparam("start"), index < bindparam("stop")).order_by(index)
+
+
+def _batched(values: list[bytes], size: int) -> Iterator[list[bytes]]:
+    return (values[start : start + size] for start in range(0, len(values), size))

@@ -262,6 +262,7 @@ WHERE = {
     "lease": f"opening = {STREAM + 4}",
     "need": "dataset = 'tax.vehicle'",
     "delivery": "disputed IS NOT NULL",
+    "subject_tag": f"leaf_index = {PERMIT}",
     "proposal": "number = 1",
     "approval": "digest IS NOT NULL",
     "publication": "sequence = 2",
@@ -288,7 +289,7 @@ def flip(value: object) -> object:
     if isinstance(value, int):
         return value ^ (1 << 40) if value > 1 << 40 else value ^ (1 << 20)
     assert isinstance(value, str)
-    return value[:-1] + chr(ord(value[-1]) ^ 1)
+    return value[:-1] + chr(ord(value[-1]) ^ 1) if value else "x"
 
 
 def key_name(table: str, row: dict[str, Any]) -> str:

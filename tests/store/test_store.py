@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from broker.errors import Unavailable
 from broker.journal import Claim, Head, Leaf, NeedOnRecord
-from broker.model import Entry, EntryKind, Need, ReceiptFilter, Verdict
+from broker.model import Entry, EntryKind, Need, Particulars, ReceiptFilter, Verdict
 from broker.reasons import Reason
 from broker.store import Store, migrate, open_store
 from broker.store.prepared import among, append_statements, asked
-from broker.store.rows import instant, microseconds
+from broker.store.rows import conditions, instant, microseconds
+from broker.store.tables import LEAF
 
 NOW = datetime(2026, 11, 23, 4, 0, 0, 123456, tzinfo=UTC)
 CONSUMER = "spiffe://xinghe/department/tax/system/counter-1"
@@ -166,6 +167,66 @@ def test_filters_select_and_page_newest_first(store: Store) -> None:
     assert found(verdict=Verdict.DENY) == [2]
     assert found(consumer_uri=CONSUMER) == [3, 1]
     assert found(since=NOW + timedelta(seconds=1), until=NOW + timedelta(seconds=3)) == [2, 1]
+
+
+SAID = b"""{"operator": "GJJ_0088", "case_no": "GJJ-2026-1", "service_item": "i-1",
+"subject_tags": ["aa", "bb"],
+"decision": {"rules": ["r_1", "r2"], "reasons": [{"code": "QUOTA_EXCEEDED"}], "missing": []}}"""
+
+
+def test_receipts_are_found_by_what_their_statements_say(store: Store) -> None:
+    """By operator, case, item, each rule, each reason, kind and any of some tags; whole words only."""
+    put(
+        store,
+        leaf(0),
+        leaf(1, statement=SAID, verdict=Verdict.DENY),
+        leaf(2, kind=EntryKind.TRACE, statement=b'{"operator": "GJJX0088", "decision": {"rules": ["rx1"]}}'),
+        leaf(3, particulars=Particulars(case_no="GJJ-2026-1", rules=("r2",), subject_tags=(b"\xcc",))),
+    )
+
+    def found(**members: object) -> list[int]:
+        wanted = ReceiptFilter(**members)  # type: ignore[arg-type]
+        return [one.index for one in store.leaves(wanted, None, 10)]
+
+    assert found(operator="GJJ_0088") == [1]
+    assert found(case_no="GJJ-2026-1") == [3, 1]
+    assert found(service_item="i-1") == [1]
+    assert found(rule="r_1") == [1]
+    assert found(rule="r2") == [3, 1]
+    assert found(rule="r") == []
+    assert found(reason="QUOTA_EXCEEDED") == [1]
+    assert found(reason="QUOTA") == []
+    assert found(kind=EntryKind.TRACE) == [2]
+    assert found(kind=EntryKind.EXCHANGE) == [3, 1, 0]
+    assert found(subject_tags=(b"\xaa",)) == [1]
+    assert found(subject_tags=(b"\xaa", b"\xbb", b"\xcc")) == [3, 1]
+    assert found(case_no="GJJ-2026-1", verdict=Verdict.DENY) == [1]
+    assert found(case_no="GJJ-2026-1", party="housing_fund") == []
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ReceiptFilter(case_no="c"),
+        ReceiptFilter(operator="o"),
+        ReceiptFilter(reason="QUOTA_EXCEEDED"),
+        ReceiptFilter(kind=EntryKind.TRACE),
+        ReceiptFilter(verdict=Verdict.REVIEW),
+        ReceiptFilter(subject_tags=(b"a",)),
+    ],
+    ids=str,
+)
+def test_what_is_rare_is_found_by_an_index(tmp_path: Path, wanted: ReceiptFilter) -> None:
+    """An auditor's question does not read the whole log."""
+    migrate(url := f"sqlite:///{tmp_path}/log.db")
+    with closing_store(url) as store, store._database.engine.connect() as connection:
+        query = select(LEAF.c.leaf_index).where(*conditions(wanted)).order_by(LEAF.c.leaf_index.desc())
+        plan = connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {query.compile(connection, compile_kwargs={'literal_binds': True})}"
+        )
+        said = [row[3] for row in plan]
+    assert any("leaf_" in line or "subject_tag" in line for line in said)
+    assert "SCAN leaf" not in said
 
 
 def test_an_erased_statement_leaves_its_leaf(url: str, store: Store) -> None:

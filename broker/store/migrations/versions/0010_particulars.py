@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from broker.particulars import particulars_of
-from broker.store.rows import listed
+from broker.store.rows import columns
 
 revision: str = "0010"
 down_revision: str | None = "0009"
@@ -61,14 +61,7 @@ def _fill(tags: sa.Table) -> None:
         connection.execute(
             update,
             [
-                {
-                    "at": index,
-                    "new_operator": its.operator,
-                    "new_case_no": its.case_no,
-                    "new_service_item": its.service_item,
-                    "new_rules": listed(its.rules),
-                    "new_reasons": listed(its.reasons),
-                }
+                {"at": index, **{f"new_{name}": value for name, value in columns(its).items()}}
                 for index, its in said.items()
             ],
         )
