@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, Select, delete, func, select, update
 
-from broker.model import EntryKind
-from broker.store.rows import microseconds
-from broker.store.tables import LEAF, STATEMENT
+from broker.model import EntryKind, Particulars
+from broker.store.rows import columns, microseconds
+from broker.store.tables import LEAF, STATEMENT, SUBJECT_TAG
 
 
 def expired(
@@ -26,11 +26,14 @@ def expired(
 def erase_expired(
     connection: Connection, before: datetime, kept: Collection[EntryKind], hold: Collection[str], most: int
 ) -> int:
-    """Erases at most ``most`` of them, the oldest first; gives how many."""
+    """Erases at most ``most`` of them, the oldest first, and what receipts are looked up by that only the
+    statements told; gives how many."""
     query = _expired(before, kept, hold).order_by(LEAF.c.leaf_index).limit(most)
     indices = connection.execute(query).scalars().all()
     if indices:
         connection.execute(delete(STATEMENT).where(STATEMENT.c.leaf_index.in_(indices)))
+        connection.execute(delete(SUBJECT_TAG).where(SUBJECT_TAG.c.leaf_index.in_(indices)))
+        connection.execute(update(LEAF).where(LEAF.c.leaf_index.in_(indices)).values(columns(Particulars())))
     return len(indices)
 
 

@@ -8,13 +8,14 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from broker.errors import NotFound
 from broker.keys.log_key import create_log_key
-from broker.model import Entry, EntryKind, Receipt
+from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
 from broker.receipt import bundle
 from broker.receipt.export import export
 from broker.receipt.fsck import open_fsck
@@ -49,6 +50,8 @@ class World:
             "recorded_at": instant(self.now),
             "salt": str(uuid4()),
             "dataset": dataset,
+            "case_no": dataset,
+            "subject_tags": [16 * "ab"],
         }
         entry = Entry(EntryKind.VALIDATION, json.dumps(said).encode(), self.now, dataset=dataset)
         return self.log.append(entry).receipt
@@ -115,6 +118,20 @@ def test_what_is_young_on_hold_or_an_act_of_the_log_stays(world: World) -> None:
     assert world.log.receipt(0).statement
     with pytest.raises(NotFound):
         world.log.receipt(gone.leaf_index)
+
+
+def test_nothing_is_looked_up_any_more_by_what_only_an_erased_statement_told(world: World) -> None:
+    """Case numbers and subjects' tags go with it; what it shares with those that stay still finds those."""
+    held, _ = world.append("tax.held"), world.append("tax.income")
+
+    def found(**members: Any) -> list[int]:
+        return [leaf.index for leaf in world.store.leaves(ReceiptFilter(**members), None, 10)]
+
+    tag = bytes.fromhex(16 * "ab")
+    assert (found(case_no="tax.income"), found(subject_tags=(tag,))) == ([2], [2, 1])
+    world.erase(Rule.at(NOW, 3, frozenset({"tax.held"})))
+    assert (found(case_no="tax.income"), found(subject_tags=(tag,))) == ([], [held.leaf_index])
+    assert found(case_no="tax.held") == [held.leaf_index]
 
 
 def test_it_goes_on_where_it_was_broken_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
