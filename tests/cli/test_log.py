@@ -268,7 +268,8 @@ def test_gos_checksum_database_verifies_log_and_receipts(
         done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
         assert (done.returncode, done.stdout.count("the log has grown")) == (0, 2)
     bundle = next((tmp_path / "www/tile/entries").rglob("*.p/*"))
-    bundle.write_bytes(bundle.read_bytes()[:-1] + b"x")
+    content = bundle.read_bytes()
+    bundle.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     words = [verify, tmp_path / "www", operator.vkey]
     assert subprocess.run(words, capture_output=True).returncode == 3
 

@@ -347,7 +347,7 @@ def test_partial_tiles_of_earlier_heads_are_held_against_the_log(mine: Auditor) 
         file.parent.mkdir()
         file.write_bytes(content)
         assert mine.published().remarks == []
-        file.write_bytes(content[:-1] + b"x")
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         assert natures(mine.published()) == {("forged", "tile", path, "")}
         shutil.rmtree(file.parent)
 
@@ -376,7 +376,8 @@ def test_an_interrupted_verification_goes_on(
     journal = tmp_path / "journal"
     mine = copy(auditor, tmp_path)
     file = mine.folder / "tile/entries/000"
-    file.write_bytes(file.read_bytes()[:-1] + b"\xff")
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     first = mine.published(journal=journal)
     lines = journal.read_bytes().splitlines(keepends=True)
     assert len(lines) == 4

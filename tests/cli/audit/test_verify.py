@@ -110,7 +110,8 @@ def test_what_does_not_hold_ends_with_3(desk: Desk, tmp_path: Path) -> None:
     """As the shell sees it, in both languages, with the place and its nature and no traceback."""
     shutil.copytree(desk.folder / "www", tmp_path / "www")
     bundle = next((tmp_path / "www/tile/entries").rglob("*.p/*"))
-    bundle.write_bytes(bundle.read_bytes()[:-1] + b"x")
+    content = bundle.read_bytes()
+    bundle.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     command = ["audit", "verify", str(tmp_path / "www"), "--key", str(desk.key)]
     done = subprocess.run([sys.executable, "-m", "broker.cli", *command], capture_output=True, text=True)
     assert done.returncode == 3
