@@ -41,8 +41,9 @@ class Shelf(Protocol):
         """What was published last."""
         ...
 
-    def publish_cosigned(self, cosigned: Cosigned) -> bool:
-        """Puts it in the place of a smaller one; False when there is none that is smaller."""
+    def publish_cosigned(self, cosigned: Cosigned, instead_of: str = "") -> bool:
+        """Puts it in the place of a smaller one, or of the one with the note ``instead_of``; False when
+        neither is there, but another one."""
         ...
 
 
@@ -56,6 +57,19 @@ class SignedLog(Protocol):
     def consistency_proof(self, first: int, second: int) -> tuple[bytes, ...]:
         """RFC 6962 §2.1.2."""
         ...
+
+
+def require_cosigned(shown: Cosigned, policy: WitnessPolicy, origin: str) -> None:
+    """That what stands on the shelf is what it should be: whoever can write to the database can put anything
+    there, and settings may name other witnesses than they did.
+
+    Raises:
+        VerificationFailed: enough witnesses have not cosigned it, or it is of another log or size.
+    """
+    policy.require(shown.note)
+    head = claimed_checkpoint(shown.note)
+    if (head.origin, head.size) != (origin, shown.size):
+        raise VerificationFailed("日志头不符 / cosigned: of another log, or of another size")
 
 
 @dataclass(slots=True)
@@ -110,14 +124,23 @@ class Cosigning:
         if not note:
             return False
         head, published = claimed_checkpoint(note), self._shelf.cosigned()
-        if published is not None and published.size >= head.size:
+        false = "" if published is None or self._holds(published, head) else published.note
+        if published is not None and not false and published.size >= head.size:
             return False
         given = self._cosignatures(note, head)
         if not self._policy.met_by(cosignature.witness for cosignature in given):
             return False
         cosigned = note + "".join(cosignature.line for cosignature in given)
         self._policy.require(cosigned)
-        return self._shelf.publish_cosigned(Cosigned(head.size, cosigned))
+        return self._shelf.publish_cosigned(Cosigned(head.size, cosigned), false)
+
+    def _holds(self, published: Cosigned, head: Checkpoint) -> bool:
+        """Whether what is published need not be replaced."""
+        try:
+            require_cosigned(published, self._policy, head.origin)
+        except VerificationFailed:
+            return False
+        return True
 
     def _cosignatures(self, note: str, head: Checkpoint) -> list[Cosignature]:
         def proof_from(first: int) -> tuple[bytes, ...]:

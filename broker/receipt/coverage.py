@@ -15,8 +15,11 @@ from typing import Protocol
 
 import structlog
 
-from broker.errors import Unavailable
+from broker.errors import Unavailable, VerificationFailed
+from broker.journal import Cosigned
 from broker.reasons import Reason
+from broker.receipt.cosigning import require_cosigned
+from broker.receipt.witnesses import WitnessPolicy
 
 log = structlog.get_logger("sharebroker.witnesses")
 
@@ -25,11 +28,80 @@ LOOK_SECONDS = 1.0
 
 
 class Covered(Protocol):
-    """Where it stands what witnesses have cosigned."""
+    """Knows what witnesses have cosigned."""
 
     def first_uncovered(self) -> datetime | None:
-        """See :meth:`broker.store.store.Store.first_uncovered`."""
+        """When the first leaf was recorded that no cosigned checkpoint covers; None when all are covered."""
         ...
+
+
+class Table(Protocol):
+    """Where it stands what witnesses have cosigned, and when leaves were recorded: to be verified."""
+
+    def cosigned(self) -> Cosigned | None:
+        """See :meth:`broker.store.store.Store.cosigned`."""
+        ...
+
+    def recorded_at(self, leaf_index: int) -> datetime | None:
+        """See :meth:`broker.store.store.Store.recorded_at`."""
+        ...
+
+
+class ProvedCover:
+    """A :class:`Covered` that does not believe the database: neither that witnesses have cosigned, nor when
+    the first leaf was recorded that they have not, which is at the latest when this process first saw it.
+
+    Args:
+        policy: whose cosignatures are enough.
+        origin: of the log.
+        signed: how many leaves the log's own head has; may raise Unavailable.
+        clock: the one that dates receipts.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        policy: WitnessPolicy,
+        origin: str,
+        signed: Callable[[], int],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._table = table
+        self._policy = policy
+        self._origin = origin
+        self._signed = signed
+        self._clock = clock
+        self._known = Cosigned(0, "")
+        """What was verified last."""
+        self._false: Cosigned | None = None
+        self._short: tuple[int, datetime] | None = None
+        """Which leaf was the first uncovered one, and when that was seen first."""
+
+    def first_uncovered(self) -> datetime | None:
+        covered = self._covered()
+        if self._signed() <= covered:
+            self._short = None
+            return None
+        if self._short is None or self._short[0] != covered:
+            self._short = (covered, self._clock())
+        seen, recorded_at = self._short[1], self._table.recorded_at(covered)
+        return seen if recorded_at is None else min(seen, recorded_at)
+
+    def _covered(self) -> int:
+        """How many leaves enough witnesses have cosigned; of what is not theirs, none."""
+        found = self._table.cosigned()
+        if found is None:
+            return 0
+        if found != self._known:
+            try:
+                require_cosigned(found, self._policy, self._origin)
+            except VerificationFailed as error:
+                if found != self._false:
+                    log.critical("cosigned_head_false", error=str(error))
+                    self._false = found
+                return 0
+            self._known = found
+        return found.size
 
 
 class Coverage:

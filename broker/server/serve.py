@@ -33,7 +33,7 @@ from broker.marks import Marks
 from broker.model import Identity
 from broker.proposals import Proposals
 from broker.reasons import Reason
-from broker.receipt.coverage import Coverage
+from broker.receipt.coverage import Coverage, ProvedCover
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.releases import Masks
@@ -61,7 +61,7 @@ from broker.server.policies import PolicyService
 from broker.server.services import CatalogService, ExchangeService, ReceiptService
 from broker.server.signing import KeptSigner
 from broker.server.tls import server_credentials
-from broker.server.witnesses import cosigning_of
+from broker.server.witnesses import cosigning_of, witnesses_of
 from broker.settings import Server, Settings
 from broker.store.store import Store, open_store
 from broker.v1 import (
@@ -142,7 +142,9 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         closing.callback(store.close)
         receipts = _receipt_log(settings, store, clock, closing)
         marks = _marks(settings, store, closing)
-        coverage = Coverage(store, settings.witnesses.stop_releasing_after_seconds, clock)
+        policy, origin = witnesses_of(settings), settings.log.origin
+        cover = ProvedCover(store, policy, origin, receipts.size, clock)
+        coverage = Coverage(cover, settings.witnesses.stop_releasing_after_seconds, clock)
         publisher = publisher_of(settings, store, clock)
         begin_epoch(settings, store, publisher)
         receipts.sign()

@@ -138,15 +138,18 @@ class Store:
         with self._reading() as connection:
             return CosignedTable(connection).newest()
 
-    def publish_cosigned(self, cosigned: Cosigned) -> bool:
-        """Puts it in the place of a smaller one, durably; False when another process was faster."""
+    def publish_cosigned(self, cosigned: Cosigned, instead_of: str = "") -> bool:
+        """Puts it in the place of a smaller one, or of that with the note ``instead_of``, durably; False when
+        another process was faster."""
         with self._translated(), self._database.exclusive() as connection:
-            return CosignedTable(connection).publish(cosigned)
+            return CosignedTable(connection).publish(cosigned, instead_of)
 
-    def first_uncovered(self) -> datetime | None:
-        """When the first leaf was recorded that no cosigned checkpoint covers; None when all are covered."""
+    def recorded_at(self, leaf_index: int) -> datetime | None:
+        """When a leaf was recorded, as its row says; None when there is no such row."""
         with self._reading() as connection:
-            return CosignedTable(connection).first_uncovered()
+            query = select(LEAF.c.recorded_at).where(LEAF.c.leaf_index == leaf_index)
+            found = connection.scalar(query)
+        return None if found is None else rows.instant(found)
 
     @contextmanager
     def epochs(self) -> Iterator[EpochTables]:

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, update
 from typer.testing import CliRunner
 
 from broker.cli.main import app
@@ -17,6 +19,7 @@ from broker.errors import SetUpError, VerificationFailed
 from broker.http.client import HttpClient
 from broker.journal import Cosigned
 from broker.receipt.cosigning import Cosigning
+from broker.receipt.coverage import ProvedCover
 from broker.receipt.note import VerifierKey, claimed_checkpoint, verify_note
 from broker.receipt.verify import verify_receipt
 from broker.receipt.witnesses import WitnessKey, WitnessPolicy
@@ -24,7 +27,12 @@ from broker.receipt.witnessing import Witness
 from broker.server.witnesses import cosigning_of, witnesses_of
 from broker.settings import Settings
 from broker.store import open_store
+from broker.store.tables import COSIGNED
 from tests import plain_tlog
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Office:
@@ -102,12 +110,21 @@ def test_what_enough_witnesses_cosigned_is_published(log: Any, offices: list[Off
             running.append(log.exchange())
             assert not published(2, first, second)
             assert store.cosigned() == seen
-            assert store.first_uncovered() is not None
+            cover = ProvedCover(
+                store, WitnessPolicy.of([o.key for o in offices], 1), log.ORIGIN, running.size, utc_now
+            )
+            recorded_at = running.entry(running.size() - 1).recorded_at
+            assert cover.first_uncovered() == recorded_at
+            forge(log, size=10**9)
+            assert cover.first_uncovered() == running.entry(0).recorded_at
+            forge(log, size=seen.size)
             assert published(1, first, second)
-            assert store.first_uncovered() is None
+            assert cover.first_uncovered() is None
         running.append(log.exchange())
         with offices[0].serving() as first, offices[1].serving() as second:
             assert published(2, first, second)
+            forge(log, size=10**9)
+            assert published(2, first, second)  # what is false is replaced, and not waited for
         newest = store.cosigned()
         assert newest is not None
         running.append(log.exchange())
@@ -116,6 +133,14 @@ def test_what_enough_witnesses_cosigned_is_published(log: Any, offices: list[Off
         assert verify_receipt(receipt, log.key).checkpoint.size == newest.size
         later = running.receipt(newest.size)
         assert claimed_checkpoint(later.checkpoint).size == newest.size + 1
+
+
+def forge(log: Any, size: int) -> None:
+    """What somebody does who can write to the database."""
+    engine = create_engine(log.url)
+    with engine.begin() as connection:
+        connection.execute(update(COSIGNED).values(size=size))
+    engine.dispose()
 
 
 def _verifies_for_strangers(log: Any, seen: Cosigned, offices: list[Office]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.errors import Unavailable
+from broker.journal import Cosigned
 from broker.reasons import Reason
-from broker.receipt.coverage import LOOK_SECONDS, Coverage
+from broker.receipt.coverage import LOOK_SECONDS, Coverage, ProvedCover
+from broker.receipt.note import Checkpoint
+from broker.receipt.witnesses import WitnessKey, WitnessPolicy, cosign
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 LIMIT = 60.0
@@ -100,3 +105,70 @@ def test_without_a_limit_nobody_is_asked() -> None:
     world = World(uncovered=START - timedelta(days=9))
     assert not stopped(world.coverage(0))
     assert world.looks == 0
+
+
+@dataclass
+class Shelf:
+    """A database whose writer is not to be believed, and a log of ten leaves, recorded one a minute."""
+
+    note: Cosigned | None = None
+    lies: bool = False
+    size: int = 10
+
+    def cosigned(self) -> Cosigned | None:
+        return self.note
+
+    def recorded_at(self, leaf_index: int) -> datetime | None:
+        return None if self.lies else START + timedelta(minutes=leaf_index)
+
+
+LATER = START + timedelta(days=1)
+ORIGIN = "city.example/log"
+KEYS = [Ed25519PrivateKey.generate() for _ in range(2)]
+WITNESSES = [WitnessKey.of(f"w{n}.example", key) for n, key in enumerate(KEYS)]
+
+
+def cosigned(size: int, says: int | None = None, origin: str = ORIGIN, by: int = 1) -> Cosigned:
+    """A row with a head of ``size`` leaves, of which the row says that they are ``says``."""
+    text = Checkpoint(origin, size, bytes(32)).text()
+    lines = [cosign(text, w.name, key, 1) for w, key in list(zip(WITNESSES, KEYS, strict=True))[:by]]
+    return Cosigned(size if says is None else says, text + "\n" + "".join(lines))
+
+
+def cover(shelf: Shelf, quorum: int = 1, clock: Callable[[], datetime] = lambda: LATER) -> ProvedCover:
+    return ProvedCover(shelf, WitnessPolicy.of(WITNESSES, quorum), ORIGIN, lambda: shelf.size, clock)
+
+
+def test_what_witnesses_cosigned_is_verified_and_the_rest_is_uncovered() -> None:
+    """The first leaf above the head; nothing, if the head is of the whole log; all of it without a head."""
+    assert cover(Shelf()).first_uncovered() == START
+    assert cover(Shelf(cosigned(7))).first_uncovered() == START + timedelta(minutes=7)
+    assert cover(Shelf(cosigned(10))).first_uncovered() is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        cosigned(7, says=10),
+        cosigned(7, says=1 << 62),
+        cosigned(10, origin="other.example/log"),
+        cosigned(10, by=0),
+        Cosigned(10, "nothing"),
+        Cosigned(10, cosigned(10).note.replace("\n10\n", "\n11\n")),
+    ],
+)
+def test_a_head_that_witnesses_did_not_cosign_covers_nothing(row: Cosigned) -> None:
+    """Whoever can write to the database cannot say that they did."""
+    assert cover(Shelf(row)).first_uncovered() == START
+    assert cover(Shelf(cosigned(10)), quorum=2).first_uncovered() == START
+
+
+def test_a_row_without_its_time_is_uncovered_since_it_was_seen() -> None:
+    """Whoever can write to the database cannot make it younger than that, by deleting it or otherwise."""
+    shelf, now = Shelf(cosigned(7), lies=True), [START]
+    proved = cover(shelf, clock=lambda: now[0])
+    assert proved.first_uncovered() == START
+    now[0] = LATER
+    assert proved.first_uncovered() == START
+    shelf.note = cosigned(8)
+    assert proved.first_uncovered() == LATER
