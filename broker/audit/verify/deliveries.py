@@ -1,6 +1,7 @@
 """Statements about deliveries: who acknowledged what, who did not, who says that it was something else.
 
-The key is the leaf that tells of the delivery (docs/acknowledgement.md).
+The key is the leaf that tells of the delivery (docs/acknowledgement.md), with its parties and its matter,
+which every statement about it repeats.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _signed(said: Said, role: int) -> Iterator[Remark | End]:
 def _fits(end: End, delivery: End | None, settles: Sequence[End], known: Known) -> Iterator[Remark]:
     if delivery is None:
         if not known.hidden(end.number):
-            zh, en = "所指存证没有完整交付", "is about a leaf that tells of no complete delivery"
+            zh, en = "所指存证没有这样的完整交付", "is about a leaf that tells of no such complete delivery"
             yield _contradictory(end.leaf, "of", zh, en)
         return
     if delivery.leaf > end.leaf:
@@ -133,7 +134,7 @@ def _fits(end: End, delivery: End | None, settles: Sequence[End], known: Known) 
 def _when(end: End, delivery: End | None, known: Known) -> Iterator[Remark]:
     """The deadline is the delivery's."""
     if delivery is None and not known.hidden(end.fact):
-        zh, en = "所指存证没有完整交付", "is about a leaf that tells of no complete delivery"
+        zh, en = "所指存证没有这样的完整交付", "is about a leaf that tells of no such complete delivery"
         yield _contradictory(end.leaf, "of", zh, en)
     elif delivery is not None and delivery.number != end.number:
         yield _contradictory(
@@ -168,7 +169,10 @@ def _time(text: str) -> int:
 
 
 def _end(said: Said, delivery: int, role: int, number: int = 0, fact: int = 0) -> End:
-    return End("delivery", key_of(delivery), said.index, role, number, fact)
+    """Under the delivery and whose it was, of what: what others have signed about it is of no delivery."""
+    told = said.told
+    key = key_of(delivery, told.consumer, told.consumer_uri, told.provider, told.dataset, told.purpose)
+    return End("delivery", key, said.index, role, number, fact)
 
 
 def _contradictory(index: int, member: str, zh: str, en: str) -> Remark:

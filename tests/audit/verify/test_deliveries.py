@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
+from broker.acknowledge.signed import Acknowledgement, read, sign
 from broker.audit.verify.deliveries import (
     DELIVERED,
     DISPUTED,
@@ -20,7 +27,15 @@ from broker.audit.verify.deliveries import (
 )
 from broker.audit.verify.remarks import Nature
 from broker.audit.verify.ties import End, key_of
+from broker.keys import cose
+from broker.keys.authority import Authority
+from broker.model import Entry, EntryKind, Role
+from broker.receipt.acknowledgements import Delivered, acknowledgement, dispute, missing
+from broker.receipt.memory import remembered
+from broker.receipt.merkle import leaf_entry, leaf_hash
+from tests.audit.verify.conftest import Auditor, natures
 
+NOW = datetime.now(UTC).replace(microsecond=0)
 KEY = key_of(1)
 BY, THIS, ELSE = 1_000, 77, 78
 """A deadline; what stands for a leaf with its digest, and for something else."""
@@ -108,3 +123,68 @@ def test_what_is_not_there_is_held_against_nobody() -> None:
     ends = (*acknowledged(2), end(3, MISSING, BY, 1))
     assert found(*ends[:2], known=Evidence(missing=frozenset({1}))) == []
     assert found(DELIVERY, known=Evidence(as_of=2 * BY, newest_missing=5)) == [(Nature.ERASED, 1)]
+
+
+def said_of(auditor: Auditor, tmp_path: Path, *, says: str, member: str = "consumer") -> set[tuple[str, str]]:
+    """(nature, row) of what an auditor finds where a broker has logged of the delivery at leaf 1 that
+    ``says``, at leaf 2, as if it were somebody else's; all that is signed is signed."""
+    own = tmp_path / "log"
+    own.mkdir()
+    log = auditor.log.__class__(f"sqlite:///{own}/log.db", own)
+    due_at = NOW - timedelta(days=1)
+    delivery = log.delivery(due_at)
+    delivered = Delivered.of(1, orjson.loads(delivery.statement))
+    assert delivered is not None
+    false = dict(delivered.statement)
+    uri = "spiffe://xinghe/department/civil_affairs/system/counter-1"
+    false[member] = {"department": "civil_affairs", "uri": uri} if member == "consumer" else "other"
+    other = replace(delivered, statement=false)
+    issued = Authority.create(tmp_path / "pki", "xinghe").issue("civil_affairs", Role.SYSTEM, "counter-1")
+    key = serialization.load_pem_private_key(issued.key_pem, None)
+    assert isinstance(key, cose.PrivateKey)
+    digest = b"x" * 32 if says == "dispute" else delivered.digest
+    message = sign(
+        Acknowledgement(leaf_hash(leaf_entry(delivery.statement)), digest, NOW),
+        key,
+        x509.load_pem_x509_certificate(issued.cert_pem),
+    )
+    signed = read(message).signed(1)
+    statement = {
+        "acknowledgement": lambda: acknowledgement(other, signed, NOW, due_at),
+        "dispute": lambda: dispute(other, signed, NOW),
+        "missing": lambda: missing(1, told_of(delivery, false), due_at, NOW),
+    }[says]()
+    kind = EntryKind(orjson.loads(statement)["kind"])
+    with log.running() as running:
+        assert running.append(delivery).receipt.leaf_index == 1
+        entry = log.said_of(kind, 1, delivery)
+        assert running.append(replace(entry, statement=statement)).receipt.leaf_index == 2
+    own_auditor = replace(auditor, log=log, note=remembered(log.state, log.key))
+    return {
+        (nature, row) for nature, _, row, column in natures(own_auditor.database()) if column != "decision"
+    }
+
+
+def told_of(delivery: Entry, false: dict[str, Any]) -> Entry:
+    consumer = false["consumer"]
+    return replace(
+        delivery,
+        consumer=consumer["department"],
+        consumer_uri=consumer["uri"],
+        provider=false["provider"],
+    )
+
+
+@pytest.mark.parametrize("says", ["acknowledgement", "dispute", "missing"])
+def test_nothing_is_said_of_a_delivery_for_another_department(
+    auditor: Auditor, tmp_path: Path, says: str
+) -> None:
+    """A broker that has a department sign for what another one received, or says that it owes a signature,
+    contradicts the delivery; which stays unacknowledged."""
+    found = said_of(auditor, tmp_path, says=says)
+    assert found == {("contradictory", "leaf_index=2"), ("overdue", "leaf_index=1")}
+
+
+def test_nothing_is_said_of_a_delivery_of_something_else(auditor: Auditor, tmp_path: Path) -> None:
+    """Nor of another provider's data."""
+    assert ("contradictory", "leaf_index=2") in said_of(auditor, tmp_path, says="missing", member="provider")
