@@ -145,8 +145,10 @@ class Acknowledger:
         """What came again is due when it first was."""
         told = delivered.statement
         if delivered.first != delivered.leaf_index:
-            first = self.log.entry(delivered.first)
-            told = orjson.loads(first.statement) if first and first.statement else {}
+            try:
+                told = orjson.loads(self.log.receipt(delivered.first).statement)
+            except NotFound:  # erased since
+                told = {}
         due_at = told.get("acknowledge_by")
         return None if due_at is None else datetime.fromisoformat(due_at)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
+import orjson
 import structlog
 
-from broker.errors import BrokerError
+from broker.errors import BrokerError, NotFound, Unavailable
 from broker.journal import DeliveryOnRecord, DeliverySettled
 from broker.model import Entry, EntryKind
 from broker.receipt.acknowledgements import missing
@@ -25,6 +27,8 @@ LOOK_SECONDS = 30.0
 """How often; deadlines are set in hours."""
 
 AT_ONCE = 256
+MOST_FAILURES = 4
+"""After so many there is nothing that one look can do: the database or the signer is away."""
 JOIN_SECONDS = 30.0
 
 
@@ -56,12 +60,26 @@ class Overdue:
         """
         recorded = 0
         while (found := self._store.unacknowledged(self._clock(), AT_ONCE)) and not self._stopped.is_set():
-            recorded += sum(self._record(one) for one in found)
+            failed: list[Unavailable] = []
+            before = recorded
+            for one in found:
+                try:
+                    recorded += self._record(one)
+                except Unavailable as failure:
+                    failed.append(failure)  # of one whose statement was altered; the others are recorded
+                    if len(failed) == MOST_FAILURES:
+                        raise
+            if recorded == before:
+                if failed:
+                    raise failed[0]
+                break
         return recorded
 
     def _record(self, found: DeliveryOnRecord) -> bool:
-        delivery, told, now = found.delivery, found.entry, self._clock()
-        assert delivery.due_at is not None  # noqa: S101 - else it could not be overdue
+        delivery, now = found.delivery, self._clock()
+        told = self._proved(found)
+        if told is None or delivery.due_at is None:
+            return False
         entry = Entry(
             kind=EntryKind.ACKNOWLEDGEMENT_MISSING,
             statement=missing(delivery.leaf_index, told, delivery.due_at, now),
@@ -79,6 +97,26 @@ class Overdue:
             return False  # acknowledged just now, or recorded by another
         log.warning("acknowledgement_missing", delivery=delivery.leaf_index, receipt=leaf)
         return True
+
+    def _proved(self, found: DeliveryOnRecord) -> Entry | None:
+        """The delivery as the log has it, for whoever can write to the database could have a department
+        accused by it; None for one whose statement was erased, or names another deadline or none."""
+        leaf_index = found.delivery.leaf_index
+        try:
+            content = orjson.loads(self._receipts.receipt(leaf_index).statement)
+        except NotFound:
+            return None
+        due_at = content.get("acknowledge_by")
+        if due_at is None or datetime.fromisoformat(due_at) != found.delivery.due_at:
+            log.critical("deadline_altered", delivery=leaf_index)
+            return None
+        consumer = content["consumer"]
+        return replace(
+            found.entry,
+            consumer=consumer["department"],
+            consumer_uri=consumer["uri"],
+            **{name: content[name] for name in ("provider", "dataset", "purpose")},
+        )
 
     def _run(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import orjson
 import pytest
 
 from broker.acknowledge.overdue import Overdue
+from broker.errors import Unavailable
 from broker.journal import DeliveryFilter
 from broker.model import EntryKind
 from broker.receipt.fsck import open_fsck
@@ -105,3 +107,33 @@ def test_the_watch_looks_by_itself_and_ends_when_told(log: Any, monkeypatch: pyt
             pass
         overdue.stop()
         assert not any(thread.name == "overdue-deliveries" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "UPDATE leaf SET consumer = 'health', consumer_uri = 'spiffe://xinghe/x', provider = 'health'",
+        "UPDATE delivery SET due_at = due_at - 1",
+        "DELETE FROM statement WHERE leaf_index = 1",
+        "UPDATE statement SET content = CAST(replace(content, 'tax', 'pax') AS BLOB) WHERE leaf_index = 1",
+    ],
+)
+def test_nobody_is_accused_by_what_the_database_says_alone(
+    tmp_path: Path, broker_log: Callable[..., Any], altered: str
+) -> None:
+    """The leaf names whom the log names; where the log does not say so, there is none, and others go on."""
+    log = broker_log(f"sqlite:///{tmp_path}/log.db", tmp_path)
+    told = log.delivery(PAST)
+    with log.running() as running, ExitStack() as stack:
+        assert running.append(told).receipt.leaf_index == 1
+        with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
+            connection.execute(altered)
+        other = running.append(log.delivery(PAST)).receipt.leaf_index
+        overdue, receipts = worker(log, stack)
+        accused = "leaf" in altered.split()[1]
+        with suppress(Unavailable):  # which says that there is something that cannot be recorded
+            assert overdue.record() == 1 + accused
+        said = [orjson.loads(receipts.receipt(n).statement) for n in range(3, receipts.size())]
+        assert {one["of"] for one in said} == ({1, other} if accused else {other})
+        assert {one["consumer"]["department"] for one in said} == {told.consumer}
+        assert {one["provider"] for one in said} == {told.provider}
