@@ -106,7 +106,7 @@ class SignedHead:
         checkpoint = claimed_checkpoint(note)
         tree = self.tree(checkpoint.size)
         _require_same(tree, checkpoint)
-        return SignedTree(tree, note)
+        return SignedTree(tree, note, self.keys.notes)
 
     def cose(self) -> tuple[SignedTree, bytes]:
         """The newest signed tree, and the signature over its root that COSE receipts bear."""

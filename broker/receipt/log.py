@@ -126,11 +126,16 @@ class ReceiptLog:
             return receipt if cosigned is None else _proved(cosigned, leaf_index, entry)
 
     def _covering(self, leaf_index: int) -> SignedTree | None:
-        """The newest cosigned head, if the leaf is under it."""
+        """The newest cosigned head, if the leaf is under it, and it is one that the log's keys are believed
+        about: not one of a key that was given up since."""
         cosigned = self._journal.cosigned()
-        if cosigned is None or leaf_index >= cosigned.size:
+        if cosigned is None:
             return None
-        return self._head.at(cosigned.note)
+        try:
+            head = self.keys.checkpoint(cosigned.note)
+        except VerificationFailed:
+            return None
+        return self._head.at(cosigned.note) if leaf_index < head.size else None
 
     def cosigned(self) -> str:
         """The newest checkpoint that enough witnesses have cosigned; empty before the first."""

@@ -18,6 +18,7 @@ from uuid import uuid4
 import pytest
 
 from broker.errors import SetUpError, VerificationFailed
+from broker.journal import Cosigned
 from broker.keys.log_key import create_log_key, load_log_keys, log_key_files
 from broker.model import Entry, EntryKind, Receipt
 from broker.receipt import cose_receipt, key_history
@@ -123,6 +124,40 @@ def test_workers_go_on_under_the_new_key_and_old_receipts_stand(world: World) ->
     verify_receipt(before, world.log.keys)
     receipt, cose = other.cose_receipt(before.leaf_index)
     cose_receipt.verify(cose, world.first, receipt.successions)
+
+
+def test_receipts_against_a_cosigned_head_lead_to_the_key_that_signed_it(small: World) -> None:
+    """Whoever pinned the first key verifies them, also when it signs along no more."""
+    before = append(small.log)
+    small.rotate(replace(TERMS, both=timedelta()))
+    after = append(small.log)
+    assert small.store.publish_cosigned(Cosigned(after.tree_size, after.checkpoint))
+    append(small.log)
+    receipt = small.log.receipt(before.leaf_index)
+    assert receipt.checkpoint == after.checkpoint
+    verify_receipt(receipt, small.first)
+
+
+def test_a_cosigned_head_of_a_key_that_is_not_believed_is_shown_to_nobody(small: World) -> None:
+    """After a theft receipts are given against the present head at once, not when witnesses know the key."""
+    for _ in range(3):
+        before = append(small.log)
+    assert small.store.publish_cosigned(Cosigned(before.tree_size, before.checkpoint))
+    assert small.log.receipt(1).checkpoint == before.checkpoint
+    small.rotate(replace(TERMS, both=timedelta(), until=2))
+    append(small.log)
+    verify_receipt(small.log.receipt(1), small.log.keys)
+    verify_receipt(small.log.receipt(1), small.first)
+
+
+@pytest.mark.parametrize("size", [1, 10**9])
+def test_a_false_row_does_not_hide_a_receipt(small: World, size: int) -> None:
+    """What the row says that a cosigned head covers counts for nothing, nor does what is no head."""
+    first, second = append(small.log), append(small.log)
+    assert small.store.publish_cosigned(Cosigned(size, first.checkpoint))
+    verify_receipt(small.log.receipt(second.leaf_index), small.first)
+    assert small.store.publish_cosigned(Cosigned(size + 1, "nothing"))
+    verify_receipt(small.log.receipt(second.leaf_index), small.first)
 
 
 def test_an_old_key_signs_nothing_larger(small: World) -> None:
