@@ -103,6 +103,25 @@ def test_an_older_database_is_refused_with_advice_and_upgraded_with_its_data(url
             assert transaction.epochs.epoch() is None
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff no JSON", b"", b"[1]", b'{"operator":"a\\u0000b"}', b'{"decision":7,"subject_tags":["zz"]}'],
+)
+def test_a_damaged_statement_is_upgraded_as_it_is(url: str, content: bytes) -> None:
+    """An upgrade keeps it, for `fsck` to name; it stops no broker."""
+    database = connect(url)
+    with database.exclusive() as connection:
+        upgrade(connection, "0009")
+        connection.execute(text(INSERT_LEAF), OLD_ROWS["leaf"])
+        connection.execute(text("INSERT INTO statement VALUES (0, :content)"), {"content": content})
+    database.close()
+    migrate(url)
+    with closing(open_store(url)) as store:
+        leaf = store.leaf(0)
+        assert leaf is not None
+        assert leaf.entry.statement == content
+
+
 OLD_ROWS: dict[str, dict[str, object]] = {
     "leaf": {"leaf_index": 0, "log_entry": b"leaf", "kind": "exchange", "recorded_at": 5, "verdict": None}
     | dict.fromkeys(("consumer", "consumer_uri", "provider", "dataset", "purpose"), ""),
@@ -118,6 +137,12 @@ OLD_ROWS: dict[str, dict[str, object]] = {
     },
     "quota": {"counter": "calls", "used": 7},
 }
+
+
+INSERT_LEAF = (
+    f"INSERT INTO leaf ({', '.join(OLD_ROWS['leaf'])}) "
+    f"VALUES ({', '.join(f':{name}' for name in OLD_ROWS['leaf'])})"
+)
 
 
 @pytest.mark.parametrize(

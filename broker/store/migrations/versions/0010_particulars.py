@@ -4,6 +4,7 @@ import orjson
 import sqlalchemy as sa
 from alembic import op
 
+from broker.model import Particulars
 from broker.particulars import particulars_of
 from broker.store.rows import columns
 
@@ -40,6 +41,17 @@ def _create_index(name: str, columns: list[str], where: str) -> None:
     op.create_index(name, "leaf", columns, sqlite_where=condition, postgresql_where=condition)
 
 
+def _told(content: bytes) -> Particulars:
+    """Of a statement; what is damaged is looked up by nothing, and found by ``fsck``, whatever the schema."""
+    try:
+        said = orjson.loads(content)
+    except ValueError:
+        said = None
+    its = particulars_of(said) if isinstance(said, dict) else Particulars()
+    # PostgreSQL has no such text, and no statement of ours does.
+    return Particulars() if any("\0" in value for value in columns(its).values()) else its
+
+
 def _fill(tags: sa.Table) -> None:
     """From the statements that there are; what was erased is not looked up any more."""
     connection = op.get_bind()
@@ -57,7 +69,7 @@ def _fill(tags: sa.Table) -> None:
         if not some:
             return
         after = some[-1].leaf_index
-        said = {row.leaf_index: particulars_of(orjson.loads(row.content)) for row in some}
+        said = {row.leaf_index: _told(row.content) for row in some}
         connection.execute(
             update,
             [
