@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from broker.errors import VerificationFailed
@@ -57,6 +57,27 @@ class ProvedLog:
         if rebuilt.root() != self.head.root:
             raise VerificationFailed("数据库与已签名的日志头不符 / log: the database is not what was signed")
         return found
+
+    def bare(self, leaves: Iterable[Leaf]) -> Iterator[tuple[bytes, bytes]]:
+        """Of each run of leaves whose statements are not among ``leaves``, all that the database has in the
+        order of the log, the statements before and after it; empty at the ends of the log.
+
+        Raises:
+            VerificationFailed: as of :meth:`find`.
+        """
+        self.find(())
+        hashes = [hashed for _, block in self._blocks() for hashed in block]
+        expected, before = 0, b""
+        for leaf in leaves:
+            said = leaf.entry.statement
+            if not isinstance(said, bytes) or not expected <= leaf.index < len(hashes):
+                continue
+            if leaf_hash(leaf_entry(said)) == hashes[leaf.index]:
+                if leaf.index > expected:
+                    yield before, said
+                expected, before = leaf.index + 1, said
+        if expected < len(hashes):
+            yield before, b""
 
     def _blocks(self) -> Iterator[tuple[int, list[bytes]]]:
         for start in range(0, self.head.size, TILE_WIDTH):

@@ -11,9 +11,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -33,6 +33,7 @@ from broker.vault.vault import History, Vault
 
 LATE = timedelta(minutes=10)
 """What is delivered again is dated when it is recorded: so long after its statement at most."""
+ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 UNDER_WAY = timedelta(minutes=2)
 """A number may be given out so long before its statement is recorded."""
 
@@ -58,7 +59,8 @@ class Nature(StrEnum):
     """Why a number has no receipt."""
 
     ERASED = "erased"
-    """The log has the leaf; its statement was erased or is being hidden."""
+    """The log has the leaf; its statement was erased or is being hidden. Or it is of a repetition that may be
+    among the leaves whose statements are not there; which of them it is cannot be told then."""
     UNRECORDED = "unrecorded"
     """The log never recorded the statement: the call came to nothing, or its receipt was left out."""
     REPEATED = "repeated"
@@ -156,6 +158,8 @@ class Viewer:
                 told.append(one)
             elif leaf.index >= self.log.head.size:
                 under_way.add(one.number)
+        if not thorough and history is not None and self._repeats(history, told):
+            return self.view(subject, thorough=True)
         requests: dict[int, set[str]] = defaultdict(set)
         for one in told:
             if one.number is not None:
@@ -195,6 +199,13 @@ class Viewer:
                     found |= {end.index: end for end in islice(filter(_ends(leaf.index), later), 1)}
         return found
 
+    @staticmethod
+    def _repeats(history: History, told: Sequence[Told]) -> bool:
+        """Whether a number without receipt is of a request that has one: it may be that of a repetition,
+        whose statement is not the one that the vault knows."""
+        numbers, requests = {one.number for one in told}, {one.statement["request_id"] for one in told}
+        return any(one.number not in numbers and one.request_id in requests for one in history.issued)
+
     # ── what is missing ──────────────────────────────────────────────────────────────────────────
 
     def _gaps(
@@ -205,16 +216,27 @@ class Viewer:
         hashes = {number: _leaf_hash(issued[number]) for number in missing if number in issued}
         leaves = self.log.find(hashes.values()) if hashes else {}
         requests = {request for several in told.values() for request in several}
+        hidden: list[tuple[datetime, datetime]] | None = None
         for number in missing:
             if (one := issued.get(number)) is None:
                 yield Gap(number, Nature.LOST, None)
             elif (leaf_index := leaves.get(hashes[number])) is not None:
                 yield Gap(number, Nature.ERASED, one.at, leaf_index)
             elif one.request_id in requests:
-                yield Gap(number, Nature.REPEATED, one.at)
+                hidden = self._hidden() if hidden is None else hidden
+                erased = any(since <= one.at <= until for since, until in hidden)
+                yield Gap(number, Nature.ERASED if erased else Nature.REPEATED, one.at)
             else:
                 recent = number in under_way or one.at > self.now - UNDER_WAY
                 yield Gap(number, Nature.UNDER_WAY if recent else Nature.UNRECORDED, one.at)
+
+    def _hidden(self) -> list[tuple[datetime, datetime]]:
+        """The times between which leaves were recorded whose statements are not there."""
+        with self.store.searches() as searches:
+            return [
+                (_time(before, ALWAYS[0], -LATE), _time(after, ALWAYS[1], LATE))
+                for before, after in self.log.bare(searches.until(None))
+            ]
 
     # ── streams of all in scope ──────────────────────────────────────────────────────────────────
 
@@ -233,6 +255,12 @@ class Viewer:
         for key, found in sorted(released.items()):
             leaves = tuple(index for index, _ in found)
             yield Bulk(*key, len(found), rows[key], found[0][1], found[-1][1], leaves)
+
+
+def _time(statement: bytes, otherwise: datetime, tolerance: timedelta) -> datetime:
+    return (
+        datetime.fromisoformat(orjson.loads(statement)["recorded_at"]) + tolerance if statement else otherwise
+    )
 
 
 def _leaf_hash(issued: Issued) -> bytes:

@@ -332,3 +332,24 @@ def test_copies_of_the_vault_alone_link_nothing(citizens, tmp_path):
         assert hexadecimal.encode() not in content
     for word in (said["request_id"], citizens.anna, citizens.bo):
         assert word.encode() not in content
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM statement WHERE leaf_index = ?",
+        "DELETE FROM leaf WHERE leaf_index = ?",
+        "UPDATE leaf SET recorded_at = recorded_at + 3600000000 WHERE leaf_index = ?",
+        "UPDATE leaf SET kind = 'exchange' WHERE leaf_index = ?",
+    ],
+)
+def test_a_redelivery_that_is_hidden_shows(citizens, statement):
+    """It is another handing out of the data, perhaps months later."""
+    worker, world = citizens.worker(), citizens.world
+    request = world.withdrawal()
+    worker.unary(request, world.consumer, always)
+    assert worker.unary(request, world.consumer, always).redelivered
+    leaf = world.store.head().size - 1
+    change(citizens, (statement, leaf))
+    view = citizens.view()
+    assert numbers(view) == [1, 2] or [gap.number for gap in view.missing] == [2]
