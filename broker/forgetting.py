@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import orjson
+import structlog
 
 from broker.model import Entry, EntryKind
 from broker.receipt.log import append_alone
 from broker.receipt.lookups import subject_forgotten
 from broker.store.store import Store
 from broker.vault.vault import Vault
+
+log = structlog.get_logger("sharebroker.vault")
 
 
 def forget(vault: Vault, store: Store, subject: str, actor: str, reason: str, now: datetime) -> int | None:
@@ -50,5 +53,7 @@ def obey(vault: Vault, store: Store) -> int:
 def _forgotten(store: Store, start: int) -> Iterator[str]:
     with store.searches() as searches:
         for leaf in searches.of_kind(EntryKind.SUBJECT_FORGOTTEN, start):
-            if leaf.entry.statement:
+            try:
                 yield orjson.loads(leaf.entry.statement)["forgotten"]
+            except (ValueError, KeyError, TypeError):  # erased or damaged: whom it was about, nobody knows
+                log.critical("forgetting_unknown", receipt=leaf.index)

@@ -14,8 +14,17 @@ from broker.receipt.log import append_alone
 from broker.receipt.statement import retention
 from broker.store.store import Store
 
-KEPT = frozenset({EntryKind.GENESIS, EntryKind.EPOCH, EntryKind.LOG_KEY, EntryKind.RETENTION})
-"""Acts of the log and of policy: what stays is decided under them."""
+KEPT = frozenset(
+    {
+        EntryKind.GENESIS,
+        EntryKind.EPOCH,
+        EntryKind.LOG_KEY,
+        EntryKind.RETENTION,
+        EntryKind.SUBJECT_FORGOTTEN,
+    }
+)
+"""Acts of the log and of policy: what stays is decided under them. And what a vault must forget again that is
+restored from a backup, however old; it names nobody."""
 
 AT_ONCE = 1000
 """Statements erased in one transaction, for which the brokers wait."""

@@ -15,12 +15,15 @@ from broker.forgetting import forget, obey
 from broker.keys.log_key import load_log_key
 from broker.keys.wrapping import AesKeyWrapper
 from broker.marks import NO_VAULT, Marks
-from broker.model import Verdict
+from broker.model import Entry, EntryKind, Verdict
 from broker.reasons import Reason
 from broker.receipt.fsck import open_fsck
+from broker.receipt.log import append_alone
+from broker.receipt.lookups import subject_forgotten
 from broker.receipt.memory import remembered
 from broker.receipt.note import VerifierKey
 from broker.receipt.public import PublicLog
+from broker.receipt.retention import KEPT
 from broker.server.parts import keyring_file
 from broker.subject_access.proved import ProvedLog
 from broker.subject_access.view import UNDER_WAY, Nature, Viewer
@@ -299,6 +302,34 @@ def test_a_restored_vault_forgets_again(citizens, tmp_path):
     assert not citizens.view().known
     assert citizens.view(citizens.bo).known
     assert obey(restored, world.store) == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM statement WHERE leaf_index = ?",
+        "UPDATE statement SET content = '[1]' WHERE leaf_index = ?",
+        "UPDATE statement SET content = X'FF' WHERE leaf_index = ?",
+    ],
+)
+def test_an_act_of_forgetting_that_is_gone_stops_no_broker(citizens, statement, capsys):
+    """It is told of loudly; others are obeyed."""
+    worker, world = citizens.worker(), citizens.world
+    citizens.ask(worker, subjects=(citizens.bo, citizens.anna))
+    names = [citizens.vault.name(person) for person in (citizens.anna, citizens.bo)]
+    for name in names:
+        content = subject_forgotten("officer", "request 7", world.now(), name)
+        with world.store.append_transaction() as transaction:
+            append_alone(transaction, world.store, Entry(EntryKind.SUBJECT_FORGOTTEN, content, world.now()))
+    change(citizens, (statement, world.store.head().size - 2))
+    assert obey(citizens.vault, world.store) == 1
+    assert "forgetting_unknown" in capsys.readouterr().out
+    assert citizens.vault.name(citizens.bo) is None
+
+
+def test_what_was_forgotten_is_never_too_old_to_be_known():
+    """A backup of the vault may be older than statements are kept."""
+    assert EntryKind.SUBJECT_FORGOTTEN in KEPT
 
 
 def test_a_crash_before_the_key_is_destroyed_is_made_good(citizens, monkeypatch):
