@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ LOOK_SECONDS = 1.0
 
 PATIENCE_SECONDS = 5.0
 """Longest wait for one head's cosignatures. Who answers later has it ready when asked again."""
+
+AHEAD_SECONDS = 60.0
+"""How long a witness may have seen a larger log than we know before that is told."""
 
 OTHER_HISTORY = 422
 JOIN_SECONDS = 30.0
@@ -79,6 +83,8 @@ class _Asked:
     witness: Witness
     answer: Future[Cosignature] | None = None
     trouble: str = ""
+    ahead: float = 0.0
+    """Since when it has always answered that it saw a larger log, by the monotonic clock; 0: it has not."""
 
     @property
     def busy(self) -> bool:
@@ -154,14 +160,20 @@ class Cosigning:
 
     def _answer(self, one: _Asked) -> Cosignature | None:
         """What a witness gave, if anything; what is the matter with it is told once."""
-        cosignature, trouble = None, ""
+        cosignature, trouble, was_ahead = None, "", one.ahead
+        one.ahead = 0.0
         try:
             if one.answer is None or not one.answer.done():
                 trouble = "no answer yet"
             else:
                 cosignature = one.answer.result()
         except Ahead:
-            return None  # another process of ours has shown it a larger head, and publishes that
+            # Another process of ours has shown it a larger head, and publishes that. If that lasts, this log
+            # is one that was larger: set back, signer and all, where nothing else could tell.
+            one.ahead = was_ahead or time.monotonic()
+            if time.monotonic() - one.ahead < AHEAD_SECONDS:
+                return None
+            trouble = "it has cosigned a larger log than this one: was this one set back?"
         except Refused as refused:
             trouble = str(refused)
             if refused.status == OTHER_HISTORY and one.trouble != trouble:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
@@ -22,8 +23,8 @@ from broker.receipt.cosigning import Cosigning
 from broker.receipt.coverage import ProvedCover
 from broker.receipt.note import VerifierKey, claimed_checkpoint, verify_note
 from broker.receipt.verify import verify_receipt
-from broker.receipt.witnesses import WitnessKey, WitnessPolicy
-from broker.receipt.witnessing import Witness
+from broker.receipt.witnesses import Cosignature, WitnessKey, WitnessPolicy
+from broker.receipt.witnessing import Ahead, Witness
 from broker.server.witnesses import cosigning_of, witnesses_of
 from broker.settings import Settings
 from broker.store import open_store
@@ -192,4 +193,34 @@ def test_a_false_cosignature_is_not_published(log: Any, offices: list[Office]) -
             asked.cosignature(note, head, lambda first: running.consistency_proof(first, head.size))
         cosigning = Cosigning(running, store, [asked], WitnessPolicy.of([other], 1))
         assert not cosigning.publish()
+        cosigning.stop()
+
+
+class SeenMore:
+    """A witness that has cosigned a larger log than it is shown."""
+
+    def __init__(self, key: WitnessKey) -> None:
+        self.key = key
+
+    def cosignature(self, *_: object) -> Cosignature:
+        raise Ahead(10**6)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_log_that_was_set_back_is_told_of(
+    log: Any, offices: list[Office], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Database and signer restored from one snapshot fit each other; the witness has seen more. Not at once:
+    for a moment another process may be ahead."""
+    monkeypatch.setattr("broker.receipt.cosigning.AHEAD_SECONDS", 0.05)
+    with log.running() as running, closing(open_store(log.url)) as store:
+        running.append(log.exchange())
+        witness: Any = SeenMore(offices[0].key)
+        cosigning = Cosigning(running, store, [witness], WitnessPolicy.of([offices[0].key], 1))
+        for told in (False, True):
+            assert not cosigning.publish()
+            assert ("was this one set back" in capsys.readouterr().out) is told
+            time.sleep(0.1)
         cosigning.stop()
