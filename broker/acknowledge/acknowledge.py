@@ -27,12 +27,13 @@ from broker.errors import (
     NotAcknowledged,
     NotAuthenticated,
     NotFound,
+    Unavailable,
     VerificationFailed,
     Violation,
 )
 from broker.model import Entry, EntryKind, Identity, Receipt, Role
 from broker.reasons import Reason
-from broker.receipt.acknowledgements import Delivered, acknowledgement, dispute, key_of
+from broker.receipt.acknowledgements import Delivered, acknowledgement, delivery_of, dispute, key_of
 from broker.receipt.log import ReceiptLog
 from broker.receipt.merkle import leaf_entry, leaf_hash
 from broker.standing import in_one_epoch
@@ -139,6 +140,7 @@ class Acknowledger:
                 request_mac=epoch.keyring.request_mac(key.encode()),
             )
         )
+        _require_of(delivered, appended.receipt)
         return Acknowledged(appended.receipt, appended.redelivered)
 
     def _due_at(self, delivered: Delivered) -> datetime | None:
@@ -151,6 +153,18 @@ class Acknowledger:
                 told = {}
         due_at = told.get("acknowledge_by")
         return None if due_at is None else datetime.fromisoformat(due_at)
+
+
+def _require_of(delivered: Delivered, receipt: Receipt) -> None:
+    """That a receipt is of the acknowledgement of that delivery, whatever the database says which was first.
+
+    Raises:
+        Unavailable: LOG_UNAVAILABLE.
+    """
+    said = orjson.loads(receipt.statement)
+    if said["kind"] != EntryKind.ACKNOWLEDGEMENT or delivery_of(said) != delivered.first:
+        log.critical("acknowledgement_of_another", delivery=delivered.first, receipt=receipt.leaf_index)
+        raise Unavailable(Reason.LOG_UNAVAILABLE)
 
 
 def _check_said(signed: Read, delivered: Delivered, statement: bytes, now: datetime) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Required, TypedDict, TypeVar
 
 from broker.acknowledge.signed import Acknowledgement, sign
+from broker.acknowledge.signed import read as read_signed
 from broker.apply.signed import sign_application
 from broker.client.acknowledging import Delivery
 from broker.client.answer import Exchanged, checked_cose, checked_receipt, exchanged_of, receipt_of
@@ -21,6 +22,7 @@ from broker.client.credentials import Credentials
 from broker.client.detokenizing import Detokenized, TokenRequest, detokenized_of
 from broker.client.evidence import Request, require_said
 from broker.client.stream import StreamQuestion
+from broker.errors import VerificationFailed
 from broker.model import EntryKind, Receipt, Verdict
 from broker.receipt.key_history import proved
 from broker.receipt.log_keys import LogKeys, Trust
@@ -144,14 +146,13 @@ class Questions:
         request = delivery_pb2.AcknowledgeDeliveryRequest(
             receipt=f"receipts/{leaf_index}", signed_acknowledgement=message
         )
+        digest = _digest_in(message)
 
         def read(response: delivery_pb2.AcknowledgeDeliveryResponse, _: int) -> Receipt:
             receipt = checked_receipt(response.receipt, self._trust)
+            # Of the first, if repeated, which may have been of the stream's first outcome: of the same data.
             told: dict[tuple[str, ...], object] = {("kind",): EntryKind.ACKNOWLEDGEMENT}
-            if (
-                not response.repeated
-            ):  # else it is of the first, which may have been of the stream's first outcome
-                told[("of",)] = leaf_index
+            told |= {("digest",): digest} if response.repeated else {("of",): leaf_index}
             require_said(receipt, told)
             return receipt
 
@@ -266,6 +267,14 @@ class Questions:
             key=self._credentials.private_key(),
             chain=self._credentials.chain,
         )
+
+
+def _digest_in(message: bytes) -> str:
+    """Of what an acknowledgement says was received; of one that was damaged while it waited none."""
+    try:
+        return read_signed(message).said.digest.hex()
+    except VerificationFailed:
+        return ""
 
 
 def _claim(field: str, said: str | Sequence[str]) -> exchange_pb2.Claim:

@@ -17,6 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from google.protobuf.json_format import MessageToJson
+from sqlalchemy import create_engine, text
 
 from broker.acknowledge.overdue import Overdue
 from broker.acknowledge.signed import Acknowledgement, sign
@@ -39,6 +40,7 @@ from broker.receipt.log_keys import LogKeys
 from broker.receipt.memory import remembered
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.receipt.verify import verify_checkpoint
+from broker.server.wire import receipt_message
 from broker.settings import load_settings
 from broker.store import migrate
 from broker.store.store import open_store
@@ -360,6 +362,35 @@ def test_several_workers_record_a_missing_one_once(house, broker_log):
     said = orjson.loads(tax.acknowledge(Delivery.of(left[0], digest)).statement)
     assert said["late"] is True
     assert len(waiting(auditor, consumer="tax")) == len(left) - 1
+
+
+def test_another_acknowledgement_is_not_taken_for_it(house, asked):
+    """Whoever can write to the database can have the broker find a first one that is of another delivery."""
+    fund = house.client("housing_fund")
+    first, other = fund.exchange(**asked), fund.exchange(acknowledge=False, **asked)
+    names = [f"acknowledgement/{one.receipt.leaf_index}" for one in (first, other)]
+    engine = create_engine(house.url)
+    columns = "consumer_uri, leaf_index, request_mac, answer_digest, verdict"
+    copied = (
+        f"INSERT INTO request (request_id, {columns}) "
+        f"SELECT :to, {columns} FROM request WHERE request_id = :of"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(copied), {"to": names[1], "of": names[0]})
+    hasty = Client(house.address, Credentials.load(house.folder("housing_fund")), trust=house.trust)
+    with closing(hasty), pytest.raises(Unavailable):
+        hasty.acknowledge(other.delivery, timeout=5.0)
+    message = fund._questions.signed(other.delivery)
+    question = fund._questions.acknowledge(other.receipt.leaf_index, message)
+    lie = delivery_pb2.AcknowledgeDeliveryResponse(
+        receipt=receipt_message(first.acknowledgement), repeated=True
+    )
+    with pytest.raises(VerificationFailed):
+        question.read(lie, 1)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM request WHERE request_id = :it"), {"it": names[1]})
+    engine.dispose()
+    assert fund.acknowledge(other.delivery) is not None
 
 
 # ── the list ─────────────────────────────────────────────────────────────────────────────────────
