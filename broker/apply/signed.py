@@ -180,7 +180,7 @@ def check_issued(certificate: x509.Certificate, ca_cert: x509.Certificate, at: d
     policy = PolicyBuilder().store(Store([ca_cert])).time(at).max_chain_depth(0)
     try:
         policy.build_client_verifier().verify(certificate, [])
-    except VerificationError:
+    except (VerificationError, *UNREADABLE):
         why = "the signer's certificate has expired or is not by this city's authority"
         raise VerificationFailed(why) from None
 

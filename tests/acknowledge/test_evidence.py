@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from broker.model import Role
 from broker.receipt.acknowledgements import Delivered, acknowledgement
 from broker.receipt.merkle import leaf_entry, leaf_hash
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+"""Within the dates of certificates that are issued when tests have come to it, however late that is."""
 
 
 class City:

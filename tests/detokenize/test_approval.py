@@ -14,7 +14,8 @@ from broker.keys.authority import Authority
 from broker.model import Role
 from broker.publication.signing import Proposing, sign_proposal, signed_by
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+"""Within the dates of certificates that are issued when tests have come to it, however late that is."""
 ASKED = Asked(
     "11111111-2222-4333-8444-555555555555",
     17,

@@ -28,7 +28,8 @@ from broker.publication.signing import (
     sign_proposal,
 )
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+"""Within the dates of certificates that are issued when tests have come to it, however late that is."""
 FILES = {
     "sharing/one.yaml": Covered(b"1" * 32, {"catalog/tax.yaml": b"2" * 32}),
     "sharing/gone.yaml": Covered(b""),

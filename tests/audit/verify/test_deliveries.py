@@ -35,7 +35,8 @@ from broker.receipt.memory import remembered
 from broker.receipt.merkle import leaf_entry, leaf_hash
 from tests.audit.verify.conftest import Auditor, natures
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+"""Within the dates of certificates that are issued when tests have come to it, however late that is."""
 KEY = key_of(1)
 BY, THIS, ELSE = 1_000, 77, 78
 """A deadline; what stands for a leaf with its digest, and for something else."""
