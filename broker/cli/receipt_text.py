@@ -48,6 +48,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             *_traced(statement),
             *_delivery(statement, zh),
             *_of_subject(statement),
+            *_read(statement, zh),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
@@ -160,6 +161,24 @@ def _of_subject(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("原因", "reason", statement["reason"]),
         *((zh, en, str(statement[name])) for zh, en, name in told if name in statement),
         ("密钥库行", "row of the vault", statement.get("forgotten", "")),
+    ]
+
+
+def _read(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
+    """What an auditor was given to read; nothing for other statements."""
+    if statement["kind"] != "audit_read":
+        return []
+    reader, found, filters = statement["reader"], statement["found"], dict(statement["filters"])
+    if tags := filters.pop("subject_tags", None):
+        people = f"{tags['count']} 个标签" if zh else f"{tags['count']} tags"
+        filters["subject_tags"] = f"{people} sha256 {tags['digest']}"
+    leaves = f"{found['first']}-{found['last']}" if found["count"] else ""
+    return [
+        ("查阅者", "reader", f"{reader['department']}  {reader['uri']}"),
+        ("条件", "filters", "\n".join(f"{name}: {value}" for name, value in sorted(filters.items()))),
+        ("查到条数", "receipts given", str(found["count"])),
+        ("序号范围", "leaves", leaves),
+        ("附证明", "with proofs", ("是" if zh else "yes") if statement["proofs"] else ""),
     ]
 
 

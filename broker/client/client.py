@@ -171,7 +171,12 @@ class Client(Caller):
         return self._ask(self._questions.cose_receipt(leaf_index), timeout)
 
     def receipts(self, *, timeout: float = 10.0, **wanted: Unpack[Filter]) -> Iterator[Receipt]:
-        """Receipts that the caller may read, newest first, without proofs; pages are fetched as needed."""
+        """Receipts that the caller may read, newest first; pages are fetched as needed. With ``proofs`` each
+        is proved against the signed head of the first page; of an erased statement nothing can be.
+
+        Raises:
+            VerificationFailed: a proof does not hold.
+        """
         return self._items(self._questions.receipts(wanted), timeout)
 
     def log_keys(self, *, timeout: float = 10.0) -> LogKeys:

@@ -21,6 +21,7 @@ from broker.client.connections import Stubs
 from broker.client.credentials import Credentials
 from broker.client.detokenizing import Detokenized, TokenRequest, detokenized_of
 from broker.client.evidence import Request, require_said
+from broker.client.proving import ProvedReceipts
 from broker.client.stream import StreamQuestion
 from broker.errors import VerificationFailed
 from broker.model import EntryKind, Receipt, Verdict
@@ -75,6 +76,18 @@ class Filter(TypedDict, total=False):
     verdict: Verdict | None
     since: datetime | None
     until: datetime | None
+    operator: str
+    """经办人, word for word, as the next two."""
+    case_no: str
+    service_item: str
+    rule: str
+    reason: str
+    """Code of a reason that the receipt gives."""
+    kind: EntryKind | None
+    subject_tags: Sequence[bytes]
+    """Tags of 16 bytes, at most 1,000: receipts that bear at least one of them."""
+    proofs: bool
+    """Prove each receipt; all of them lead to one signed head, that of the first page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +217,12 @@ class Questions:
             request.since.FromDatetime(since.astimezone(UTC))
         if until := wanted.get("until"):
             request.until.FromDatetime(until.astimezone(UTC))
-        return listing(
-            lambda stubs: stubs.receipts.ListReceipts,
-            request,
-            lambda found: [receipt_of(receipt) for receipt in found.receipts],
-        )
+        request.subject_tags.extend(wanted.get("subject_tags", ()))
+        for name in ("operator", "case_no", "service_item", "rule", "reason", "kind"):
+            setattr(request, name, str(wanted.get(name) or ""))
+        request.proofs = wanted.get("proofs", False)
+        items = ProvedReceipts(self._trust).of_page if request.proofs else _unproved
+        return listing(lambda stubs: stubs.receipts.ListReceipts, request, items)
 
     def checkpoint(self) -> Question[str]:
         request = receipt_pb2.GetCheckpointRequest()
@@ -275,6 +289,10 @@ def _digest_in(message: bytes) -> str:
         return read_signed(message).said.digest.hex()
     except VerificationFailed:
         return ""
+
+
+def _unproved(page: receipt_pb2.ListReceiptsResponse) -> Sequence[Receipt]:
+    return [receipt_of(receipt) for receipt in page.receipts]
 
 
 def _claim(field: str, said: str | Sequence[str]) -> exchange_pb2.Claim:

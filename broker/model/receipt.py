@@ -38,6 +38,8 @@ class EntryKind(StrEnum):
     """A person was told what the log has of them."""
     SUBJECT_FORGOTTEN = "subject_forgotten"
     """A person's key was destroyed; whose, nobody can tell."""
+    AUDIT_READ = "audit_read"
+    """An auditor was given receipts to read."""
     ACKNOWLEDGEMENT = "acknowledgement"
     """The consumer has signed for what it received."""
     ACKNOWLEDGEMENT_DISPUTED = "acknowledgement_disputed"

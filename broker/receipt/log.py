@@ -6,7 +6,7 @@ durable in the database before its head is signed, and signed before :meth:`Rece
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -173,6 +173,32 @@ class ReceiptLog:
     def entries(self, wanted: ReceiptFilter, before: int | None, limit: int) -> list[tuple[int, Entry]]:
         """At most ``limit`` matching (leaf index, entry) with an index below ``before``, newest first."""
         return [(leaf.index, leaf.entry) for leaf in self._journal.leaves(wanted, before, limit)]
+
+    def proving_head(self) -> tuple[int, str, tuple[str, ...]]:
+        """The head that a list is proved against: number of leaves, signed note, and the successions of the
+        log's key. The newest, or the newest cosigned one where witnesses have cosigned any."""
+        with _consistent():
+            newest, cosigned = self._head.refresh(), self._journal.cosigned()
+            proving = newest if cosigned is None else self._head.at(cosigned.note)
+            return proving.tree.size, proving.note, newest.successions
+
+    def inclusion_proofs(
+        self, statements: Mapping[int, bytes], tree_size: int
+    ) -> dict[int, tuple[bytes, ...]]:
+        """As :meth:`inclusion_proof`, of several leaves, whose statements are not believed: each is under the
+        root of that tree, which :meth:`proving_head` gave, or gives nothing.
+
+        Raises:
+            ValueError: a leaf is outside the tree, or the tree larger than what is signed.
+        """
+        with _consistent():
+            self._require_signed(tree_size)
+            tree = self._head.tree(tree_size)
+            proofs, root = tree.inclusion_proofs(statements), tree.root()
+            for index, statement in statements.items():
+                leaf = leaf_hash(leaf_entry(statement))
+                verify_inclusion(leaf, index, tree_size, proofs[index], root)
+            return proofs
 
     def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
         """See :meth:`broker.journal.Journal.needs`."""

@@ -7,9 +7,10 @@ They name who, what for and by whose approval; never a value, a token or a name 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 import orjson
 
@@ -198,3 +199,42 @@ def subject_forgotten(actor: str, reason: str, recorded_at: datetime, row: str) 
         "forgotten": row,
     }
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def audit_read(
+    reader: Identity,
+    recorded_at: datetime,
+    filters: Mapping[str, object],
+    subject_tags: Collection[bytes],
+    found: Collection[int],
+    *,
+    proofs: bool,
+) -> bytes:
+    """The statement that an auditor is given the receipts of the leaves ``found``, by these filters.
+
+    Tags of subjects would link this to their receipts, so only their salted digest stands here.
+    """
+    salt = secrets.token_bytes(SALT_BYTES)
+    told: dict[str, object] = {"count": len(found)}
+    if found:
+        told |= {"first": min(found), "last": max(found)}
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "kind": EntryKind.AUDIT_READ,
+        "recorded_at": instant(recorded_at),
+        "salt": salt.hex(),
+        "reader": {
+            "department": reader.department,
+            "uri": reader.uri,
+            "certificate": reader.fingerprint.hex(),
+        },
+        "filters": {**filters, **({"subject_tags": _tags(salt, subject_tags)} if subject_tags else {})},
+        "found": told,
+        "proofs": proofs,
+    }
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def _tags(salt: bytes, tags: Collection[bytes]) -> dict[str, object]:
+    digest = sha256(salt + b"".join(sorted(tags))).hexdigest()
+    return {"count": len(tags), "digest": digest}

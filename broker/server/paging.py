@@ -29,9 +29,9 @@ def page_size(asked: int, default: int) -> int:
     return min(asked or default, MAX_PAGE)
 
 
-def encode(position: int, query: str) -> str:
-    """Token for ``position`` in the list that ``query`` describes."""
-    raw = position.to_bytes(8, "big")
+def encode(position: int, query: str, tree_size: int | None = None) -> str:
+    """Token for ``position`` in the list that ``query`` describes, proved against a tree of that size."""
+    raw = b"".join(number.to_bytes(8, "big") for number in (position, tree_size) if number is not None)
     return base64.urlsafe_b64encode(raw + hashlib.sha256(raw + query.encode()).digest()[:8]).decode()
 
 
@@ -41,21 +41,42 @@ def decode(token: str, query: str) -> int | None:
     Raises:
         MalformedRequest: the token is not one that this list gave.
     """
+    found = _decoded(token, query, 1)
+    return found[0] if found else None
+
+
+def decode_proved(token: str, query: str) -> tuple[int, int] | None:
+    """Position and tree size that :func:`encode` put into ``token``; None for the empty token.
+
+    Raises:
+        MalformedRequest: the token is not one that this list gave.
+    """
+    found = _decoded(token, query, 2)
+    return (found[0], found[1]) if found else None
+
+
+def _decoded(token: str, query: str, count: int) -> list[int]:
+    """The numbers in a token, of which there must be so many; none in the empty token.
+
+    Raises:
+        MalformedRequest: the token is not one that this list gave.
+    """
     if not token:
-        return None
+        return []
     try:
-        position = int.from_bytes(base64.urlsafe_b64decode(token)[:8], "big")
-        given_here = encode(position, query) == token
+        raw = base64.urlsafe_b64decode(token)
+        numbers = [int.from_bytes(raw[8 * i : 8 * i + 8], "big") for i in range(count)]
+        given_here = encode(numbers[0], query, *numbers[1:]) == token
     except ValueError:  # no base64
-        given_here = False
-    if not given_here or position > MAX_POSITION:
+        numbers, given_here = [], False
+    if not given_here or max(numbers) > MAX_POSITION:
         violation = Violation(
             "page_token",
             "不是本列表给出的分页标记",
             "not a page token that this list gave under these filters",
         )
         raise MalformedRequest((violation,))
-    return position
+    return numbers
 
 
 def page(items: Sequence[Item], size: int, token: str, query: str) -> tuple[Sequence[Item], str]:

@@ -58,7 +58,8 @@ from broker.server.parts import (
 from broker.server.patience import Patience
 from broker.server.places import Lanes
 from broker.server.policies import PolicyService
-from broker.server.services import CatalogService, ExchangeService, ReceiptService
+from broker.server.receipts import ReceiptService
+from broker.server.services import CatalogService, ExchangeService
 from broker.server.signing import KeptSigner
 from broker.server.tls import server_credentials
 from broker.server.witnesses import cosigning_of, witnesses_of
@@ -194,7 +195,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(
             ExchangeService(exchange, listening.stream_port), server
         )
-        receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, epochs), server)
+        receipt_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(receipts, epochs, clock), server)
         policy_pb2_grpc.add_PolicyServiceServicer_to_server(policies, server)
         masking_pb2_grpc.add_MaskingServiceServicer_to_server(MaskingService(detokenizer), server)
         deliveries = DeliveryService(acknowledger, receipts, epochs, clock)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from broker import failpoints
 from broker.approve.bundle import Bundle
@@ -18,12 +15,9 @@ from broker.exchange import Exchange
 from broker.model import (
     Decision,
     DepartmentKind,
-    Entry,
     Identity,
     Receipt,
-    ReceiptFilter,
     Role,
-    Verdict,
 )
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
@@ -35,8 +29,6 @@ from broker.v1 import (
     catalog_pb2_grpc,
     exchange_pb2,
     exchange_pb2_grpc,
-    receipt_pb2,
-    receipt_pb2_grpc,
 )
 
 ID = re.compile(r"[a-z][a-z0-9_.]*")
@@ -178,101 +170,6 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
                 parts.throw(why)
 
 
-class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
-    """The receipt log, to those who may read it; heads and proofs to everyone."""
-
-    def __init__(self, log: ReceiptLog, epochs: Epochs) -> None:
-        self._log = log
-        self._epochs = epochs
-
-    def GetReceipt(
-        self, request: receipt_pb2.GetReceiptRequest, call: Call
-    ) -> receipt_pb2.GetReceiptResponse:
-        leaf_index = receipt_leaf(request.name)
-        entry = self._log.entry(leaf_index)
-        if entry is None or not self._may_read(call.identity, entry):
-            raise NotFound(Reason.RESOURCE_NOT_FOUND)
-        if not request.cose:
-            return receipt_pb2.GetReceiptResponse(receipt=wire.receipt_message(self._log.receipt(leaf_index)))
-        receipt, cose = self._log.cose_receipt(leaf_index)
-        return receipt_pb2.GetReceiptResponse(receipt=wire.receipt_message(receipt), cose_receipt=cose)
-
-    def ListReceipts(
-        self, request: receipt_pb2.ListReceiptsRequest, call: Call
-    ) -> receipt_pb2.ListReceiptsResponse:
-        size = paging.page_size(request.page_size, default=50)
-        wanted = self._filter(request, call.identity)
-        query = f"receipts {wanted}"
-        before = paging.decode(request.page_token, query)
-        found = self._log.entries(wanted, before, size + 1)
-        receipts = [
-            wire.receipt_message(Receipt(entry.statement, index, 0, (), "")) for index, entry in found[:size]
-        ]
-        token = paging.encode(found[size - 1][0], query) if len(found) > size else ""
-        return receipt_pb2.ListReceiptsResponse(receipts=receipts, next_page_token=token)
-
-    def GetCheckpoint(
-        self, request: receipt_pb2.GetCheckpointRequest, call: Call
-    ) -> receipt_pb2.GetCheckpointResponse:
-        history = self._log.key_history()
-        return receipt_pb2.GetCheckpointResponse(
-            checkpoint=history[-1].checkpoint if history else self._log.checkpoint(),
-            verifier_key=str(self._log.verifier_key),
-            key_history=map(wire.receipt_message, history),
-            cosigned_checkpoint=self._log.cosigned(),
-        )
-
-    def GetInclusionProof(
-        self, request: receipt_pb2.GetInclusionProofRequest, call: Call
-    ) -> receipt_pb2.GetInclusionProofResponse:
-        size = self._size(request.tree_size, "tree_size")
-        if not 0 <= request.leaf_index < size:
-            raise _malformed("leaf_index", "须小于 tree_size", "must be below tree_size")
-        return receipt_pb2.GetInclusionProofResponse(
-            leaf_hash=self._log.leaf_hash(request.leaf_index),
-            proof=self._log.inclusion_proof(request.leaf_index, size),
-            tree_size=size,
-        )
-
-    def GetConsistencyProof(
-        self, request: receipt_pb2.GetConsistencyProofRequest, call: Call
-    ) -> receipt_pb2.GetConsistencyProofResponse:
-        second = self._size(request.second_size, "second_size")
-        if not 0 < request.first_size <= second:
-            raise _malformed("first_size", "须在 1 与 second_size 之间", "must be from 1 to second_size")
-        return receipt_pb2.GetConsistencyProofResponse(
-            proof=self._log.consistency_proof(request.first_size, second), second_size=second
-        )
-
-    def _size(self, asked: int, field: str) -> int:
-        current = self._log.size()
-        if not 0 <= asked <= current:
-            raise _malformed(field, "不得超过日志当前大小", "must not exceed the log's current size")
-        return asked or current
-
-    def _filter(self, request: receipt_pb2.ListReceiptsRequest, reader: Identity) -> ReceiptFilter:
-        return ReceiptFilter(
-            department=filter_id(request.department, "departments/", "department"),
-            dataset=filter_id(request.dataset, "datasets/", "dataset"),
-            purpose=filter_id(request.purpose, "", "purpose"),
-            verdict=_verdict(request.verdict),
-            since=_time(request.since, "since") if request.HasField("since") else None,
-            until=_time(request.until, "until") if request.HasField("until") else None,
-            party="" if self._reads_all(reader) else reader.department,
-            consumer_uri=reader.uri if reader.role is Role.SYSTEM else "",
-        )
-
-    def _may_read(self, reader: Identity, entry: Entry) -> bool:
-        if self._reads_all(reader):
-            return True
-        if reader.role is Role.SYSTEM:
-            return entry.consumer_uri == reader.uri
-        return reader.department in (entry.consumer, entry.provider)
-
-    def _reads_all(self, reader: Identity) -> bool:
-        return reader.role is Role.AUDITOR and is_of_authority(reader, self._epochs)
-
-
 def is_of_authority(reader: Identity, epochs: Epochs) -> bool:
     """Whether the reader's department is the authority."""
     department = epochs.current().bundle.catalog.departments.get(reader.department)
@@ -296,7 +193,7 @@ def filter_id(name: str, collection: str, field: str) -> str:
     """The id in a filter, which need not be in today's catalog; the empty name filters nothing."""
     if name and not ID.fullmatch(_id(name, collection)):
         form = f"{collection}{{{field}}}" if collection else "{id}"
-        raise _malformed(field, f"须形如 {form}", f"must read {form}")
+        raise malformed(field, f"须形如 {form}", f"must read {form}")
     return name.removeprefix(collection)
 
 
@@ -312,23 +209,8 @@ def receipt_leaf(name: str) -> int:
     return int(digits)
 
 
-def _verdict(value: exchange_pb2.Verdict) -> Verdict | None:
-    if value == exchange_pb2.VERDICT_UNSPECIFIED:
-        return None
-    try:
-        return Verdict[exchange_pb2.Verdict.Name(value).removeprefix("VERDICT_")]
-    except (KeyError, ValueError):
-        raise _malformed("verdict", "没有这种结论", "there is no such verdict") from None
-
-
-def _time(stamp: Timestamp, field: str) -> datetime:
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise _malformed(field, "不是有效的时间", "not a valid time") from None
-
-
-def _malformed(field: str, zh: str, en: str) -> MalformedRequest:
+def malformed(field: str, zh: str, en: str) -> MalformedRequest:
+    """The refusal of one member of a request."""
     return MalformedRequest((Violation(field, zh, en),))
 
 

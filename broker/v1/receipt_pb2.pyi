@@ -27,7 +27,7 @@ class GetReceiptResponse(_message.Message):
     def __init__(self, receipt: _Optional[_Union[_exchange_pb2.Receipt, _Mapping]] = ..., cose_receipt: _Optional[bytes] = ...) -> None: ...
 
 class ListReceiptsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "department", "dataset", "purpose", "verdict", "since", "until")
+    __slots__ = ("page_size", "page_token", "department", "dataset", "purpose", "verdict", "since", "until", "operator", "case_no", "service_item", "rule", "reason", "kind", "subject_tags", "proofs")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     DEPARTMENT_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,14 @@ class ListReceiptsRequest(_message.Message):
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    CASE_NO_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_ITEM_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_TAGS_FIELD_NUMBER: _ClassVar[int]
+    PROOFS_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     department: str
@@ -44,15 +52,29 @@ class ListReceiptsRequest(_message.Message):
     verdict: _exchange_pb2.Verdict
     since: _timestamp_pb2.Timestamp
     until: _timestamp_pb2.Timestamp
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., department: _Optional[str] = ..., dataset: _Optional[str] = ..., purpose: _Optional[str] = ..., verdict: _Optional[_Union[_exchange_pb2.Verdict, str]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    operator: str
+    case_no: str
+    service_item: str
+    rule: str
+    reason: str
+    kind: str
+    subject_tags: _containers.RepeatedScalarFieldContainer[bytes]
+    proofs: bool
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., department: _Optional[str] = ..., dataset: _Optional[str] = ..., purpose: _Optional[str] = ..., verdict: _Optional[_Union[_exchange_pb2.Verdict, str]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., operator: _Optional[str] = ..., case_no: _Optional[str] = ..., service_item: _Optional[str] = ..., rule: _Optional[str] = ..., reason: _Optional[str] = ..., kind: _Optional[str] = ..., subject_tags: _Optional[_Iterable[bytes]] = ..., proofs: _Optional[bool] = ...) -> None: ...
 
 class ListReceiptsResponse(_message.Message):
-    __slots__ = ("receipts", "next_page_token")
+    __slots__ = ("receipts", "next_page_token", "tree_size", "checkpoint", "log_key_successions")
     RECEIPTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TREE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    LOG_KEY_SUCCESSIONS_FIELD_NUMBER: _ClassVar[int]
     receipts: _containers.RepeatedCompositeFieldContainer[_exchange_pb2.Receipt]
     next_page_token: str
-    def __init__(self, receipts: _Optional[_Iterable[_Union[_exchange_pb2.Receipt, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    tree_size: int
+    checkpoint: str
+    log_key_successions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, receipts: _Optional[_Iterable[_Union[_exchange_pb2.Receipt, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., tree_size: _Optional[int] = ..., checkpoint: _Optional[str] = ..., log_key_successions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetCheckpointRequest(_message.Message):
     __slots__ = ()

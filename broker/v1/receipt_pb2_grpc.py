@@ -31,6 +31,9 @@ class ReceiptServiceStub:
     An auditor of the authority reads every receipt; an officer or auditor of another department those in
     which it is provider or consumer; a system its own. What a caller may not read does not exist for it.
     Checkpoints and proofs reveal nothing about anyone and are open to every valid certificate.
+
+    What an auditor reads is on record itself: each GetReceipt and each page of ListReceipts by an auditor has
+    left a leaf (`audit_read`) before it is answered; UNAVAILABLE (LOG_UNAVAILABLE) where that is impossible.
     """
 
     def __init__(self, channel):
@@ -72,6 +75,9 @@ class ReceiptServiceServicer:
     An auditor of the authority reads every receipt; an officer or auditor of another department those in
     which it is provider or consumer; a system its own. What a caller may not read does not exist for it.
     Checkpoints and proofs reveal nothing about anyone and are open to every valid certificate.
+
+    What an auditor reads is on record itself: each GetReceipt and each page of ListReceipts by an auditor has
+    left a leaf (`audit_read`) before it is answered; UNAVAILABLE (LOG_UNAVAILABLE) where that is impossible.
     """
 
     def GetReceipt(self, request, context):
@@ -84,7 +90,8 @@ class ReceiptServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReceipts(self, request, context):
-        """Lists receipts, newest first, without proofs (`Receipt.proof` and `checkpoint` are empty).
+        """Lists receipts, newest first. With `proofs` all pages of a list are proved against one signed head; without,
+        `Receipt.proof` is empty. `Receipt.checkpoint` is empty in either case.
 
         Errors: INVALID_ARGUMENT for a malformed filter or a page token that this list did not give.
         """
@@ -159,6 +166,9 @@ class ReceiptService:
     An auditor of the authority reads every receipt; an officer or auditor of another department those in
     which it is provider or consumer; a system its own. What a caller may not read does not exist for it.
     Checkpoints and proofs reveal nothing about anyone and are open to every valid certificate.
+
+    What an auditor reads is on record itself: each GetReceipt and each page of ListReceipts by an auditor has
+    left a leaf (`audit_read`) before it is answered; UNAVAILABLE (LOG_UNAVAILABLE) where that is impossible.
     """
 
     @staticmethod

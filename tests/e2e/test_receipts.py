@@ -79,7 +79,8 @@ def test_pages_of_any_size_make_up_the_same_list(auditor, size, page_size):
     assert len(indices) >= size
     request = receipt_pb2.ListReceiptsRequest(page_size=page_size)
     listed = list(pages(auditor.ListReceipts, request))
-    assert [receipt for page in listed for receipt in page] == list(whole.receipts)
+    earlier = [receipt for page in listed for receipt in page if receipt.leaf_index <= indices[0]]
+    assert earlier == list(whole.receipts)
     assert {len(page) for page in listed[:-1]} <= {page_size}
 
 
@@ -136,6 +137,16 @@ def test_garbled_page_token(auditor, size):
         ("since", Timestamp(seconds=2**62)),
         ("since", Timestamp(nanos=-5)),
         ("until", Timestamp(seconds=-(2**62))),
+        ("operator", "x" * 201),
+        ("operator", "a\x00b"),
+        ("case_no", " 1"),
+        ("service_item", "\u202e"),
+        ("rule", "a b"),
+        ("rule", "规则"),
+        ("reason", "no such"),
+        ("kind", "exchanges"),
+        ("subject_tags", [b"short"]),
+        ("subject_tags", [bytes([i % 256, i // 256]) + bytes(14) for i in range(1001)]),
     ],
 )
 def test_malformed_filter(auditor, field, value):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from broker.audit.verify import deliveries, epochs, requests
+from broker.audit.verify import deliveries, epochs, reads, requests
 from broker.audit.verify.remarks import Remark
 from broker.audit.verify.said import Said
 from broker.audit.verify.ties import End, Relations
@@ -35,6 +35,7 @@ CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.ACKNOWLEDGEMENT_MISSING: (deliveries.missing,),
     EntryKind.SUBJECT_ACCESS: (),
     EntryKind.SUBJECT_FORGOTTEN: (),
+    EntryKind.AUDIT_READ: (reads.read,),
 }
 
 RELATIONS: Relations = {

@@ -1,0 +1,185 @@
+"""Auditing over the wire: each filter, for each kind of reader; one head for all pages; reads on record."""
+
+import hashlib
+import json
+
+import grpc
+import pytest
+
+from broker.client import Credentials
+from broker.errors import MalformedRequest, NotFound, VerificationFailed
+from broker.keys.log_key import create_log_key
+from broker.model import EntryKind, Role, Verdict
+from broker.receipt.note import VerifierKey, parse_checkpoint, verify_note
+from broker.receipt.verify import verify_receipt
+from broker.v1 import receipt_pb2, receipt_pb2_grpc
+
+CASE, REFUSED_CASE = "GJJ-2026-AUDIT-1", "TAX-2026-AUDIT-1"
+
+
+@pytest.fixture(scope="module")
+def recorded(connect, withdrawal, cast):
+    """A permitted exchange of the housing fund, and one refused to tax, both with civil affairs."""
+    terms = {**withdrawal, "case_no": CASE, "operator": "AUDIT-OP"}
+    permitted = connect("housing_fund").exchange(**terms)
+    assert permitted.verdict is Verdict.PERMIT
+    refused = connect("tax").exchange(
+        dataset="civil_affairs.marriage",
+        fields=["status"],
+        subjects=[cast["withdrawal"]["sound"]],
+        purpose="low_income_check",
+        case_no=REFUSED_CASE,
+        operator="AUDIT-OP",
+    )
+    assert refused.verdict is Verdict.DENY
+    return permitted.receipt, refused.receipt
+
+
+@pytest.fixture(scope="module")
+def withdrawal(cast):
+    """Terms of a permitted exchange: the housing fund asks civil affairs about a marriage."""
+    return {
+        "dataset": "civil_affairs.marriage",
+        "fields": ["status", "registered_on"],
+        "subjects": [cast["withdrawal"]["sound"]],
+        "purpose": "housing_fund_withdrawal",
+        "service_item": "990100-GJJ-0003",
+        "case_no": "GJJ-2026-000001",
+        "legal_basis": "住房公积金管理条例 第二十四条",
+        "operator": "GJJ-0088",
+    }
+
+
+@pytest.fixture(scope="module")
+def officer(authority, address, patient):
+    """An officer of civil affairs, which provides."""
+    issued = authority.issue("civil_affairs", Role.OFFICER, "audit")
+    own = Credentials(issued.cert_pem, issued.key_pem, (authority.folder / "ca.pem").read_bytes())
+    with patient(address, own) as client:
+        yield client
+
+
+def filters_of(receipt):
+    """Every filter that finds a receipt by what its statement says."""
+    said = json.loads(receipt.statement)
+    decision = said["decision"]
+    wanted = {
+        "operator": said["operator"],
+        "case_no": said["case_no"],
+        "kind": EntryKind.EXCHANGE,
+        "subject_tags": [bytes.fromhex(tag) for tag in said["subject_tags"]],
+    }
+    if said["service_item"]:
+        wanted["service_item"] = said["service_item"]
+    if decision["rules"]:
+        wanted["rule"] = decision["rules"][0]
+    if decision["reasons"]:
+        wanted["reason"] = decision["reasons"][0]["code"]
+    return wanted
+
+
+def leaves(client, **wanted):
+    """What a client finds."""
+    return [receipt.leaf_index for receipt in client.receipts(**wanted)]
+
+
+@pytest.mark.parametrize("proofs", [False, True])
+def test_visibility_holds_under_every_filter(recorded, connect, officer, proofs):
+    """The authority's auditor and the provider's officer find both, a system its own, others none."""
+    auditor, housing, tax = connect("data_authority", Role.AUDITOR), connect("housing_fund"), connect("tax")
+    stranger = connect("medical_insurance", Role.AUDITOR)
+    permitted, refused = recorded
+    for receipt, owner, other in ((permitted, housing, tax), (refused, tax, housing)):
+        wanted = filters_of(receipt)
+        for filters in (*({name: value} for name, value in wanted.items()), wanted):
+            for reader in (auditor, officer, owner):
+                assert receipt.leaf_index in leaves(reader, proofs=proofs, **filters), filters
+            for reader in (other, stranger):
+                assert receipt.leaf_index not in leaves(reader, proofs=proofs, **filters), filters
+    both = [refused.leaf_index, permitted.leaf_index]
+    assert leaves(auditor, operator="AUDIT-OP", proofs=proofs) == both
+    assert leaves(auditor, operator="AUDIT-OP", case_no=CASE, proofs=proofs) == both[1:]
+    assert leaves(auditor, operator="AUDIT-OP", case_no=CASE, reason="NOBODY", proofs=proofs) == []
+
+
+def test_pages_are_proved_against_one_head(recorded, connect, embedded, open_channel, trust):
+    """However the log grows between the pages, each receipt of the list is under the head of the first."""
+    identity = Credentials.load(embedded.identity("data_authority", Role.AUDITOR))
+    stub = receipt_pb2_grpc.ReceiptServiceStub(open_channel(identity.channel_credentials()))
+    request = receipt_pb2.ListReceiptsRequest(page_size=2, proofs=True)
+    first = stub.ListReceipts(request)
+    head = parse_checkpoint(verify_note(first.checkpoint, trust))
+    assert first.tree_size == head.size
+    connect("housing_fund").receipt(recorded[0].leaf_index)
+    request.page_token = first.next_page_token
+    second = stub.ListReceipts(request)
+    assert (second.tree_size, second.checkpoint) == (head.size, "")
+    indices = [receipt.leaf_index for page in (first, second) for receipt in page.receipts]
+    assert indices == [head.size - 1 - i for i in range(4)]
+    listed = list(connect("data_authority", Role.AUDITOR).receipts(proofs=True))
+    assert {receipt.checkpoint for receipt in listed} == {listed[0].checkpoint}
+    for receipt in listed:
+        verify_receipt(receipt, trust)
+    unproved = receipt_pb2.ListReceiptsRequest(page_size=2, page_token=first.next_page_token)
+    with pytest.raises(grpc.RpcError) as refused:
+        stub.ListReceipts(unproved)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_list_under_another_key_is_not_handed_over(embedded, address, patient, trust, tmp_path, recorded):
+    """With a trust root of its own the client verifies lists as it does single receipts."""
+    other = VerifierKey.of(trust.name, create_log_key(tmp_path / "other.key"))
+    identity = Credentials.load(embedded.identity("housing_fund"))
+    with patient(address, identity, trust=other) as client, pytest.raises(VerificationFailed):
+        list(client.receipts(proofs=True))
+
+
+def reads(auditor, uri):
+    """Statements that one auditor has read, newest first; this asking is the first of the next."""
+    found = (json.loads(receipt.statement) for receipt in auditor.receipts(kind=EntryKind.AUDIT_READ))
+    return [said for said in found if said["reader"]["uri"] == uri]
+
+
+@pytest.mark.parametrize("department", ["data_authority", "civil_affairs"])
+def test_an_auditor_is_on_record(recorded, connect, embedded, department):
+    """Who, by which filters, how many, which: also for what was not found; tags only as a salted digest."""
+    reader, watcher = connect(department, Role.AUDITOR), connect("data_authority", Role.AUDITOR)
+    uri = Credentials.load(embedded.identity(department, Role.AUDITOR)).uri
+    permitted = recorded[0].leaf_index
+    reader.receipt(permitted)
+    with pytest.raises(NotFound):
+        reader.receipt(10**9)
+    tag = filters_of(recorded[0])["subject_tags"]
+    assert leaves(reader, subject_tags=tag, case_no=CASE, proofs=True) == [permitted]
+    assert leaves(reader, operator="AUDIT-OP", verdict=Verdict.PERMIT) == [permitted]
+    by_operator, by_tag, absent, single = reads(watcher, uri)[:4]
+    one = {"count": 1, "first": permitted, "last": permitted}
+    assert by_operator["filters"] == {"operator": "AUDIT-OP", "verdict": "permit"}
+    assert (by_operator["found"], by_operator["proofs"]) == (one, False)
+    assert by_tag["filters"].pop("case_no") == CASE
+    salted = hashlib.sha256(bytes.fromhex(by_tag["salt"]) + tag[0]).hexdigest()
+    assert by_tag["filters"] == {"subject_tags": {"count": 1, "digest": salted}}
+    assert (by_tag["found"], by_tag["proofs"]) == (one, True)
+    assert tag[0].hex() not in json.dumps(by_tag)
+    assert (absent["filters"], absent["found"]) == ({"receipt": 10**9}, {"count": 0})
+    assert (single["filters"], single["found"]) == ({"receipt": permitted}, one)
+
+
+def test_others_leave_no_such_leaf(recorded, connect, officer):
+    """A system's and an officer's reads are no audit; only the authority sees what auditors read."""
+    auditor = connect("data_authority", Role.AUDITOR)
+    auditor.receipt(recorded[0].leaf_index)
+    before = next(auditor.receipts(kind=EntryKind.AUDIT_READ)).leaf_index
+    for client in (connect("housing_fund"), officer):
+        client.receipt(recorded[0].leaf_index)
+        leaves(client, operator="AUDIT-OP")
+        assert leaves(client, kind=EntryKind.AUDIT_READ) == []
+    asked = next(auditor.receipts(kind=EntryKind.AUDIT_READ))
+    assert asked.leaf_index == before + 1  # that of asking for ``before``
+
+
+def test_a_malformed_question_is_refused_by_name(connect):
+    """So the client says what is wrong, and nothing is on record."""
+    with pytest.raises(MalformedRequest) as refused:
+        leaves(connect("data_authority", Role.AUDITOR), case_no="x" * 201)
+    assert [violation.field for violation in refused.value.violations] == ["case_no"]
