@@ -86,7 +86,7 @@ app = lazy_app(
         Later(
             "audit",
             "broker.cli.audit.app:audit",
-            "审计：核验整个日志或一份导出 / audits: verify a whole log or an export",
+            "审计：查询、导出、核验、对账、报告 / audits: query, export, verify, reconcile, report",
         ),
         Later(
             "witness",

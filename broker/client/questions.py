@@ -88,6 +88,8 @@ class Filter(TypedDict, total=False):
     """Tags of 16 bytes, at most 1,000: receipts that bear at least one of them."""
     proofs: bool
     """Prove each receipt; all of them lead to one signed head, that of the first page."""
+    page_size: int
+    """How many to fetch at once, at most 1,000; 50 if not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ class Questions:
         request.subject_tags.extend(wanted.get("subject_tags", ()))
         for name in ("operator", "case_no", "service_item", "rule", "reason", "kind"):
             setattr(request, name, str(wanted.get(name) or ""))
-        request.proofs = wanted.get("proofs", False)
+        request.proofs, request.page_size = wanted.get("proofs", False), wanted.get("page_size", 0)
         items = ProvedReceipts(self._trust).of_page if request.proofs else _unproved
         return listing(lambda stubs: stubs.receipts.ListReceipts, request, items)
 

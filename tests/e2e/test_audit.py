@@ -5,7 +5,11 @@ import json
 
 import grpc
 import pytest
+from rich.cells import cell_len
+from typer.testing import CliRunner
 
+from broker.audit.files import read_export
+from broker.cli.main import app
 from broker.client import Credentials
 from broker.errors import MalformedRequest, NotFound, VerificationFailed
 from broker.keys.log_key import create_log_key
@@ -183,3 +187,90 @@ def test_a_malformed_question_is_refused_by_name(connect):
     with pytest.raises(MalformedRequest) as refused:
         leaves(connect("data_authority", Role.AUDITOR), case_no="x" * 201)
     assert [violation.field for violation in refused.value.violations] == ["case_no"]
+
+
+# ── the commands ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def audit(embedded, address):
+    """Runs ``sharebroker audit …`` as the authority's auditor."""
+    folder = str(embedded.identity("data_authority", Role.AUDITOR))
+
+    def run(*words, code=0):
+        done = CliRunner().invoke(app, ["audit", *map(str, words), "--broker", address, "--identity", folder])
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    return run
+
+
+def test_query_as_table_and_for_machines(recorded, audit):
+    """What a person reads fits into 80 columns and is cut nowhere; a program gets the statement."""
+    permitted, refused = recorded
+    words = ("query", "--operator", "AUDIT-OP")
+    shown = audit(*words)
+    assert max(cell_len(line) for line in shown.splitlines()) <= 80
+    assert "同意" in shown
+    assert "不同意" in shown
+    assert "AUDIT-OP" in shown
+    listed = [json.loads(line) for line in audit(*words, "--json").splitlines()]
+    assert [one["leaf_index"] for one in listed] == [refused.leaf_index, permitted.leaf_index]
+    assert listed[0]["statement"] == json.loads(refused.statement)
+    (one,) = [json.loads(line) for line in audit(*words, "--limit", "1", "--json").splitlines()]
+    assert one == listed[0]
+    assert audit("query", "--case", "NOBODY", "--json") == ""
+    (named,) = audit("query", "--tag", listed[1]["statement"]["subject_tags"][0], "--json").splitlines()
+    assert json.loads(named)["leaf_index"] == permitted.leaf_index
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_an_export_is_verified_by_command(recorded, audit, embedded, tmp_path, form):
+    """The whole log, and what some filters find, with the auditor's key alone; nothing half-written stays."""
+    trust = str(embedded.trust)
+    for words in ((), ("--case", CASE)):
+        out = tmp_path / f"{len(words)}.{form}"
+        audit("export", out, "--trust", trust, *words)
+        export = read_export(out)
+        lines = list(export.lines)
+        assert (export.header.count, export.header.proofs) == (len(lines), True)
+        if words:
+            assert [line.leaf_index for line in lines] == [recorded[0].leaf_index]
+            assert export.header.filters == {"case_no": CASE}
+        else:
+            assert [line.leaf_index for line in lines] == list(reversed(range(export.header.tree_size)))
+        done = CliRunner().invoke(app, ["audit", "verify", str(out), "--key", trust, "--json"])
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["findings"] == []
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_an_export_without_proofs_or_lines(audit, tmp_path):
+    """Is a file of the same form; nothing found is no fault."""
+    audit("export", tmp_path / "bare.csv", "--no-proofs", "--case", CASE)
+    export = read_export(tmp_path / "bare.csv")
+    assert (export.header.proofs, [line.proof for line in export.lines]) == (False, [()])
+    audit("export", tmp_path / "none.jsonl", "--case", "NOBODY")
+    none = read_export(tmp_path / "none.jsonl")
+    assert (none.header.count, list(none.lines)) == (0, [])
+    assert none.header.tree_size > 0
+
+
+def test_an_export_that_fails_leaves_what_was_there(audit, tmp_path):
+    """The name of no form is refused before anything is written."""
+    out = tmp_path / "kept.docx"
+    out.write_text("kept")
+    audit("export", out, code=1)
+    assert out.read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.docx"]
+
+
+def test_reconcile_asks_the_broker(recorded, audit, tmp_path):
+    """The look-ups of one department, from the running broker."""
+    listed = tmp_path / "cases.csv"
+    listed.write_text(f"办件编号,事项\n{CASE},提取\nGJJ-2026-UNUSED,提取\n", "utf-8-sig")
+    words = ("reconcile", listed, "--department", "housing_fund", "--json")
+    found = json.loads(audit(*words, code=1))
+    assert found["unused"] == ["GJJ-2026-UNUSED"]
+    assert CASE not in {one["case_no"] for one in found["caseless"]}
+    assert found["look_ups"] >= 1
