@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import datetime, timedelta
 
 import grpc
 import pytest
@@ -274,3 +275,16 @@ def test_reconcile_asks_the_broker(recorded, audit, tmp_path):
     assert found["unused"] == ["GJJ-2026-UNUSED"]
     assert CASE not in {one["case_no"] for one in found["caseless"]}
     assert found["look_ups"] >= 1
+
+
+def test_report_of_a_running_broker(recorded, audit, tmp_path):
+    """Both applications are in it, the refused one with its reasons."""
+    today = datetime.now().astimezone().date()
+    words = ("--from", today - timedelta(days=1), "--to", today + timedelta(days=1))
+    found = json.loads(audit("report", *words, "--json", "--out", tmp_path / "report.html"))
+    requests = {one["department"]: one["requests"] for one in found["by"]}
+    assert requests["housing_fund"] >= 1
+    assert requests["tax"] >= 1
+    reasons = {reason["code"] for reason in json.loads(recorded[1].statement)["decision"]["reasons"]}
+    assert reasons <= found["total"]["reasons"].keys()
+    assert "housing_fund" in (tmp_path / "report.html").read_text("utf-8")

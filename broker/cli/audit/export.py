@@ -66,8 +66,9 @@ def export(
     )
     form = form or _form(out)
     asked = Asked(Credentials.load(identity).uri, datetime.now(UTC), of.told(filters), proofs)
+    filters["page_size"], filters["proofs"] = of.AT_ONCE, proofs
     with connect(address, identity, trust) as broker, progress_bars() as report:
-        receipts = broker.receipts(page_size=of.AT_ONCE, timeout=60.0, proofs=proofs, **filters)
+        receipts = broker.receipts(timeout=60.0, **filters)
         header = export_receipts(out, form, asked, receipts, broker.checkpoint, report)
     print(f"已写入 {header.count} 条 / {header.count} receipts written: {out}")
 

@@ -64,9 +64,9 @@ def query(
         since=since,
         until=until,
     )
+    filters["page_size"] = min(limit + 1, of.AT_ONCE)
     with connect(address, identity) as broker:
-        listed = broker.receipts(page_size=min(limit + 1, of.AT_ONCE), **filters)
-        found = list(islice(listed, limit + 1))
+        found = list(islice(broker.receipts(**filters), limit + 1))
     shown = found[:limit]
     if as_json:
         for receipt in shown:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -66,7 +66,7 @@ def wanted(**given: Any) -> Filter:
             kept[name] = kept[name].astimezone(UTC)
     if tags := kept.pop("tags", None):
         kept["subject_tags"] = [_tag(tag) for tag in tags]
-    return Filter(**kept)
+    return cast("Filter", kept)
 
 
 def told(filters: Filter) -> Mapping[str, Any]:
@@ -95,8 +95,9 @@ def receipts_of(
     if export is not None:
         yield (line for line in read_export(export).lines if _matches(columns_of(line.statement), filters))
         return
+    filters["page_size"] = AT_ONCE
     with _connected(broker, identity) as client:
-        found = client.receipts(page_size=AT_ONCE, timeout=60.0, **filters)
+        found = client.receipts(timeout=60.0, **filters)
         yield (Line(receipt.leaf_index, receipt.statement) for receipt in found)
 
 
