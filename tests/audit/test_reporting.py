@@ -51,8 +51,8 @@ def asked(when: float, verdict: str, *codes: str, rows: int = 0, **more: Any) ->
 
 
 SAID = [
-    asked(0, "deny", "PURPOSE_NOT_ALLOWED"),
-    asked(2, "needs_supplement", "PURPOSE_NOT_ALLOWED", "CONSENT_MISSING"),
+    asked(0, "deny", "PURPOSE_NOT_PERMITTED"),
+    asked(2, "needs_supplement", "PURPOSE_NOT_PERMITTED", "CONSENT_MISSING"),
     asked(6, "permit", rows=3),
     asked(7, "permit", rows=4),
     asked(8, "deny", "DATASET_UNKNOWN", dataset="tax.<b>bikes</b>"),
@@ -89,7 +89,7 @@ def test_every_figure() -> None:
     tax = found.by["tax", "2026-09"]
     assert (tax.requests, tax.rows) == (5, 7)
     assert tax.verdicts == {"permit": 2, "deny": 2, "needs_supplement": 1}
-    assert tax.reasons == {"PURPOSE_NOT_ALLOWED": 2, "CONSENT_MISSING": 1, "DATASET_UNKNOWN": 1}
+    assert tax.reasons == {"PURPOSE_NOT_PERMITTED": 2, "CONSENT_MISSING": 1, "DATASET_UNKNOWN": 1}
     assert (tax.unacknowledged, tax.late, tax.disputed) == (1, 1, 1)
     assert (tax.days, tax.median_days, tax.overdue) == ([4], 4, 0)
     october = found.by["tax", "2026-10"]
