@@ -168,15 +168,15 @@ def _read(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
     """What an auditor was given to read; nothing for other statements."""
     if statement["kind"] != "audit_read":
         return []
-    reader, found, filters = statement["reader"], statement["found"], dict(statement["filters"])
+    reader, given, filters = statement["reader"], statement["given"], dict(statement["filters"])
     if tags := filters.pop("subject_tags", None):
         people = f"{tags['count']} 个标签" if zh else f"{tags['count']} tags"
         filters["subject_tags"] = f"{people} sha256 {tags['digest']}"
-    leaves = f"{found['first']}-{found['last']}" if found["count"] else ""
+    leaves = f"{given['first']}-{given['last']}" if given["count"] else ""
     return [
         ("查阅者", "reader", f"{reader['department']}  {reader['uri']}"),
         ("条件", "filters", "\n".join(f"{name}: {value}" for name, value in sorted(filters.items()))),
-        ("查到条数", "receipts given", str(found["count"])),
+        ("查到条数", "receipts given", str(given["count"])),
         ("序号范围", "leaves", leaves),
         ("附证明", "with proofs", ("是" if zh else "yes") if statement["proofs"] else ""),
     ]

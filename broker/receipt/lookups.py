@@ -229,7 +229,7 @@ def audit_read(
             "certificate": reader.fingerprint.hex(),
         },
         "filters": {**filters, **({"subject_tags": _tags(salt, subject_tags)} if subject_tags else {})},
-        "found": told,
+        "given": told,
         "proofs": proofs,
     }
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

@@ -160,14 +160,14 @@ def test_an_auditor_is_on_record(recorded, connect, embedded, department):
     by_operator, by_tag, absent, single = reads(watcher, uri)[:4]
     one = {"count": 1, "first": permitted, "last": permitted}
     assert by_operator["filters"] == {"operator": "AUDIT-OP", "verdict": "permit"}
-    assert (by_operator["found"], by_operator["proofs"]) == (one, False)
+    assert (by_operator["given"], by_operator["proofs"]) == (one, False)
     assert by_tag["filters"].pop("case_no") == CASE
     salted = hashlib.sha256(bytes.fromhex(by_tag["salt"]) + tag[0]).hexdigest()
     assert by_tag["filters"] == {"subject_tags": {"count": 1, "digest": salted}}
-    assert (by_tag["found"], by_tag["proofs"]) == (one, True)
+    assert (by_tag["given"], by_tag["proofs"]) == (one, True)
     assert tag[0].hex() not in json.dumps(by_tag)
-    assert (absent["filters"], absent["found"]) == ({"receipt": 10**9}, {"count": 0})
-    assert (single["filters"], single["found"]) == ({"receipt": permitted}, one)
+    assert (absent["filters"], absent["given"]) == ({"receipt": 10**9}, {"count": 0})
+    assert (single["filters"], single["given"]) == ({"receipt": permitted}, one)
 
 
 def test_others_leave_no_such_leaf(recorded, connect, officer):

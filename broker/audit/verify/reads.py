@@ -11,11 +11,11 @@ from broker.audit.verify.ties import End
 
 def read(said: Said) -> Iterator[Remark | End]:
     """What was given are earlier leaves, no more than lie between the first and the last of them."""
-    found, reader = said.content["found"], said.content["reader"]
+    given, reader = said.content["given"], said.content["reader"]
     _ = reader["uri"], reader["department"], said.content["filters"]
-    if not found["count"]:
+    if not given["count"]:
         return
-    first, last = found["first"], found["last"]
-    if not 0 <= first <= last < said.index or found["count"] > last - first + 1:
+    first, last = given["first"], given["last"]
+    if not 0 <= first <= last < said.index or given["count"] > last - first + 1:
         zh, en = "所查阅的存证与其序号不符", "tells of receipts that were not there to be read"
-        yield of_statement(Nature.CONTRADICTORY, said.index, "found", zh, en)
+        yield of_statement(Nature.CONTRADICTORY, said.index, "given", zh, en)
