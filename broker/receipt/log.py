@@ -178,8 +178,8 @@ class ReceiptLog:
         """The head that a list is proved against: number of leaves, signed note, and the successions of the
         log's key. The newest, or the newest cosigned one where witnesses have cosigned any."""
         with _consistent():
-            newest, cosigned = self._head.refresh(), self._journal.cosigned()
-            proving = newest if cosigned is None else self._head.at(cosigned.note)
+            newest = self._head.refresh()
+            proving = self._covering(0) or newest
             return proving.tree.size, proving.note, newest.successions
 
     def inclusion_proofs(
