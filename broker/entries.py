@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from broker.desensitize.plan import MaskPlan
+from broker.errors import NotAuthenticated
 from broker.marks import Marks
-from broker.model import Application, Decision, Entry, EntryKind, Particulars, SubjectMark
+from broker.model import Application, CertificateChain, Decision, Entry, EntryKind, Particulars, SubjectMark
+from broker.reasons import Reason
+from broker.receipt.chains import chain_of
 from broker.receipt.statement import Outcome, statement
 from broker.standing import Decided
 
@@ -25,6 +28,8 @@ class Entries:
 
     clock: Callable[[], datetime]
     marks: Marks
+    authority: bytes
+    """Certificate of the authority that closes each chain, DER."""
 
     def entry(
         self,
@@ -43,8 +48,11 @@ class Entries:
 
         Raises:
             Unavailable: VAULT_UNAVAILABLE.
+            NotAuthenticated: CERTIFICATE_EXPIRED, since it was decided.
         """
         recorded_at, application = self.clock(), decided.application
+        if kind is not EntryKind.STREAM_OUTCOME and recorded_at > application.consumer.not_after:
+            raise NotAuthenticated(Reason.CERTIFICATE_EXPIRED)  # or nobody could verify it later
         provider = decided.provider
         acknowledge_by = _acknowledge_by(decided.decision, recorded_at, outcome)
 
@@ -89,7 +97,14 @@ class Entries:
             charges=decided.decision.charges if request_mac else (),
             marks=tuple(marks),
             acknowledge_by=acknowledge_by,
+            chains=self._chains(kind, application),
         )
+
+    def _chains(self, kind: EntryKind, application: Application) -> tuple[CertificateChain, ...]:
+        """Of those by whose certificates it is asked; what came of a stream is the broker's own word."""
+        if kind is EntryKind.STREAM_OUTCOME:
+            return ()
+        return (chain_of(application.consumer, self.authority),)
 
 
 def _acknowledge_by(decision: Decision, at: datetime, outcome: Outcome | None) -> datetime | None:

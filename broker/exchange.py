@@ -21,6 +21,7 @@ from datetime import datetime
 
 import orjson
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from adapters.masking.contract import Operator
 from broker.apply.admission import Request, admit
@@ -97,14 +98,13 @@ class Exchange:
     marks: Marks = NO_VAULT
     may_release: Callable[[], None] = anything_goes
     """Raises Unavailable while nothing may be released at all, whatever policy permits."""
+    entries: Entries = field(init=False, repr=False)
     _planner: Planner = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        authority = self.ca.public_bytes(serialization.Encoding.DER)
+        object.__setattr__(self, "entries", Entries(self.clock, self.marks, authority))
         object.__setattr__(self, "_planner", Planner(self.operators))
-
-    @property
-    def entries(self) -> Entries:
-        return Entries(self.clock, self.marks)
 
     def unary(self, request: Request, consumer: Identity, still_wanted: StillWanted) -> Exchanged:
         """Decide and, for a permit, release the masked records: the on-the-spot case.

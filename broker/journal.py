@@ -152,6 +152,15 @@ class NeedOnRecord:
     last_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CrlInForce:
+    """A revocation list as epochs name it."""
+
+    number: int
+    digest: bytes
+    """SHA-256 of the PEM file."""
+
+
 class NeedTable(Protocol):
     """The list of needs, within an append transaction."""
 
@@ -191,6 +200,22 @@ class LeaseTable(Protocol):
         ...
 
 
+class ChainTable(Protocol):
+    """Which certificates the log has the chains of, within an append transaction."""
+
+    def known(self, fingerprints: Collection[bytes]) -> set[bytes]:
+        """Those of the certificates whose chain has a leaf."""
+        ...
+
+    def crl(self) -> CrlInForce | None:
+        """The revocation list in force; None before the first epoch."""
+        ...
+
+    def record(self, leaves: Mapping[bytes, int]) -> None:
+        """Write down which leaf has the chain of a certificate."""
+        ...
+
+
 class AppendTransaction(Protocol):
     """The exclusive right to append; commits when its ``with`` block ends, rolls back on an exception."""
 
@@ -216,6 +241,11 @@ class AppendTransaction(Protocol):
     @property
     def deliveries(self) -> DeliveryTable:
         """The deliveries that wait to be acknowledged, likewise."""
+        ...
+
+    @property
+    def chains(self) -> ChainTable:
+        """The certificates whose chains are in the log, likewise."""
         ...
 
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:

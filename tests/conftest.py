@@ -30,6 +30,7 @@ from broker.keys.log_key import create_log_key
 from broker.model import (
     AnswerStatus,
     Application,
+    CertificateChain,
     Charge,
     Decision,
     Entry,
@@ -222,6 +223,17 @@ class BrokerLog:
             delivery=leaf_index,
             **claimed,
         )
+
+    @classmethod
+    def signed(cls, message: bytes = b"signed", certificate: bytes = b"certificate") -> Entry:
+        """An exchange that a certificate acts in, which an officer approved."""
+        digest = sha256(message)
+        entry = cls._entry(EntryKind.EXCHANGE, str(uuid4()), Verdict.DENY)
+        content = orjson.loads(entry.statement) | {"approval": {"digest": digest.hexdigest()}}
+        chain = (certificate, b"authority")
+        chains = (CertificateChain(entry.consumer_uri, sha256(certificate).digest(), chain),)
+        said = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        return replace(entry, statement=said, chains=chains, acts=(message,))
 
     @classmethod
     def need(cls, dataset: str = "tax.vehicle", *, most: int = 50) -> Entry:

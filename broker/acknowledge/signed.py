@@ -13,9 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from broker.apply.identity import Credential, read_credential
-from broker.apply.signed import check_issued, public_key, signer_certificate
 from broker.errors import NotAuthenticated, VerificationFailed
 from broker.keys import cose
+from broker.keys.signers import check_issued, public_key, signer_certificate
 from broker.receipt.acknowledgements import Signed
 
 CONTENT_TYPE = "application/vnd.sharebroker.acknowledgement+cbor"

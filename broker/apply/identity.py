@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from broker.errors import NotAuthenticated, NotAuthorised
@@ -115,6 +115,7 @@ def read_credential(certificate: x509.Certificate) -> Credential:
         serial=certificate.serial_number,
         not_after=certificate.not_valid_after_utc,
         fingerprint=certificate.fingerprint(hashes.SHA256()),
+        certificate=certificate.public_bytes(serialization.Encoding.DER),
     )
     return Credential(identity, str(spiffe_id).encode(), certificate.not_valid_before_utc)
 

@@ -14,14 +14,12 @@ from typing import NotRequired, TypedDict, Unpack
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from broker.apply.identity import check_in_force, read_credential
 from broker.errors import MalformedRequest, NotAuthenticated, VerificationFailed, Violation
 from broker.keys import cose
-from broker.keys.certificates import UNREADABLE
 from broker.keys.revocation import Revocations
+from broker.keys.signers import check_issued, public_key, signer_certificate
 from broker.model import Application, Identity, Role
 from broker.reasons import Reason
 
@@ -34,8 +32,6 @@ DEFAULT_LIFETIME = timedelta(minutes=10)
 
 _MAX_SECONDS = 253_402_300_799
 """The last Unix second that ``datetime`` knows, in year 9999."""
-
-_HEADERS = frozenset({cose.ALG, cose.CONTENT_TYPE, cose.X5CHAIN})
 
 
 class Asked(TypedDict):
@@ -131,24 +127,6 @@ def verify_signed_application(
     return hashlib.sha256(message).digest()
 
 
-def signer_certificate(signed: cose.Sign1, content_type: str) -> x509.Certificate:
-    """The certificate that a message of our profile carries; neither it nor the signature is checked.
-
-    Raises:
-        VerificationFailed: other headers, another content type, or not exactly one certificate.
-    """
-    if signed.unprotected_header or signed.protected_header.keys() != _HEADERS:
-        raise VerificationFailed("the headers must be alg, content type and x5chain, all protected")
-    if signed.protected_header[cose.CONTENT_TYPE] != content_type:
-        raise VerificationFailed("the content type is another")
-    if len(signed.chain) != 1:
-        raise VerificationFailed("x5chain must hold the signer's certificate and no other")
-    try:
-        return x509.load_der_x509_certificate(signed.chain[0])
-    except UNREADABLE:
-        raise VerificationFailed("x5chain holds no certificate") from None
-
-
 def _check_signer(
     certificate: x509.Certificate,
     consumer: Identity,
@@ -169,35 +147,6 @@ def _check_signer(
     signer = credential.identity
     if (signer.department, signer.role) != (consumer.department, Role.SYSTEM):
         raise VerificationFailed("the signer is not a system of the calling department")
-
-
-def check_issued(certificate: x509.Certificate, ca_cert: x509.Certificate, at: datetime) -> None:
-    """That the authority issued the certificate, and ``at`` is within its dates.
-
-    Raises:
-        VerificationFailed: it did not, or it is not.
-    """
-    policy = PolicyBuilder().store(Store([ca_cert])).time(at).max_chain_depth(0)
-    try:
-        policy.build_client_verifier().verify(certificate, [])
-    except (VerificationError, *UNREADABLE):
-        why = "the signer's certificate has expired or is not by this city's authority"
-        raise VerificationFailed(why) from None
-
-
-def public_key(certificate: x509.Certificate) -> cose.PublicKey:
-    """The key of a certificate.
-
-    Raises:
-        VerificationFailed: it is of a kind that nothing is signed with here.
-    """
-    try:
-        key = certificate.public_key()
-    except UNREADABLE:
-        raise VerificationFailed("the signer's key cannot be read") from None
-    if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
-        raise VerificationFailed("the signer's key is neither P-256 nor Ed25519")
-    return key
 
 
 def _expires(payload: bytes) -> datetime:

@@ -20,7 +20,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from broker.apply.identity import read_credential
-from broker.apply.signed import check_issued, public_key, signer_certificate
 from broker.bulk.gate import Figures
 from broker.bulk.inputs import InputFile, Surveyed
 from broker.bulk.outputs import GROUP_ROWS, Written
@@ -29,6 +28,7 @@ from broker.bulk.plan import BulkPlan
 from broker.bulk.recipe import Recipe
 from broker.errors import NotAuthenticated, SetUpError, VerificationFailed
 from broker.keys import cose
+from broker.keys.signers import check_issued, public_key, signer_certificate
 from broker.model import Identity, Role
 
 FORMAT = "share-mask-manifest/v1"

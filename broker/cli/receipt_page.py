@@ -27,6 +27,7 @@ _HEADINGS = {
         "operator",
         "actor",
         "reader",
+        "holder",
         "released to",
         "approved by",
         "signed by",

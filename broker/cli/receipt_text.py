@@ -49,6 +49,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             *_delivery(statement, zh),
             *_of_subject(statement),
             *_read(statement, zh),
+            *_chain(statement),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
@@ -179,6 +180,17 @@ def _read(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("查到条数", "receipts given", str(given["count"])),
         ("序号范围", "leaves", leaves),
         ("附证明", "with proofs", ("是" if zh else "yes") if statement["proofs"] else ""),
+    ]
+
+
+def _chain(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Of a certificate that acts for the first time; nothing for other statements."""
+    if "chain" not in statement:
+        return []
+    return [
+        ("持有者", "holder", statement["holder"]),
+        ("证书链", "certificates", "\n".join(f"sha256 {link['sha256']}" for link in statement["chain"])),
+        ("吊销列表", "revocation list", statement.get("crl", {}).get("number", "")),
     ]
 
 

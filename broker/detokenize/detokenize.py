@@ -18,9 +18,10 @@ from typing import Any
 import orjson
 import pyarrow as pa
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from broker.apply.identity import check_standing
-from broker.detokenize.approval import Asked, tokens_digest
+from broker.detokenize.approval import Asked, SignedApproval, tokens_digest
 from broker.detokenize.request import Request, leaf_of, require_well_formed
 from broker.detokenize.scrutiny import approved
 from broker.detokenize.values import Values, canonical
@@ -41,6 +42,7 @@ from broker.model import (
     Why,
 )
 from broker.reasons import Reason
+from broker.receipt.chains import chain_of
 from broker.receipt.log import ReceiptLog
 from broker.receipt.lookups import Grounds, TurnedBack, detokenization
 from broker.releases import Masked, Masks, Released, keys_of, released_fields
@@ -71,7 +73,7 @@ class _Case:
     released: Released
     statement: Mapping[str, Any]
     """Of the release."""
-    grounds: Grounds
+    approval: SignedApproval
     now: datetime
 
 
@@ -140,10 +142,7 @@ class Detokenizer:
             caller=caller.uri,
         )
         approval = approved(request.signed_approval, asked, released.provider, epoch, self.ca, now)
-        grounds = Grounds(
-            request.reason, request.legal_basis, approval.signer.uri, approval.digest, approval.until
-        )
-        return _Case(epoch, request, caller, released, statement, grounds, now)
+        return _Case(epoch, request, caller, released, statement, approval, now)
 
     def _statement(self, leaf_index: int, caller: Identity) -> dict[str, Any]:
         """The statement of the release, as the log has hashed it."""
@@ -241,7 +240,7 @@ class Detokenizer:
                 "purpose": released.purpose,
                 "mask": case.statement["obligations"]["masks"][released.field],
             },
-            case.grounds,
+            _grounds(case),
             recorded_at,
             tokens=len(case.request.tokens),
             bundle=case.epoch.bundle.hash,
@@ -250,8 +249,7 @@ class Detokenizer:
             turned_back=turned_back,
         )
 
-    @staticmethod
-    def _entry(case: _Case, content: bytes, recorded_at: datetime) -> Entry:
+    def _entry(self, case: _Case, content: bytes, recorded_at: datetime) -> Entry:
         released, caller = case.released, case.caller
         return Entry(
             kind=EntryKind.DETOKENIZATION,
@@ -264,7 +262,13 @@ class Detokenizer:
             purpose=released.purpose,
             verdict=Verdict.PERMIT,
             epoch=case.epoch.sequence,
+            chains=tuple(chain_of(one, self._authority) for one in (caller, case.approval.signer)),
+            acts=(case.request.signed_approval,),
         )
+
+    @property
+    def _authority(self) -> bytes:
+        return self.ca.public_bytes(serialization.Encoding.DER)
 
 
 def _released(statement: Mapping[str, Any], field: str) -> Released:
@@ -294,6 +298,11 @@ def _barred(case: _Case) -> Iterator[Why]:
         yield Why(Reason.CORE_LEVEL, released.field)
 
 
+def _grounds(case: _Case) -> Grounds:
+    request, approval = case.request, case.approval
+    return Grounds(request.reason, request.legal_basis, approval.signer.uri, approval.digest, approval.until)
+
+
 def _canonical_request(case: _Case) -> bytes:
     request = case.request
     return orjson.dumps(
@@ -306,6 +315,6 @@ def _canonical_request(case: _Case) -> bytes:
             request.tokens,
             request.reason,
             request.legal_basis,
-            case.grounds.approval.hex(),
+            case.approval.digest.hex(),
         ]
     )

@@ -55,6 +55,7 @@ from broker.model.parties import (
     scope_of,
 )
 from broker.model.receipt import (
+    CertificateChain,
     Entry,
     EntryKind,
     LeaseBegin,
@@ -79,6 +80,7 @@ __all__ = [
     "Below",
     "Calendar",
     "Catalog",
+    "CertificateChain",
     "Charge",
     "Claim",
     "Dataset",

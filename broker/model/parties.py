@@ -37,6 +37,8 @@ class Identity:
     not_after: datetime
     fingerprint: bytes
     """SHA-256 of the certificate's DER encoding."""
+    certificate: bytes = field(default=b"", repr=False, compare=False)
+    """That encoding."""
 
     @property
     def uri(self) -> str:

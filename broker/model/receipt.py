@@ -18,6 +18,8 @@ class EntryKind(StrEnum):
     """What a leaf of the log attests."""
 
     GENESIS = "genesis"
+    CERTIFICATE_CHAIN = "certificate_chain"
+    """A certificate acts for the first time: in the leaf that follows, or one soon after."""
     EPOCH = "epoch"
     """Something was published, revoked, suspended or lifted: what follows was decided under it."""
     EXCHANGE = "exchange"
@@ -99,6 +101,18 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateChain:
+    """A certificate by which somebody acts, up to and including the authority's."""
+
+    holder: str
+    """SPIFFE id."""
+    fingerprint: bytes
+    """SHA-256 of the first of :attr:`certificates`."""
+    certificates: tuple[bytes, ...]
+    """DER, the holder's first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Particulars:
     """What receipts are looked up by, beside parties and time; empty where the statement does not tell."""
 
@@ -151,6 +165,10 @@ class Entry:
     """Of a delivery that the consumer must acknowledge: by when."""
     delivery: int | None = None
     """The delivery, by its leaf, that it acknowledges, disputes or says to be unacknowledged."""
+    chains: tuple[CertificateChain, ...] = ()
+    """Of the certificates that act in it; each is put into the log once, before what it first acts in."""
+    acts: tuple[bytes, ...] = ()
+    """Signed messages whose digests the statement names; held beside it, apart from the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from broker.apply.identity import read_credential
-from broker.apply.signed import check_issued, public_key, signer_certificate
 from broker.errors import NotAuthenticated, VerificationFailed
 from broker.keys import cose
+from broker.keys.signers import check_issued, public_key, signer_certificate
 from broker.model import Identity, Role
 
 PROPOSAL = "application/vnd.sharebroker.proposal+cbor"

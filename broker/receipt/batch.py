@@ -24,6 +24,7 @@ from broker.journal import (
 from broker.model import Charge, Entry, EntryKind, LeaseBegin, LeaseEnd
 from broker.reasons import Reason
 from broker.receipt.attempts import Leases, changed, interruption, repeated, without_deadline
+from broker.receipt.chains import Chains
 from broker.receipt.merkle import leaf_entry
 
 
@@ -61,6 +62,7 @@ class Batch:
     """Those that wait to be acknowledged, or are disputed, among those that the entries are about."""
     settled: dict[int, Delivery | None] = field(default_factory=dict)
     """What the batch made of them; None: acknowledged."""
+    chains: Chains = field(default_factory=Chains)
 
     def admit(self, entry: Entry, rows: int) -> Admitted:
         """Records the entry, or a redelivery. A raised entry leaves no trace in the batch, but for the
@@ -175,9 +177,16 @@ class Batch:
         self.used.update(used)
 
     def _add(self, entry: Entry) -> int:
-        index = self.size + len(self.leaves)
+        if self.chains.missing:
+            for chain in self.chains.before(entry, self._end_of_log):
+                self.leaves.append(Leaf(self._end_of_log, leaf_entry(chain.statement), chain))
+        index = self._end_of_log
         self.leaves.append(Leaf(index, leaf_entry(entry.statement), entry))
         return index
+
+    @property
+    def _end_of_log(self) -> int:
+        return self.size + len(self.leaves)
 
 
 def _redelivery(entry: Entry, of: int, now: datetime) -> Entry:
@@ -194,4 +203,6 @@ def _redelivery(entry: Entry, of: int, now: datetime) -> Entry:
         dataset=entry.dataset,
         purpose=entry.purpose,
         verdict=entry.verdict,
+        chains=entry.chains,
+        acts=entry.acts,
     )

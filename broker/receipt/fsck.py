@@ -17,6 +17,7 @@ from broker.receipt.acts import Acts
 from broker.receipt.cosigned import CosignedCheck
 from broker.receipt.deliveries import SAID, Deliveries
 from broker.receipt.finding import Finding, leaf_name, row_name, tile_name
+from broker.receipt.held import Held
 from broker.receipt.indexed import Indexed, indexed
 from broker.receipt.key_file import known_keys
 from broker.receipt.leaves import ORDER_TOLERANCE, LeafCheck, wrong_in_claim
@@ -69,6 +70,7 @@ class Fsck:
         self._tags = Tags(snapshot)
         self._needs = Needs(snapshot)
         self._deliveries = Deliveries(snapshot)
+        self._held = Held(snapshot)
         self._publications = Publications(snapshot)
         self._erased_kinds: Set[object] = frozenset()
         self._genesis: Indexed | None = None
@@ -96,6 +98,7 @@ class Fsck:
         erased_outcomes = EntryKind.STREAM_OUTCOME in self._erased_kinds
         yield from _read("lease", self._streams.findings(erased_outcomes=erased_outcomes))
         yield from _read("subject_tag", self._tags.findings())
+        yield from _read("act", self._held.findings())
         yield from _read("need", self._needs.findings(erased=self.erased))
         yield from _read("delivery", self._deliveries.findings(erased=bool(SAID & self._erased_kinds)))
 
@@ -139,7 +142,7 @@ class Fsck:
     def _remembered(self) -> Checkpoint | None:
         return self._keys.recognised(self._memory) if self._memory else None
 
-    def _heard(self, index: int, said: Indexed) -> None:
+    def _heard(self, index: int, said: Indexed) -> Iterator[Finding]:
         if index == 0:
             self._genesis = said
         if said.kind is EntryKind.LOG_KEY:
@@ -150,6 +153,7 @@ class Fsck:
         self._tags.heard(index, said)
         self._needs.heard(index, said)
         self._deliveries.heard(index, said)
+        yield from self._held.heard(index, said)
 
     def _beginning(self) -> Iterator[Finding]:
         said, keys = self._genesis.content if self._genesis else {}, self._keys

@@ -33,8 +33,8 @@ STATEMENT, ENTRY, TILE = "statement", "leaf", "tile"
 """The witnesses, by the table they stand in."""
 
 Witnesses = Mapping[str, bytes | None]
-OnStatement = Callable[[int, Indexed], None]
-"""Told of every sound statement, with its leaf index."""
+OnStatement = Callable[[int, Indexed], Iterator[Finding]]
+"""Told of every sound statement, with its leaf index; tells what is wrong with what belongs to it."""
 
 MAC_SIZE = 32
 """HMAC-SHA256."""
@@ -123,7 +123,7 @@ class LeafCheck:
             yield from self._dated(index, microseconds(said.recorded_at))
             if said.claims:
                 claims[index] = said
-            self._on_statement(index, said)
+            yield from self._on_statement(index, said)
 
     def _compare(self, row: Row, said: Indexed) -> Iterator[Finding]:
         for name in _COLUMNS:

@@ -25,6 +25,7 @@ from broker.journal import (
 from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
 from broker.reasons import Reason
 from broker.receipt import cose_receipt
+from broker.receipt.chains import Chains
 from broker.receipt.head import SignedHead, SignedTree
 from broker.receipt.inbox import Appended
 from broker.receipt.key_ring import KeyMissing
@@ -288,15 +289,19 @@ class ReceiptLog:
 
 
 def append_alone(transaction: AppendTransaction, journal: Journal, entry: Entry) -> int:
-    """Appends one entry within a transaction that is about more than the log; gives its leaf index.
+    """Appends one entry within a transaction that is about more than the log; gives its leaf index. The
+    chains of certificates that act in it and never did come before it.
 
     The head over it is signed with the next batch: such an act must not wait for a signer.
     """
     size = transaction.head.size
-    leaf = Leaf(size, leaf_entry(entry.statement), entry)
-    _, tiles = Tree(size, journal.tile, TileCache()).append([leaf_hash(leaf.log_entry)])
-    transaction.put([leaf], tiles, {}, max(entry.recorded_at, transaction.head.recorded_at))
-    return size
+    chains = Chains.of(transaction, {chain.fingerprint for chain in entry.chains})
+    entries = [*chains.before(entry, size), entry]
+    leaves = [Leaf(index, leaf_entry(e.statement), e) for index, e in enumerate(entries, size)]
+    _, tiles = Tree(size, journal.tile, TileCache()).append([leaf_hash(leaf.log_entry) for leaf in leaves])
+    transaction.put(leaves, tiles, {}, max(entry.recorded_at, transaction.head.recorded_at))
+    chains.settle(transaction)
+    return leaves[-1].index
 
 
 def _proved(signed: SignedTree, leaf_index: int, entry: Entry | None) -> Receipt:

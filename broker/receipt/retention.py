@@ -18,6 +18,7 @@ KEPT = frozenset(
     {
         EntryKind.GENESIS,
         EntryKind.EPOCH,
+        EntryKind.CERTIFICATE_CHAIN,
         EntryKind.LOG_KEY,
         EntryKind.RETENTION,
         EntryKind.SUBJECT_FORGOTTEN,

@@ -27,6 +27,7 @@ from broker.model import Entry
 from broker.reasons import Reason
 from broker.receipt.attempts import Leases
 from broker.receipt.batch import Admitted, Batch, request_key
+from broker.receipt.chains import Chains
 from broker.receipt.head import SignedHead
 from broker.receipt.inbox import MAX_BATCH, Appended, Inbox, Submission
 from broker.receipt.merkle import leaf_hash
@@ -53,6 +54,8 @@ class Writer:
         self._inbox = Inbox()
         self._log_key = 0
         """The leaf that names the key for the tree, as the database says."""
+        self._logged: set[bytes] = set()
+        """Fingerprints of certificates whose chains are known to be in the log."""
         self._thread = threading.Thread(target=self._run, name="receipt-log", daemon=True)
         self._thread.start()
 
@@ -109,6 +112,7 @@ class Writer:
             tree, tiles = self._base(transaction).append([leaf_hash(x.log_entry) for x in batch.leaves])
             transaction.put(batch.leaves, tiles, batch.used, batch.now)
             batch.leases.settle(transaction.leases)
+            batch.chains.settle(transaction)
             if batch.needs:
                 transaction.needs.record(batch.leaves)
             if batch.settled:
@@ -119,6 +123,7 @@ class Writer:
         failpoints.hit("before_signature")
         self._signed = self._head.sign(self._tree, self._log_key)
         failpoints.hit("after_signature")
+        self._logged |= {chain.fingerprint for s in wanted for chain in s.entry.chains} - batch.chains.missing
         return outcomes
 
     def _open_batch(self, transaction: AppendTransaction, wanted: Sequence[Submission]) -> Batch:
@@ -135,6 +140,8 @@ class Writer:
             batch.needs = transaction.needs.known(needs)
         if about := {delivery for x in wanted if (delivery := x.entry.delivery) is not None}:
             batch.deliveries = transaction.deliveries.among(about)
+        if acting := {chain.fingerprint for s in wanted for chain in s.entry.chains} - self._logged:
+            batch.chains = Chains.of(transaction, acting)
         return batch
 
     def _base(self, transaction: AppendTransaction) -> Tree:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, delete, func, select, update
 
 from broker.model import EntryKind, Particulars
 from broker.store.rows import columns, microseconds
-from broker.store.tables import LEAF, STATEMENT, SUBJECT_TAG
+from broker.store.tables import ACT, LEAF, STATEMENT, SUBJECT_TAG
 
 
 def expired(
@@ -31,8 +31,8 @@ def erase_expired(
     query = _expired(before, kept, hold).order_by(LEAF.c.leaf_index).limit(most)
     indices = connection.execute(query).scalars().all()
     if indices:
-        connection.execute(delete(STATEMENT).where(STATEMENT.c.leaf_index.in_(indices)))
-        connection.execute(delete(SUBJECT_TAG).where(SUBJECT_TAG.c.leaf_index.in_(indices)))
+        for table in (STATEMENT, ACT, SUBJECT_TAG):
+            connection.execute(delete(table).where(table.c.leaf_index.in_(indices)))
         connection.execute(update(LEAF).where(LEAF.c.leaf_index.in_(indices)).values(columns(Particulars())))
     return len(indices)
 

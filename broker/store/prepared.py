@@ -20,7 +20,18 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from broker.journal import RequestKey
-from broker.store.tables import DELIVERY, EPOCH, HEAD, LEAF, QUOTA, REQUEST, STATEMENT, SUBJECT_TAG, TILE
+from broker.store.tables import (
+    ACT,
+    DELIVERY,
+    EPOCH,
+    HEAD,
+    LEAF,
+    QUOTA,
+    REQUEST,
+    STATEMENT,
+    SUBJECT_TAG,
+    TILE,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -105,6 +116,7 @@ class AppendStatements:
     insert_leaf: PreparedInsert
     insert_statement: PreparedInsert
     insert_tag: PreparedInsert
+    insert_act: PreparedInsert
     insert_request: PreparedInsert
     insert_delivery: PreparedInsert
     upsert_tile: PreparedInsert
@@ -144,6 +156,7 @@ def append_statements(dialect: str) -> AppendStatements:
         insert_leaf=PreparedInsert(LEAF.insert(), dialect),
         insert_statement=PreparedInsert(STATEMENT.insert(), dialect),
         insert_tag=PreparedInsert(SUBJECT_TAG.insert(), dialect),
+        insert_act=PreparedInsert(ACT.insert(), dialect),
         insert_request=PreparedInsert(REQUEST.insert(), dialect),
         insert_delivery=PreparedInsert(
             insert(DELIVERY).values(leaf_index=bindparam("leaf_index"), due_at=bindparam("due_at")), dialect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import orjson
 from sqlalchemy import ColumnElement, RowMapping, literal_column, or_, select
@@ -76,6 +77,14 @@ def tag_rows(leaf: Leaf, said: Particulars) -> list[dict[str, object]]:
 def statement_row(leaf: Leaf) -> dict[str, object]:
     """The row of table ``statement``."""
     return {"leaf_index": leaf.index, "content": leaf.entry.statement}
+
+
+def act_rows(leaf: Leaf) -> list[dict[str, object]]:
+    """The rows of table ``act``."""
+    return [
+        {"leaf_index": leaf.index, "digest": sha256(act).hexdigest(), "content": act}
+        for act in leaf.entry.acts
+    ]
 
 
 def request_row(leaf: Leaf) -> dict[str, object]:

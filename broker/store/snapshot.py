@@ -186,6 +186,13 @@ class Snapshot:
             found = self._connection.execute(query.order_by(leaf.c.leaf_index).limit(limit)).scalars()
             return [content for content in found if isinstance(content, bytes)]
 
+    def acts(self, start: int, stop: int) -> list[Row]:
+        """Rows of ``act`` of the leaves from ``start`` to before ``stop``."""
+        act = self._table("act")
+        with reachable():
+            found = self._connection.execute(_range(select(act), act), {"start": start, "stop": stop})
+            return list(found.mappings().all())
+
     def leaf_count(self) -> int:
         """One more than the largest leaf index; 0 without leaves."""
         largest = self._scalar(select(func.max(self._table("leaf").c.leaf_index)))

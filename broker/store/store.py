@@ -25,6 +25,7 @@ from broker.journal import (
 from broker.model import EntryKind, ReceiptFilter
 from broker.reasons import Reason
 from broker.store import expiry, rows
+from broker.store.chains import ChainTables
 from broker.store.connection import Database, connect
 from broker.store.cosigned import CosignedTable
 from broker.store.deliveries import DeliveryTables
@@ -216,6 +217,10 @@ class StoreTransaction:
     def deliveries(self) -> DeliveryTables:
         return DeliveryTables(self.connection)
 
+    @property
+    def chains(self) -> ChainTables:
+        return ChainTables(self.connection)
+
     def claims(self, keys: Collection[RequestKey]) -> dict[RequestKey, Claim]:
         if not keys:
             return {}
@@ -239,6 +244,7 @@ class StoreTransaction:
         known = [rows.particulars(leaf.entry) for leaf in leaves]
         tags = [row for leaf, its in zip(leaves, known, strict=True) for row in rows.tag_rows(leaf, its)]
         claims = [rows.request_row(leaf) for leaf in leaves if leaf.entry.request_id]
+        acts = [row for leaf in leaves for row in rows.act_rows(leaf)]
         changed = [{"level": level, "tile_index": i, "hashes": h} for (level, i), h in tiles.items()]
         counted = [{"counter": name, "used": n} for name, n in used.items()]
         size = self.head.size + len(leaves)
@@ -249,6 +255,7 @@ class StoreTransaction:
             )
             statements.insert_statement.run(cursor, [rows.statement_row(leaf) for leaf in leaves])
             statements.insert_tag.run(cursor, tags)
+            statements.insert_act.run(cursor, acts)
             statements.insert_request.run(cursor, claims)
             statements.insert_delivery.run(cursor, rows.delivery_rows(leaves))
             statements.upsert_tile.run(cursor, changed)

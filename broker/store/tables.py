@@ -314,6 +314,27 @@ class NeedRow(SQLModel, table=True):
     last_at: int = Field(sa_type=BIG)
 
 
+class CertificateRow(SQLModel, table=True):
+    """A certificate that has acted, and the leaf that has its chain."""
+
+    __tablename__ = "certificate"
+
+    fingerprint: str = Field(primary_key=True)
+    """SHA-256 of its DER encoding, in hexadecimal."""
+    leaf_index: int = Field(sa_type=BIG)
+
+
+class ActRow(SQLModel, table=True):
+    """A signed message that a statement names by its digest, apart from it, and erasable with it."""
+
+    __tablename__ = "act"
+
+    leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    digest: str = Field(primary_key=True)
+    """SHA-256 of ``content``, in hexadecimal."""
+    content: bytes
+
+
 # The same as Core tables, for the append path, where the ORM would cost ten times the statement.
 (
     HEAD,
@@ -338,6 +359,6 @@ class NeedRow(SQLModel, table=True):
         *("epoch", "bundle", "crl", "suspension", "lease", "need", "delivery", "cosigned"),
     )
 )
-PROPOSAL, APPROVAL, PUBLICATION = (
-    SQLModel.metadata.tables[name] for name in ("proposal", "approval", "publication")
+PROPOSAL, APPROVAL, PUBLICATION, CERTIFICATE, ACT = (
+    SQLModel.metadata.tables[name] for name in ("proposal", "approval", "publication", "certificate", "act")
 )

@@ -59,7 +59,7 @@ def test_what_would_be_refused_is_told_with_its_receipts(replay, recorded, world
     assert code == 1
     assert "housing_fund → civil_affairs.marriage [status, registered_on]  housing_fund_withdrawal" in output
     assert "decision: permit → deny" in output
-    assert "回执 1 份 receipts: 2" in output
+    assert "回执 1 份 receipts: 3" in output
     assert "3 applications decided again, 1 would differ" in output
 
 

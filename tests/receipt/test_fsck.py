@@ -48,6 +48,8 @@ LEAVES = 300
 """A full tile of leaves and a part of one, and a tile above them."""
 ERASED = 9
 """A leaf in a full tile whose statement was erased."""
+SIGNED = LEAVES - 22
+"""What an officer approved; the leaf before it has the chain of its certificate."""
 STREAM = LEAVES - 21
 """A stream with its outcome, the same again, and one that is under way."""
 RETRIED, SUSPENDED, LIFTED = LEAVES - 5, LEAVES - 3, LEAVES - 2
@@ -113,7 +115,9 @@ def world(
     if request.param == "postgres":
         url = request.getfixturevalue("new_postgres_url")()
     log = broker_log(url, folder)
-    log.fill(STREAM - 1)
+    log.fill(SIGNED - 2)
+    with log.running() as running:
+        running.append(log.signed())
     streams(log)
     deliveries(log)
     needs(log)
@@ -266,6 +270,8 @@ WHERE = {
     "proposal": "number = 1",
     "approval": "digest IS NOT NULL",
     "publication": "sequence = 2",
+    "certificate": f"leaf_index = {SIGNED - 1}",
+    "act": f"leaf_index = {SIGNED}",
 }
 CANNOT_BE_CHECKED = {
     ("head", "id"),  # the database allows no other value

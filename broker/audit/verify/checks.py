@@ -20,6 +20,7 @@ Check = Callable[[Said], Iterator[Remark | End]]
 
 CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.GENESIS: (epochs.genesis,),
+    EntryKind.CERTIFICATE_CHAIN: (),
     EntryKind.EPOCH: (epochs.act,),
     EntryKind.EXCHANGE: (requests.answer, epochs.decision, deliveries.delivered),
     EntryKind.VALIDATION: (epochs.decision,),

@@ -1,0 +1,135 @@
+"""Verifies, offline and at any time, what was signed by certificates that have long expired.
+
+The rule (``docs/signed-acts.md``): an act counts if its leaf comes after the leaf of its certificate's chain,
+the certificate was within its dates when the act's leaf was recorded, and was not revoked by the list then in
+force. What the log says is to be believed already: whoever calls has verified that it holds the statements.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from cryptography import x509
+
+from broker.errors import VerificationFailed
+from broker.keys import cose
+from broker.keys.certificates import UNREADABLE, only_uri
+from broker.keys.revocation import Revocations, read_revocations
+from broker.keys.signers import check_issued, public_key
+from broker.keys.spiffe import DepartmentId, parse
+from broker.model import EntryKind
+from broker.receipt.bundle import read_json
+from broker.receipt.verify import STATEMENT
+
+MAX_ACT = 256 * 1024
+"""Bytes of the largest signed message that is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChain:
+    """A certificate's chain, as a leaf of kind ``certificate_chain`` has it; nothing of it is verified."""
+
+    leaf_index: int
+    certificate: x509.Certificate
+    authority: x509.Certificate
+    fingerprint: str
+    """SHA-256 of the certificate in hexadecimal: how statements name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where and when an act was recorded, as its leaf and statement say."""
+
+    leaf_index: int
+    at: datetime
+
+
+def read_chain(leaf_index: int, statement: bytes) -> LoggedChain:
+    """The chain in a statement.
+
+    Raises:
+        VerificationFailed: it is no statement of a chain, or its digests or holder are not the certificates'.
+    """
+    content: dict[str, Any] = read_json(statement, STATEMENT)
+    try:
+        ders = [b64decode(link["der"], validate=True) for link in content["chain"]]
+        sums = [link["sha256"] for link in content["chain"]]
+        certificate, authority = (x509.load_der_x509_certificate(der) for der in ders)
+        sound = content["kind"] == EntryKind.CERTIFICATE_CHAIN and content["holder"] == only_uri(certificate)
+    except (KeyError, TypeError, binascii.Error, *UNREADABLE):
+        raise _malformed() from None
+    if not sound or sums != [sha256(der).hexdigest() for der in ders]:
+        raise _malformed()
+    return LoggedChain(leaf_index, certificate, authority, sums[0])
+
+
+def read_crl(content: Mapping[str, Any], pem: bytes, authority: x509.Certificate) -> Revocations:
+    """The revocation list that the statement of an epoch, or of a chain, names; it may be outside its dates.
+
+    Raises:
+        VerificationFailed: ``pem`` is another list, or not the authority's.
+    """
+    named = content.get("crl")
+    found = read_revocations(pem, authority)
+    if named != {"number": str(found.number), "digest": sha256(pem).hexdigest()}:
+        raise VerificationFailed("吊销列表不是当时生效的 / revocation list: not the one then in force")
+    return found
+
+
+def verify_certificate(
+    chain: LoggedChain, recorded: Recorded, authority: x509.Certificate, revocations: Revocations
+) -> DepartmentId:
+    """Who acted in a leaf by the certificate of the chain.
+
+    Args:
+        authority: the city's, obtained another way than with the log.
+        revocations: the list in force at the leaf, see :func:`read_crl`.
+
+    Raises:
+        VerificationFailed: the chain came later, the certificate is not the authority's or a department's, or
+            it was outside its dates or revoked.
+    """
+    if chain.leaf_index >= recorded.leaf_index:
+        raise VerificationFailed("证书链的存证不在此前 / certificate: its chain does not come before the act")
+    check_issued(chain.certificate, authority, recorded.at)
+    if chain.certificate.serial_number in revocations.serials:
+        raise VerificationFailed("证书当时已被吊销 / certificate: revoked at that time")
+    try:
+        who = parse(only_uri(chain.certificate))
+    except UNREADABLE:
+        who = None
+    if not isinstance(who, DepartmentId):
+        raise VerificationFailed("不是部门的证书 / certificate: not a department's")
+    return who
+
+
+def verify_act(
+    message: bytes,
+    chain: LoggedChain,
+    recorded: Recorded,
+    authority: x509.Certificate,
+    revocations: Revocations,
+) -> tuple[DepartmentId, cose.Sign1]:
+    """Who signed a message that a leaf's statement names by its digest, and what; the arguments are those of
+    :func:`verify_certificate`.
+
+    Raises:
+        VerificationFailed: as there; or the message is malformed, by another certificate, or its signature
+            does not hold.
+    """
+    who = verify_certificate(chain, recorded, authority, revocations)
+    signed = cose.parse(message, MAX_ACT)
+    if [sha256(der).hexdigest() for der in signed.chain] != [chain.fingerprint]:
+        raise VerificationFailed("签名所附证书不是这一张 / act: signed by another certificate")
+    signed.verify(public_key(chain.certificate))
+    return who, signed
+
+
+def _malformed() -> VerificationFailed:
+    return VerificationFailed("证书链的陈述格式不符 / chain: the statement is malformed")
