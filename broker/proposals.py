@@ -39,7 +39,7 @@ from broker.publication.signing import (
     SignedProposal,
     read_proposal,
 )
-from broker.publish import Moved, Order, Publisher
+from broker.publish import Approved, Moved, Order, Publisher
 from broker.reasons import Reason
 from broker.store.epochs import EpochTables
 
@@ -172,7 +172,7 @@ class Proposals:
             if act.before.bundle_hash != proposal.previous:
                 raise Changed(Reason.PROPOSAL_STALE)
             _require_next(act.transaction.epochs, _manifest(dossier.files))
-            return act.publish(proposal.bundle_hash, order, number, _approved(considered))
+            return act.publish(proposal.bundle_hash, order, number, self._approved(considered))
 
     def consider(self, number: int) -> Considered:
         """A proposal as it stands.
@@ -234,6 +234,11 @@ class Proposals:
         """
         found = dossier_of(tables, bundle, self._scrutiny).approvals
         return tuple(sorted({one.signer.uri for one in found if one.said.bundle == bundle}))
+
+    def _approved(self, considered: Considered) -> Approved:
+        proposed = read_proposal(considered.proposal.signed, self._scrutiny.ca)
+        signers = (proposed.signer, *(approval.signer for approval in considered.approvals))
+        return Approved(_said(considered), tuple(map(self._publisher.chain_of, signers)))
 
     def _keep(self, draft: Draft, signed: SignedProposal, manifest: Manifest) -> Proposal:
         checks = orjson.dumps(dict(draft.checks), option=orjson.OPT_SORT_KEYS)
@@ -345,7 +350,7 @@ def _state(needs: Iterable[Need], own: tuple[SignedApproval, ...]) -> State:
     return State.APPROVED if required or own else State.OPEN
 
 
-def _approved(considered: Considered) -> Mapping[str, object]:
+def _said(considered: Considered) -> Mapping[str, object]:
     """What the leaf says of it."""
     proposal = considered.proposal
     return {

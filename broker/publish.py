@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from broker.approve.bundle import Bundle
 from broker.approve.files import Files, pack, unpack
@@ -22,7 +23,19 @@ from broker.errors import SetUpError
 from broker.keys.keyring import Keyring
 from broker.keys.keyring_file import KeyringFile
 from broker.keys.revocation import Revocations, read_revocations
-from broker.model import NO_KEY, Entry, EntryKind, Epoch, KeyInUse, Publication, Suspension, Target
+from broker.model import (
+    NO_KEY,
+    CertificateChain,
+    Entry,
+    EntryKind,
+    Epoch,
+    Identity,
+    KeyInUse,
+    Publication,
+    Suspension,
+    Target,
+)
+from broker.receipt.chains import chain_of
 from broker.receipt.log import append_alone
 from broker.receipt.statement import epoch_act
 from broker.store.store import Store, StoreTransaction
@@ -62,6 +75,16 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """That officers approved what is published."""
+
+    said: Mapping[str, object]
+    """What the leaf says of it."""
+    chains: tuple[CertificateChain, ...]
+    """Of their certificates."""
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """An act under way in its transaction."""
 
@@ -81,10 +104,13 @@ class Act:
         order: Order,
         suspension: Suspension | None = None,
         publication: Mapping[str, object] | None = None,
+        chains: tuple[CertificateChain, ...] = (),
     ) -> Moved:
         """Puts ``after`` in force, and the leaf that says so into the log."""
         self.transaction.epochs.move(after)
-        leaf_index = _record(self.store, self.transaction, name, after, order, suspension, publication)
+        leaf_index = _record(
+            self.store, self.transaction, name, after, order, suspension, publication, chains
+        )
         return Moved(self.before, after, leaf_index)
 
     def publish(
@@ -92,13 +118,18 @@ class Act:
         bundle_hash: str,
         order: Order,
         proposal: int | None = None,
-        approved: Mapping[str, object] | None = None,
+        approved: Approved | None = None,
     ) -> Moved:
         """Puts a bundle that is kept in force, as the next in the history; ``approved`` says by whom."""
         after = self.next(bundle_hash=bundle_hash)
         sequence = _keep(self.transaction, after, order, proposal)
-        said = {"sequence": sequence, "previous": self.before.bundle_hash, **(approved or {})}
-        return self.move("policy", after, order, publication=said)
+        said = {
+            "sequence": sequence,
+            "previous": self.before.bundle_hash,
+            **(approved.said if approved else {}),
+        }
+        chains = approved.chains if approved else ()
+        return self.move("policy", after, order, publication=said, chains=chains)
 
 
 class Publisher:
@@ -266,6 +297,10 @@ class Publisher:
         self._check(bundle)
         return bundle
 
+    def chain_of(self, signer: Identity) -> CertificateChain:
+        """The chain of who signed something that an act is based on."""
+        return chain_of(signer, self._ca.public_bytes(serialization.Encoding.DER))
+
     def _current(self, crl: bytes) -> Revocations:
         revocations = read_revocations(crl, self._ca)
         if not revocations.is_current:
@@ -313,6 +348,7 @@ def _record(
     order: Order,
     suspension: Suspension | None = None,
     publication: Mapping[str, object] | None = None,
+    chains: tuple[CertificateChain, ...] = (),
 ) -> int:
     crl = transaction.epochs.crl(epoch.crl_number) or b""
     statement = epoch_act(
@@ -335,6 +371,7 @@ def _record(
         provider=dataset.partition(".")[0],
         dataset=dataset,
         purpose=stopped.get(Target.PURPOSE, ""),
+        chains=chains,
     )
     return append_alone(transaction, store, entry)
 

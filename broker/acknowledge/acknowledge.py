@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 import orjson
 import structlog
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from broker.acknowledge.signed import Read, read
 from broker.apply.identity import check_in_force, check_standing
@@ -34,6 +35,7 @@ from broker.errors import (
 from broker.model import Entry, EntryKind, Identity, Receipt, Role
 from broker.reasons import Reason
 from broker.receipt.acknowledgements import Delivered, acknowledgement, delivery_of, dispute, key_of
+from broker.receipt.chains import chain_of
 from broker.receipt.log import ReceiptLog
 from broker.receipt.merkle import leaf_entry, leaf_hash
 from broker.standing import in_one_epoch
@@ -124,6 +126,7 @@ class Acknowledger:
             purpose=told["purpose"],
             epoch=epoch.sequence,
             delivery=delivered.first,
+            chains=(chain_of(signed.credential.identity, self._authority),),
         )
         if content.digest != delivered.digest:
             disputed = self.log.append(replace(entry, statement=dispute(delivered, content, now)))
@@ -142,6 +145,10 @@ class Acknowledger:
         )
         _require_of(delivered, appended.receipt)
         return Acknowledged(appended.receipt, appended.redelivered)
+
+    @property
+    def _authority(self) -> bytes:
+        return self.ca.public_bytes(serialization.Encoding.DER)
 
     def _due_at(self, delivered: Delivered) -> datetime | None:
         """What came again is due when it first was."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from broker.audit.verify import deliveries, epochs, reads, requests
+from broker.audit.verify import certificates, deliveries, epochs, reads, requests
 from broker.audit.verify.remarks import Remark
 from broker.audit.verify.said import Said
 from broker.audit.verify.ties import End, Relations
@@ -20,19 +20,24 @@ Check = Callable[[Said], Iterator[Remark | End]]
 
 CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.GENESIS: (epochs.genesis,),
-    EntryKind.CERTIFICATE_CHAIN: (),
+    EntryKind.CERTIFICATE_CHAIN: (certificates.chain,),
     EntryKind.EPOCH: (epochs.act,),
-    EntryKind.EXCHANGE: (requests.answer, epochs.decision, deliveries.delivered),
-    EntryKind.VALIDATION: (epochs.decision,),
-    EntryKind.STREAM_DECISION: (requests.opening, epochs.decision),
+    EntryKind.EXCHANGE: (requests.answer, epochs.decision, deliveries.delivered, certificates.consumer),
+    EntryKind.VALIDATION: (epochs.decision, certificates.consumer),
+    EntryKind.STREAM_DECISION: (requests.opening, epochs.decision, certificates.consumer),
     EntryKind.STREAM_OUTCOME: (requests.outcome, deliveries.delivered),
-    EntryKind.REDELIVERED: (requests.redelivered, epochs.decision),
-    EntryKind.DETOKENIZATION: (requests.answer, epochs.decision, deliveries.delivered),
+    EntryKind.REDELIVERED: (requests.redelivered, epochs.decision, certificates.consumer),
+    EntryKind.DETOKENIZATION: (
+        requests.answer,
+        epochs.decision,
+        deliveries.delivered,
+        certificates.consumer,
+    ),
     EntryKind.TRACE: (),
     EntryKind.LOG_KEY: (epochs.log_key,),
     EntryKind.RETENTION: (),
-    EntryKind.ACKNOWLEDGEMENT: (deliveries.acknowledgement,),
-    EntryKind.ACKNOWLEDGEMENT_DISPUTED: (deliveries.dispute,),
+    EntryKind.ACKNOWLEDGEMENT: (deliveries.acknowledgement, certificates.signer),
+    EntryKind.ACKNOWLEDGEMENT_DISPUTED: (deliveries.dispute, certificates.signer),
     EntryKind.ACKNOWLEDGEMENT_MISSING: (deliveries.missing,),
     EntryKind.SUBJECT_ACCESS: (),
     EntryKind.SUBJECT_FORGOTTEN: (),
@@ -40,6 +45,7 @@ CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
 }
 
 RELATIONS: Relations = {
+    "certificate": certificates.CERTIFICATE,
     "request": requests.REQUEST,
     "epoch": epochs.EPOCH,
     "delivery": deliveries.DELIVERY,

@@ -109,17 +109,34 @@ class Ends:
     """The ends of a span, without those that say nothing new."""
 
     def __init__(self) -> None:
-        self.kept: list[End] = []
+        self._kept: list[End] = []
+        self._bounds: dict[tuple[str, bytes, int, int], tuple[End, End]] = {}
+        """Relation, key, role and fact → the end of the first leaf, and that of the largest number."""
         self._last: dict[str, tuple[bytes, int, int, int]] = {}
 
     def add(self, end: End) -> None:
         """Keeps an end, unless it says what the one before it said."""
         said = (end.key, end.role, end.number, end.fact)
-        if RELATIONS[end.relation].runs:
+        relation = RELATIONS[end.relation]
+        if relation.bounds:
+            same = (end.relation, end.key, end.role, end.fact)
+            first, largest = self._bounds.get(same, (end, end))
+            self._bounds[same] = (
+                end if end.leaf < first.leaf else first,
+                end if end.number > largest.number else largest,
+            )
+            return
+        if relation.runs:
             if self._last.get(end.relation) == said:
                 return
             self._last[end.relation] = said
-        self.kept.append(end)
+        self._kept.append(end)
+
+    @property
+    def kept(self) -> list[End]:
+        """Those that say something."""
+        bounds = [end for both in self._bounds.values() for end in dict.fromkeys(both)]
+        return self._kept + bounds
 
 
 def take_statement(

@@ -75,6 +75,8 @@ class Relation:
     """Roles of which one end alone under its key is nothing to remark: they are passed over quickly."""
     runs: bool = False
     """An end that says the same as the one before it in the relation is left out."""
+    bounds: bool = False
+    """Of the ends of one key, role and fact, those of the first leaf and of the largest number do for all."""
 
 
 Relations = Mapping[str, Relation]
