@@ -98,13 +98,22 @@ class Entries:
             marks=tuple(marks),
             acknowledge_by=acknowledge_by,
             chains=self._chains(kind, application),
+            acts=_acts(kind, application),
         )
 
     def _chains(self, kind: EntryKind, application: Application) -> tuple[CertificateChain, ...]:
         """Of those by whose certificates it is asked; what came of a stream is the broker's own word."""
         if kind is EntryKind.STREAM_OUTCOME:
             return ()
-        return (chain_of(application.consumer, self.authority),)
+        signers = (application.signed.signer,) if application.signed else ()
+        return tuple(chain_of(one, self.authority) for one in (application.consumer, *signers))
+
+
+def _acts(kind: EntryKind, application: Application) -> tuple[bytes, ...]:
+    """What the consumer signed, held once: beside the leaf of what was decided about it."""
+    if kind is EntryKind.STREAM_OUTCOME or application.signed is None:
+        return ()
+    return (application.signed.message,)
 
 
 def _acknowledge_by(decision: Decision, at: datetime, outcome: Outcome | None) -> datetime | None:

@@ -48,6 +48,7 @@ from broker.model import (
     Identity,
     Need,
     Receipt,
+    SignedApplication,
     Why,
 )
 from broker.needs import charge, need_of, recorded
@@ -139,7 +140,7 @@ class Exchange:
         now, catalog = self.clock(), epoch.bundle.catalog
         check_standing(consumer, catalog.city, epoch.revocations, now)
 
-        def verify(message: bytes, application: Application) -> bytes:
+        def verify(message: bytes, application: Application) -> SignedApplication:
             return verify_signed_application(message, application, self.ca, epoch.revocations, now)
 
         application = admit(request, consumer, catalog, verify)

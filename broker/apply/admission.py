@@ -10,11 +10,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from broker.claims import SPELLINGS, read_claim
 from broker.errors import MalformedRequest, Violation
 from broker.formats import FORMATS
-from broker.model import Application, Catalog, Claim, Dataset, FieldType, Identity
+from broker.model import Application, Catalog, Claim, Dataset, FieldType, Identity, SignedApplication
 
 MAX_TEXT = 200
 """Longest purpose, case number, legal basis … in characters."""
@@ -24,8 +25,8 @@ MAX_NAME = 100
 MAX_SUBJECTS = 1_000
 MAX_CLAIMED = 200
 """Values claimed in one application; each is counted on its own."""
-MAX_SIGNED_APPLICATION = 64 * 1024
-"""Bytes; a signed application carries its certificate chain."""
+MAX_SIGNED_APPLICATION = 128 * 1024
+"""Bytes; a signed application carries its certificate, and a salt and a digest for each subject."""
 
 CANONICAL_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """RFC 9562 §4."""
@@ -33,8 +34,8 @@ CANONICAL_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ID = re.compile("[a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)?")
 """A dataset's id, or a field's, as catalogs have them."""
 
-VerifySignature = Callable[[bytes, Application], bytes]
-"""Verifies a signed application against the request it came with and gives its SHA-256."""
+VerifySignature = Callable[[bytes, Application], SignedApplication]
+"""Verifies a signed application against the request it came with and gives what is held of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def admit(request: Request, consumer: Identity, catalog: Catalog, verify: Verify
         claims=request.claims,
     )
     if request.signed_application:
-        return replace(application, signed_digest=verify(request.signed_application, application))
+        signed = verify(request.signed_application, application)
+        return replace(application, signed=signed, signed_digest=sha256(signed.message).digest())
     return application
 
 
@@ -110,7 +112,7 @@ def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> 
     for name in ("service_item", "case_no", "legal_basis", "operator"):
         yield from text_violations(f"application.{name}", getattr(request, name))
     if len(request.signed_application) > MAX_SIGNED_APPLICATION:
-        yield Violation("signed_application", "不得超过 64 KiB", "must not exceed 64 KiB")
+        yield Violation("signed_application", "不得超过 128 KiB", "must not exceed 128 KiB")
     yield from list_violations("application.fields", request.fields, MAX_FIELDS)
     if not request.fields:
         yield Violation("application.fields", "至少写明一个数据项", "name at least one field")

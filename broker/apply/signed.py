@@ -1,13 +1,13 @@
 """The signed application: a consumer's own signature over exactly what it asks (COSE_Sign1).
 
 Both sides spell an application in the same bytes (:func:`canonical_application`); the consumer signs them,
-and the broker compares them with its own spelling of the request that came. Profile of RFC 9052, with a
+and the broker compares them with its own spelling of the request that came. Subjects and claims are not in
+them, but commitments to them (:mod:`broker.apply.commitments`). Profile of RFC 9052, with a
 worked example: ``docs/signed-application.md``. The client imports this module too.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NotRequired, TypedDict, Unpack
@@ -15,16 +15,17 @@ from typing import NotRequired, TypedDict, Unpack
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from broker.apply.commitments import Salts
 from broker.apply.identity import check_in_force, read_credential
 from broker.errors import MalformedRequest, NotAuthenticated, VerificationFailed, Violation
 from broker.keys import cose
 from broker.keys.revocation import Revocations
 from broker.keys.signers import check_issued, public_key, signer_certificate
-from broker.model import Application, Identity, Role
+from broker.model import Application, Identity, Role, SignedApplication
 from broker.reasons import Reason
 
 CONTENT_TYPE = "application/vnd.sharebroker.application+cbor"
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 128 * 1024
 MAX_AHEAD = timedelta(hours=24)
 """A signature is for one exchange and its retries; it is no standing permission."""
 
@@ -71,12 +72,20 @@ def asked(application: Application) -> Asked:
     )
 
 
-def canonical_application(what: Asked, expires: datetime) -> bytes:
+def canonical_application(what: Asked, expires: datetime, salts: Salts) -> bytes:
     """The bytes that are signed: deterministic CBOR (RFC 8949 §4.2.1) of ``what`` as a map with text keys,
     and ``expires`` in whole Unix seconds. ``fields`` and ``subjects`` stay in the order asked; there is no
-    ``claims`` where nothing is claimed, as before there could be any.
+    ``claims`` where nothing is claimed. In the place of subjects and claims stand commitments to them.
+
+    Raises:
+        VerificationFailed: the salts are not one for each.
     """
-    said = {key: value for key, value in what.items() if key != "claims" or value}
+    claims = salts.claim_commitments(what.get("claims", {}))
+    said = {key: value for key, value in what.items() if key != "claims"}
+    said |= {
+        "subjects": salts.subject_commitments(what["subjects"]),
+        **({"claims": claims} if claims else {}),
+    }
     return cose.encode({**said, "expires": int(expires.timestamp())})  # type: ignore[dict-item]  # text keys only
 
 
@@ -93,8 +102,10 @@ def sign_application(
         key: P-256 or Ed25519, of the first certificate in ``chain``, the only one that is sent.
         expires: at most 24 hours ahead, by default in 10 minutes; a retry may carry the same bytes.
     """
-    payload = canonical_application(what, expires or datetime.now(UTC) + DEFAULT_LIFETIME)
-    return cose.sign1(payload, CONTENT_TYPE, key, [chain[0].public_bytes(serialization.Encoding.DER)])
+    salts = Salts.fresh(what["subjects"], what.get("claims", {}))
+    payload = canonical_application(what, expires or datetime.now(UTC) + DEFAULT_LIFETIME, salts)
+    der = chain[0].public_bytes(serialization.Encoding.DER)
+    return cose.sign1(payload, CONTENT_TYPE, key, [der], salts.header)
 
 
 def verify_signed_application(
@@ -103,28 +114,30 @@ def verify_signed_application(
     ca_cert: x509.Certificate,
     revocations: Revocations,
     now: datetime,
-) -> bytes:
-    """Check that the consumer's department signed exactly ``application``; gives SHA-256 of ``message``.
+) -> SignedApplication:
+    """Check that the consumer's department signed exactly ``application``; gives what is held of it.
 
     Raises:
         MalformedRequest: SIGNED_APPLICATION_INVALID, with a violation that names the check that failed.
         Unavailable: REVOCATIONS_UNREADABLE.
     """
     try:
-        signed = cose.parse(message, MAX_BYTES)
+        came = cose.parse(message, MAX_BYTES)
+        salts, signed = Salts.of(came.unprotected_header), came.bare
         certificate = signer_certificate(signed, CONTENT_TYPE)
-        _check_signer(certificate, application.consumer, ca_cert, revocations, now)
+        signer = _check_signer(certificate, application.consumer, ca_cert, revocations, now)
         signed.verify(public_key(certificate))
         expires = _expires(signed.payload)
+        expected = canonical_application(asked(application), expires, salts)
     except VerificationFailed as failure:
         raise _invalid(f"未通过验证：{failure}", f"does not verify: {failure}") from None
     if not now < expires <= now + MAX_AHEAD:
         raise _invalid(
             "expires 已过或超过 24 小时，请重新签署", "expires is past or over 24 hours ahead; sign it again"
         )
-    if signed.payload != canonical_application(asked(application), expires):
+    if signed.payload != expected:
         raise _invalid("所签内容与本次请求不一致", "what was signed is not this request")
-    return hashlib.sha256(message).digest()
+    return SignedApplication(signed.encoded(), signer)
 
 
 def _check_signer(
@@ -133,8 +146,8 @@ def _check_signer(
     ca_cert: x509.Certificate,
     revocations: Revocations,
     now: datetime,
-) -> None:
-    """That the certificate is in force and belongs to a system of the consumer's department."""
+) -> Identity:
+    """The signer: the certificate is in force and belongs to a system of the consumer's department."""
     try:
         # First: until this holds, the certificate is only what a stranger wrote.
         check_issued(certificate, ca_cert, now)
@@ -147,6 +160,7 @@ def _check_signer(
     signer = credential.identity
     if (signer.department, signer.role) != (consumer.department, Role.SYSTEM):
         raise VerificationFailed("the signer is not a system of the calling department")
+    return signer
 
 
 def _expires(payload: bytes) -> datetime:

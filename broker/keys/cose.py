@@ -9,7 +9,7 @@ and a digest over the message means something.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import cbor2
@@ -74,6 +74,15 @@ class Sign1:
             raise VerificationFailed("x5chain is malformed")
         return tuple(value)
 
+    @property
+    def bare(self) -> Sign1:
+        """The same without what is not signed: its signature holds as before."""
+        return replace(self, unprotected_header={})
+
+    def encoded(self) -> bytes:
+        """The message."""
+        return _TAG_18 + encode([self.protected, self.unprotected_header, self.payload, self.signature])
+
     def verify(self, key: PublicKey) -> None:
         """Check the signature by ``key``, whose kind must fit the algorithm named in the protected header.
 
@@ -92,11 +101,18 @@ class Sign1:
             raise VerificationFailed("the signature does not hold") from None
 
 
-def sign1(payload: bytes, content_type: str, key: PrivateKey, chain: Sequence[bytes]) -> bytes:
+def sign1(
+    payload: bytes,
+    content_type: str,
+    key: PrivateKey,
+    chain: Sequence[bytes],
+    unprotected: Mapping[int | str, Cbor] | None = None,
+) -> bytes:
     """A tagged COSE_Sign1 over ``payload`` with protected header {alg, content type, x5chain}.
 
     Args:
         chain: DER certificates, the signer's first; one at least.
+        unprotected: header that is not signed; none by default.
     """
     x5chain: Cbor = chain[0] if len(chain) == 1 else list(chain)
     protected = encode({ALG: _algorithm(key.public_key()), CONTENT_TYPE: content_type, X5CHAIN: x5chain})
@@ -105,7 +121,7 @@ def sign1(payload: bytes, content_type: str, key: PrivateKey, chain: Sequence[by
         signature = key.sign(signed)
     else:
         signature = _from_der(key.sign(signed, ec.ECDSA(hashes.SHA256())))
-    return _TAG_18 + encode([protected, {}, payload, signature])
+    return _TAG_18 + encode([protected, unprotected or {}, payload, signature])
 
 
 def parse(message: bytes, limit: int) -> Sign1:

@@ -29,6 +29,15 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedApplication:
+    """已签名申请, verified, as it is held: it names no subject."""
+
+    message: bytes = dataclasses.field(repr=False)
+    """The COSE_Sign1 without the salts that it came with."""
+    signer: Identity
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """One well-formed application (共享申请) by a proven consumer; every name in it exists in the catalog,
     or the dataset does not, and its fields cannot."""
@@ -46,7 +55,8 @@ class Application:
     operator: str = ""
     grant: str = ""
     signed_digest: bytes = b""
-    """SHA-256 of the verified signed application; empty when none came."""
+    """SHA-256 of the message of :attr:`signed`; empty when none came."""
+    signed: SignedApplication | None = None
     validate_only: bool = False
     streamed: bool = False
     claims: tuple[Claim, ...] = ()

@@ -14,11 +14,17 @@ from broker.receipt.indexed import Indexed, indexed
 from broker.receipt.tiles import TILE_WIDTH
 from broker.store.snapshot import Row, Snapshot
 
+_APPLIED = frozenset(
+    {EntryKind.EXCHANGE, EntryKind.VALIDATION, EntryKind.STREAM_DECISION, EntryKind.REDELIVERED}
+)
+
 
 def acts_of(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """The digests (hexadecimal) of the signed messages that are held beside a statement's leaf: officers'
-    approvals. A signed application names the subjects, so it is not kept."""
-    return (content["approval"]["digest"],) if "approval" in content else ()
+    """The digests (hexadecimal) of the signed messages that are held beside a statement's leaf: the signed
+    application, and an officer's approval of a detokenization."""
+    applied = content.get("signed_application", "") if content.get("kind") in _APPLIED else ""
+    approved = content["approval"]["digest"] if "approval" in content else ""
+    return tuple(digest for digest in (applied, approved) if digest)
 
 
 class Held:

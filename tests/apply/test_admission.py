@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -19,12 +20,13 @@ from broker.apply.admission import (
 )
 from broker.demo.setup import load_shipped, shipped_policies
 from broker.errors import MalformedRequest
-from broker.model import Claim, Identity, Role
+from broker.model import Claim, Identity, Role, SignedApplication
 from broker.reasons import Reason
 
 CATALOG = load_shipped(shipped_policies()).catalog
 CONSUMER = Identity("xinghe", "housing_fund", Role.SYSTEM, "counter", 1, datetime.now(UTC), bytes(32))
-DIGEST = bytes(range(32))
+SIGNED = SignedApplication(b"held", CONSUMER)
+DIGEST = sha256(SIGNED.message).digest()
 REQUEST = Request(
     request_id="11111111-2222-4333-8444-555555555555",
     dataset="datasets/civil_affairs.marriage",
@@ -198,10 +200,10 @@ def test_signed_application_is_verified_against_the_request():
 
     def verify(message, application):
         asked.append((message, application))
-        return DIGEST
+        return SIGNED
 
     signed = admit(replace(REQUEST, signed_application=b"cose"), CONSUMER, CATALOG, verify)
-    assert signed == replace(application(), signed_digest=DIGEST)
+    assert signed == replace(application(), signed=SIGNED, signed_digest=DIGEST)
     assert asked == [(b"cose", application())]
     assert violations(signed_application=bytes(MAX_SIGNED_APPLICATION + 1)) == {"signed_application": 1}
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.apply.commitments import HEADER, Salts, commitment
 from broker.apply.identity import read_credential
 from broker.apply.signed import (
     CONTENT_TYPE,
@@ -31,7 +32,7 @@ from broker.errors import MalformedRequest, Unavailable
 from broker.keys import cose
 from broker.keys.authority import Authority, Issued
 from broker.keys.revocation import Revocations, read_revocations
-from broker.model import Application, Claim, Identity, Role
+from broker.model import Application, Claim, Identity, Role, SignedApplication
 from broker.reasons import Reason
 
 NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
@@ -96,7 +97,9 @@ def application(signer: Signer) -> Application:
     )
 
 
-Verify = Callable[[bytes], bytes]
+Verify = Callable[[bytes], SignedApplication]
+
+SALTS = Salts((b"0" * 16, b"1" * 16))
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +122,35 @@ def assert_refused(verify: Verify, message: bytes, why: str) -> None:
 
 
 def test_signed_application_verifies(signer: Signer, application: Application, verify: Verify) -> None:
-    """Signed and asked are the same: the digest of the message is what receipts will hold."""
+    """Signed and asked are the same; what is held is the message without its salts, and verifies as well."""
     message = signer.sign(application)
-    assert verify(message) == hashlib.sha256(message).digest()
+    held = verify(message)
+    assert held.signer == signer.identity
+    came, kept = cose.parse(message, 10_000), cose.parse(held.message, 10_000)
+    assert (kept, kept.unprotected_header) == (came.bare, {})
+    kept.verify(signer.key.public_key())
+
+
+def test_what_is_held_names_nobody(signer: Signer, application: Application) -> None:
+    """Neither subjects nor claims, nor the salts by which they could be guessed; each time it is another."""
+    claiming = replace(application, claims=(Claim("status", ("married", "")),))
+    message = signer.sign(claiming)
+    came = cose.parse(message, 10_000)
+    held = came.bare.encoded()
+    salts = Salts.of(came.unprotected_header)
+    secrets = [text.encode() for text in (*application.subjects, "married")]
+    assert not any(secret in held for secret in (*secrets, *salts.subjects, salts.claims["status"][0]))
+    assert not any(secret in message for secret in secrets)
+    again = cose.parse(signer.sign(claiming), 10_000)
+    assert not set(cbor2.loads(came.payload)["subjects"]) & set(cbor2.loads(again.payload)["subjects"])
+
+
+def test_who_kept_a_salt_can_prove_whom_it_named(signer: Signer, application: Application) -> None:
+    """With a plain CBOR library: the commitment is the digest of salt and value."""
+    came = cbor2.loads(signer.sign(application)).value
+    salt = came[1]["salts"]["subjects"][1]
+    digest = hashlib.sha256(cbor2.dumps([salt, application.subjects[1]])).digest()
+    assert cbor2.loads(came[2])["subjects"][1] == digest
 
 
 def test_default_lifetime_is_accepted(
@@ -142,12 +171,15 @@ def test_another_system_of_the_department_may_sign(
 
 def test_payload_is_the_documented_map(application: Application) -> None:
     """The canonical bytes, read with a plain CBOR library, are the map that the documentation shows."""
-    payload = canonical_application(asked(application), EXPIRES)
+    payload = canonical_application(asked(application), EXPIRES, SALTS)
     assert cbor2.loads(payload) == {
         "request_id": "6f1c2f0e-8f5e-4c0a-9b53-3c1f5c2a7d10",
         "dataset": "civil_affairs.marriage",
         "fields": ["status", "registered_on"],
-        "subjects": ["990101189901010015", "990101189901010023"],
+        "subjects": [
+            commitment(salt, subject)
+            for salt, subject in zip(SALTS.subjects, application.subjects, strict=True)
+        ],
         "purpose": "housing_fund_withdrawal",
         "service_item": "990100-GJJ-0003",
         "case_no": "CASE-1",
@@ -169,6 +201,7 @@ CHANGES: list[dict[str, Any]] = [
     {"fields": ("statusregistered_on",)},
     {"subjects": ("990101189901010015",)},
     {"subjects": ()},
+    {"subjects": ("990101189901010023", "990101189901010015")},
     {"purpose": "housing_fund_audit"},
     {"service_item": ""},
     {"case_no": "CASE-2"},
@@ -183,7 +216,8 @@ def test_signature_over_another_request_is_refused(
     signer: Signer, application: Application, verify: Verify, change: dict[str, Any]
 ) -> None:
     """Every part of the request is bound: nothing can be added, dropped, swapped or reordered."""
-    assert_refused(verify, signer.sign(replace(application, **change)), "not this request")
+    why = "not one salt for each" if len(change.get("subjects", "12")) != 2 else "not this request"
+    assert_refused(verify, signer.sign(replace(application, **change)), why)
 
 
 def test_signature_names_the_caller(authority: Authority, application: Application, verify: Verify) -> None:
@@ -229,11 +263,12 @@ def test_self_signed_certificate_is_refused(signer: Signer, application: Applica
 
 def test_key_must_be_the_certificates(signer: Signer, application: Application, verify: Verify) -> None:
     """A stolen certificate without its key signs nothing, with either algorithm."""
-    payload = canonical_application(asked(application), EXPIRES)
+    payload = canonical_application(asked(application), EXPIRES, SALTS)
     thief = ec.generate_private_key(ec.SECP256R1())
-    message = cose.sign1(payload, CONTENT_TYPE, thief, [signer.der])
+    message = cose.sign1(payload, CONTENT_TYPE, thief, [signer.der], SALTS.header)
     assert_refused(verify, message, "signature does not hold")
-    message = cose.sign1(payload, CONTENT_TYPE, ed25519.Ed25519PrivateKey.generate(), [signer.der])
+    other = ed25519.Ed25519PrivateKey.generate()
+    message = cose.sign1(payload, CONTENT_TYPE, other, [signer.der], SALTS.header)
     assert_refused(verify, message, "algorithm")
 
 
@@ -281,31 +316,64 @@ def test_expiry_is_near(
 def test_payload_must_hold_a_sane_expiry(signer: Signer, verify: Verify) -> None:
     """Other payloads, signed well, are refused without a crash."""
     for payload in ({}, [], 1, {"expires": "soon"}, {"expires": -1}, {"expires": 2**62}, {"x": 1}):
-        message = cose.sign1(cose.encode(payload), CONTENT_TYPE, signer.key, [signer.der])
+        message = cose.sign1(cose.encode(payload), CONTENT_TYPE, signer.key, [signer.der], SALTS.header)
         assert_refused(verify, message, "no expires")
     for raw in (b"", b"\xff", b"\xa1\x67expires\xf9\x00\x00"):
-        message = cose.sign1(raw, CONTENT_TYPE, signer.key, [signer.der])
+        message = cose.sign1(raw, CONTENT_TYPE, signer.key, [signer.der], SALTS.header)
         assert_refused(verify, message, "not the CBOR expected")
 
 
 def test_headers_are_exactly_three(signer: Signer, application: Application, verify: Verify) -> None:
     """Another content type, a longer chain, no chain, a further header: each is refused."""
-    payload = canonical_application(asked(application), EXPIRES)
-    message = cose.sign1(payload, "text/plain", signer.key, [signer.der])
+    payload = canonical_application(asked(application), EXPIRES, SALTS)
+    message = cose.sign1(payload, "text/plain", signer.key, [signer.der], SALTS.header)
     assert_refused(verify, message, "content type")
-    message = cose.sign1(payload, CONTENT_TYPE, signer.key, [signer.der, signer.der])
+    message = cose.sign1(payload, CONTENT_TYPE, signer.key, [signer.der, signer.der], SALTS.header)
     assert_refused(verify, message, "no other")
-    message = cose.sign1(payload, CONTENT_TYPE, signer.key, [b"no certificate"])
+    message = cose.sign1(payload, CONTENT_TYPE, signer.key, [b"no certificate"], SALTS.header)
     assert_refused(verify, message, "no certificate")
     good = cose.parse(signer.sign(application), 10_000)
-    for protected, unprotected in (
-        (cose.encode({1: -7, 3: CONTENT_TYPE}), {}),
-        (cose.encode({1: -7, 3: CONTENT_TYPE, 33: signer.der, 99: 1}), {}),
-        (good.protected, {4: b"kid"}),
-        (cose.encode({1: -7, 3: CONTENT_TYPE}), {33: signer.der}),
+    for protected, unprotected, why in (
+        (cose.encode({1: -7, 3: CONTENT_TYPE}), SALTS.header, "the headers must be"),
+        (cose.encode({1: -7, 3: CONTENT_TYPE, 33: signer.der, 99: 1}), SALTS.header, "the headers must be"),
+        (good.protected, {**SALTS.header, 4: b"kid"}, "salts"),
+        (cose.encode({1: -7, 3: CONTENT_TYPE}), {**SALTS.header, 33: signer.der}, "salts"),
     ):
         message = b"\xd2" + cose.encode([protected, unprotected, payload, good.signature])
-        assert_refused(verify, message, "the headers must be")
+        assert_refused(verify, message, why)
+
+
+ONE, TWO = b"0" * 16, b"1" * 16
+
+
+@pytest.mark.parametrize(
+    "salts",
+    [
+        {},
+        {HEADER: {}},
+        {HEADER: [ONE, TWO]},
+        {HEADER: {"subjects": [ONE]}},
+        {HEADER: {"subjects": [ONE, TWO, b"2" * 16]}},
+        {HEADER: {"subjects": [ONE, ONE]}},
+        {HEADER: {"subjects": [ONE, b""]}},
+        {HEADER: {"subjects": [ONE, b"1"]}},
+        {HEADER: {"subjects": [ONE, "1"]}},
+        {HEADER: {"subjects": [ONE, TWO], "claims": {"status": [ONE, b""]}}},
+        {HEADER: {"subjects": [ONE, TWO], "claims": {"status": [b"2" * 16, b""]}}},
+        {HEADER: {"subjects": [ONE, TWO], "claims": [ONE]}},
+        {HEADER: {"subjects": [ONE, TWO], "claims": {"status": ONE}}},
+        {HEADER: {"subjects": [ONE, TWO], "more": 1}},
+        {HEADER: {"subjects": [TWO, ONE]}},
+    ],
+)
+def test_salts_are_one_for_each_and_used_once(
+    signer: Signer, application: Application, verify: Verify, salts: Any
+) -> None:
+    """Missing, too many, short, repeated, of other values, or for claims that nobody made."""
+    payload = canonical_application(asked(application), EXPIRES, SALTS)
+    message = cose.sign1(payload, CONTENT_TYPE, signer.key, [signer.der], salts)
+    with pytest.raises(MalformedRequest):
+        verify(message)
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -329,7 +397,7 @@ def test_arbitrary_bytes_are_refused(verify: Verify, message: bytes) -> None:
 
 def test_message_over_the_limit_is_refused(verify: Verify) -> None:
     """Size is looked at before anything is parsed."""
-    assert_refused(verify, b"\xd2" + bytes(64 * 1024), "too long")
+    assert_refused(verify, b"\xd2" + bytes(128 * 1024), "too long")
 
 
 def test_documented_example_is_current() -> None:
@@ -338,16 +406,32 @@ def test_documented_example_is_current() -> None:
     example = json.loads(text.split("```json\n")[1].split("```")[0])
     documented = bytes.fromhex(text.split("```hex\n")[1].split("```")[0])
     expires = datetime.fromtimestamp(example.pop("expires"), UTC)
-    assert canonical_application(example, expires) == documented
+    salts = Salts(tuple(map(bytes.fromhex, example.pop("salts"))))
+    assert canonical_application(example, expires, salts) == documented
 
 
 def test_claims_are_signed_where_there_are_any(signer: Signer, application: Application) -> None:
     """Where there are none the bytes are those of before; what was signed cannot be claimed otherwise."""
     claiming = replace(application, claims=(Claim("status", ("在婚", "")),))
-    plain = cbor2.loads(canonical_application(asked(application), EXPIRES))
-    signed = cbor2.loads(canonical_application(asked(claiming), EXPIRES))
-    assert signed == {**plain, "claims": {"status": ["在婚", ""]}}
+    plain = cbor2.loads(canonical_application(asked(application), EXPIRES, SALTS))
+    salts = replace(SALTS, claims={"status": (b"2" * 16, b"")})
+    signed = cbor2.loads(canonical_application(asked(claiming), EXPIRES, salts))
+    assert signed == {**plain, "claims": {"status": [commitment(b"2" * 16, "在婚"), b""]}}
     assert "claims" not in plain
     other = replace(application, claims=(Claim("status", ("离婚", "")),))
-    spelled = {canonical_application(asked(each), EXPIRES) for each in (application, claiming, other)}
-    assert len(spelled) == 3
+    spelled = {canonical_application(asked(each), EXPIRES, salts) for each in (claiming, other)}
+    assert len(spelled) == 2
+
+
+def test_claims_that_were_signed_verify(
+    signer: Signer, authority: Authority, revocations: Revocations, application: Application
+) -> None:
+    """One of two subjects; and claimed otherwise they do not."""
+    claiming, other = (
+        replace(application, claims=(Claim("status", (text, "")),)) for text in ("在婚", "离婚")
+    )
+    message, ca = signer.sign(claiming), authority.certificate
+    assert verify_signed_application(message, claiming, ca, revocations, NOW)
+    for wrong in (other, application):
+        with pytest.raises(MalformedRequest):
+            verify_signed_application(message, wrong, ca, revocations, NOW)
