@@ -291,6 +291,15 @@ class Journal(Protocol):
         """At most ``limit`` matching leaves with an index below ``before``, newest first."""
         ...
 
+    def acts(self, index: int, approvals: Collection[str]) -> list[bytes]:
+        """The signed messages that are held beside a leaf, and of the approvals of policies those with these
+        digests (hexadecimal)."""
+        ...
+
+    def chain_leaves(self, fingerprints: Collection[bytes]) -> dict[bytes, int]:
+        """The leaves that have the chains of these certificates, as far as there are any."""
+        ...
+
     def cosigned(self) -> Cosigned | None:
         """The newest checkpoint that enough witnesses have cosigned; None before the first."""
         ...

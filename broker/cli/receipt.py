@@ -145,11 +145,12 @@ def verify(
     checkpoint = forms.verify(exported, read_trust(trust))
     seen = read_witnesses(witnesses).require(exported.receipt.checkpoint)
     index, signer = exported.receipt.leaf_index, forms.signed_by(exported.receipt, ca)
+    signers = forms.acted(exported, read_trust(trust), ca)
     if as_json:
         said = {"verified": True, "form": exported.form, "origin": checkpoint.origin, "leaf_index": index}
         names = {"witnesses": [one.witness.name for one in seen]} if witnesses else {}
         signed = {"signed_by": signer, "signer_verified": ca is not None} if signer else {}
-        _print_json(said | names | signed)
+        _print_json(said | names | signed | ({"acts_signed_by": signers} if signers else {}))
         return
     print(
         f"验证通过：第 {index} 条存证在日志 {checkpoint.origin} 前 {checkpoint.size} 条之中，签名有效。\n"
@@ -158,9 +159,10 @@ def verify(
     )
     page = (forms.PAGE_HOLDS,) if exported.bundle else ()
     holds, holds_not = forms.of_signer(signer, verified=ca is not None)
+    acts, acts_not = forms.of_acts(exported, signers, verified=ca is not None)
     for mark, said_of in (
-        ("成立 holds", (*forms.HOLDS, *page, *holds, *forms.of_witnesses(seen))),
-        ("未证明 not proved", (*forms.HOLDS_NOT, *holds_not)),
+        ("成立 holds", (*forms.HOLDS, *page, *holds, *acts, *forms.of_witnesses(seen))),
+        ("未证明 not proved", (*forms.HOLDS_NOT, *holds_not, *acts_not)),
     ):
         for sentence in said_of:
             print(f"  {mark}：{sentence.zh} / {sentence.en}")

@@ -19,6 +19,7 @@ from broker.receipt import cose_receipt, tlog_proof, zipped
 from broker.receipt.bundle import read_json
 from broker.receipt.log_keys import Trust, led
 from broker.receipt.note import Checkpoint
+from broker.receipt.signed_acts import verify_acts
 from broker.receipt.verify import STATEMENT
 from broker.receipt.witnesses import Cosignature
 from broker.receipt.zipped import Zipped
@@ -53,7 +54,14 @@ HOLDS_NOT = (
         "存证内容是否属实、是否完整：日志只证明何时记下了什么", "that the statement is true or complete"
     ),
     Sentence("日志此后未被改写：须与另存的日志头比对", "that the log was not rewritten: compare kept heads"),
-    Sentence("申请上的签名与证书：日志只存其散列", "signature and certificate of the consumer: only hashed"),
+)
+_ONLY_HASHED = Sentence(
+    "申请上的签名与证书：此文件只有其散列，可导出 bundle",
+    "signature and certificate of the consumer: only hashed here; a bundle has them",
+)
+_NOT_REVOKED = Sentence(
+    "证书当时未被吊销：须与当时的吊销列表核对",
+    "that no certificate was revoked by then: see the list then in force",
 )
 
 
@@ -61,7 +69,7 @@ def ask(broker: Client, leaf_index: int, form: Form, trust: Trust | None) -> byt
     """A receipt's file, from the broker; see :func:`export`."""
     if form is Form.COSE:
         return broker.cose_receipt(leaf_index)
-    return export(broker.receipt(leaf_index), form, trust)
+    return export(broker.receipt(leaf_index, acts=form is Form.BUNDLE), form, trust)
 
 
 def export(receipt: Receipt, form: Form, trust: Trust | None) -> bytes:
@@ -140,6 +148,34 @@ def signed_by(receipt: Receipt, ca: Path | None) -> str:
         return signed.credential.identity.uri
     except (KeyError, TypeError, ValueError):
         raise VerificationFailed("存证内容格式不符 / statement: not of the documented form") from None
+
+
+def acted(exported: Exported, trust: Trust, ca: Path | None) -> tuple[str, ...]:
+    """SPIFFE ids of those whose signed messages a bundle holds.
+
+    Raises:
+        SetUpError: the authority's certificate cannot be read.
+        VerificationFailed: a message, or the chain of a certificate, does not hold.
+    """
+    if not exported.receipt.chains and not exported.receipt.acts:
+        return ()
+    authority = None if ca is None else _certificate(ca)
+    return tuple(map(str, verify_acts(exported.receipt, trust, authority)))
+
+
+def of_acts(
+    exported: Exported, signers: Sequence[str], *, verified: bool
+) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:
+    """What holds of those who acted, and what is not proved; ``verified``: with the authority's key."""
+    if not exported.receipt.chains:
+        return (), (_ONLY_HASHED,)
+    signed = tuple(Sentence(f"{who} 签署了所附原文", f"{who} signed what is enclosed") for who in signers)
+    valid = Sentence(
+        "所涉证书的证书链先于此条存证，当时在有效期内",
+        "the certificates' chains are in earlier leaves, and were within their dates",
+    )
+    unknown = Sentence("证书由主管机构签发：用 --ca 给出根证书", "that the authority issued them: give --ca")
+    return (*signed, valid), (_NOT_REVOKED,) if verified else (unknown, _NOT_REVOKED)
 
 
 def of_witnesses(seen: Sequence[Cosignature]) -> tuple[Sentence, ...]:

@@ -83,10 +83,10 @@ log.vkey            日志公钥，仅供对照 / the log's key, to compare with
   日志公钥须另行向主管部门取得；随包附带的公钥不能作为信任依据。
   Get the log's key from the authority another way: a key that travels with a receipt proves nothing.
 
-包内没有需求部门的证书和已签名的申请：日志只存其散列，见 statement.json 的
-consumer.certificate 与 signed_application。
-The bundle holds neither the consumer's certificate nor its signed application: the log has only their
-hashes, in consumer.certificate and signed_application of statement.json.
+acts/               所附签署原文（COSE_Sign1），statement.json 记有其 SHA-256；申请不含查询对象
+                    what was signed; its SHA-256 is in statement.json; an application names no subject
+certificate-chains/ 所涉证书的证书链，各为一份回执 / the certificates' chains, each a receipt of its own
+早期的存证没有这两项。 / Early receipts have neither.
 
 不用本软件验证 / Verify without this software
   checkpoint.txt 空行之前（含行尾换行）为被签名的正文，其后为签名行：

@@ -172,9 +172,9 @@ class AsyncClient(Caller):
         """See :meth:`Client.needs`."""
         return self._items(self._questions.needs(department), timeout)
 
-    async def receipt(self, leaf_index: int, *, timeout: float = 10.0) -> Receipt:
+    async def receipt(self, leaf_index: int, *, acts: bool = False, timeout: float = 10.0) -> Receipt:
         """See :meth:`Client.receipt`."""
-        return await self._ask(self._questions.receipt(leaf_index), timeout)
+        return await self._ask(self._questions.receipt(leaf_index, acts=acts), timeout)
 
     async def cose_receipt(self, leaf_index: int, *, timeout: float = 10.0) -> bytes:
         """See :meth:`Client.cose_receipt`."""

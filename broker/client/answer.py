@@ -175,6 +175,8 @@ def receipt_of(message: exchange_pb2.Receipt) -> Receipt:
         tuple(message.proof),
         message.checkpoint,
         tuple(message.log_key_successions),
+        tuple(message.acts),
+        tuple(map(receipt_of, message.certificate_chains)),
     )
 
 

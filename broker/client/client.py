@@ -152,14 +152,15 @@ class Client(Caller):
         auditors, that of the own department for others; pages are fetched as needed."""
         return self._items(self._questions.needs(department), timeout)
 
-    def receipt(self, leaf_index: int, *, timeout: float = 10.0) -> Receipt:
-        """One receipt, proved against the current checkpoint.
+    def receipt(self, leaf_index: int, *, acts: bool = False, timeout: float = 10.0) -> Receipt:
+        """One receipt, proved against the current checkpoint; ``acts`` asks for the signed messages that its
+        statement names as well, which are not verified.
 
         Raises:
             NotFound: there is none that the caller may read.
             VerificationFailed: the receipt does not hold.
         """
-        return self._ask(self._questions.receipt(leaf_index), timeout)
+        return self._ask(self._questions.receipt(leaf_index, acts=acts), timeout)
 
     def cose_receipt(self, leaf_index: int, *, timeout: float = 10.0) -> bytes:
         """One receipt as a COSE Receipt (RFC 9942), proved against the current checkpoint.

@@ -189,8 +189,8 @@ class Questions:
         request = catalog_pb2.ListNeedsRequest(department=_name("departments", department))
         return listing(lambda stubs: stubs.catalog.ListNeeds, request, lambda found: found.needs)
 
-    def receipt(self, leaf_index: int) -> Question[Receipt]:
-        request = receipt_pb2.GetReceiptRequest(name=f"receipts/{leaf_index}")
+    def receipt(self, leaf_index: int, *, acts: bool = False) -> Question[Receipt]:
+        request = receipt_pb2.GetReceiptRequest(name=f"receipts/{leaf_index}", acts=acts)
         return Question(
             lambda stubs: stubs.receipts.GetReceipt,
             request,

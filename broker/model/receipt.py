@@ -185,6 +185,10 @@ class Receipt:
     successions: tuple[str, ...] = field(default=(), compare=False)
     """Signed successions of the log's key, oldest first: how an earlier key leads to the one that signed;
     empty while the log has had one key. They prove themselves to whoever trusts one of the keys."""
+    acts: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
+    """The signed messages that the statement names, where they were asked for."""
+    chains: tuple[Receipt, ...] = field(default=(), compare=False, repr=False)
+    """With them: the receipts of the certificate chains of who asked and who signed."""
 
 
 @dataclass(frozen=True, slots=True)

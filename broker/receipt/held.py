@@ -6,25 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any
 
 from broker.model import EntryKind
 from broker.receipt.finding import Finding, leaf_name, row_name
 from broker.receipt.indexed import Indexed, indexed
+from broker.receipt.named_acts import acts_of
 from broker.receipt.tiles import TILE_WIDTH
 from broker.store.snapshot import Row, Snapshot
-
-_APPLIED = frozenset(
-    {EntryKind.EXCHANGE, EntryKind.VALIDATION, EntryKind.STREAM_DECISION, EntryKind.REDELIVERED}
-)
-
-
-def acts_of(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """The digests (hexadecimal) of the signed messages that are held beside a statement's leaf: the signed
-    application, and an officer's approval of a detokenization."""
-    applied = content.get("signed_application", "") if content.get("kind") in _APPLIED else ""
-    approved = content["approval"]["digest"] if "approval" in content else ""
-    return tuple(digest for digest in (applied, approved) if digest)
 
 
 class Held:

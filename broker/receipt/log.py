@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -31,6 +32,7 @@ from broker.receipt.inbox import Appended
 from broker.receipt.key_ring import KeyMissing
 from broker.receipt.log_keys import LogKeys, succession_of
 from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
+from broker.receipt.named_acts import approvals_of, certificates_of, require_named
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner
 from broker.receipt.statement import genesis
@@ -125,6 +127,24 @@ class ReceiptLog:
             receipt = _proved(self._head.refresh(), leaf_index, entry)
             cosigned = self._covering(leaf_index)
             return receipt if cosigned is None else _proved(cosigned, leaf_index, entry)
+
+    def with_acts(self, receipt: Receipt) -> Receipt:
+        """The receipt with the signed messages that its statement names, and with the receipts of the chains
+        of the certificates that acted; without both where the log has had no chains yet.
+
+        Raises:
+            Unavailable: LOG_UNAVAILABLE; the database has other messages than the statement names.
+        """
+        content = orjson.loads(receipt.statement)
+        with _consistent():
+            acts = tuple(self._journal.acts(receipt.leaf_index, approvals_of(content)))
+            certificates = certificates_of(content, acts)
+            known = self._journal.chain_leaves(list(map(bytes.fromhex, certificates)))
+            leaves = sorted(leaf for leaf in known.values() if leaf < receipt.leaf_index)
+            if not certificates or len(leaves) < len(certificates):
+                return receipt
+            require_named(content, acts)
+        return replace(receipt, acts=acts, chains=tuple(map(self.receipt, leaves)))
 
     def _covering(self, leaf_index: int) -> SignedTree | None:
         """The newest cosigned head, if the leaf is under it, and it is one that the log's keys are believed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -23,12 +23,11 @@ from broker.keys.certificates import UNREADABLE, only_uri
 from broker.keys.revocation import Revocations, read_revocations
 from broker.keys.signers import check_issued, public_key
 from broker.keys.spiffe import DepartmentId, parse
-from broker.model import EntryKind
+from broker.model import EntryKind, Receipt, Role
 from broker.receipt.bundle import read_json
-from broker.receipt.verify import STATEMENT
-
-MAX_ACT = 256 * 1024
-"""Bytes of the largest signed message that is held."""
+from broker.receipt.log_keys import Trust
+from broker.receipt.named_acts import MAX_ACT, certificates_of, require_named
+from broker.receipt.verify import STATEMENT, verify_receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +82,17 @@ def read_crl(content: Mapping[str, Any], pem: bytes, authority: x509.Certificate
 
 
 def verify_certificate(
-    chain: LoggedChain, recorded: Recorded, authority: x509.Certificate, revocations: Revocations
+    chain: LoggedChain,
+    recorded: Recorded,
+    authority: x509.Certificate,
+    revocations: Revocations | None = None,
 ) -> DepartmentId:
     """Who acted in a leaf by the certificate of the chain.
 
     Args:
         authority: the city's, obtained another way than with the log.
-        revocations: the list in force at the leaf, see :func:`read_crl`.
+        revocations: the list in force at the leaf, see :func:`read_crl`; None: whoever calls cannot tell what
+            was revoked, and must say so.
 
     Raises:
         VerificationFailed: the chain came later, the certificate is not the authority's or a department's, or
@@ -98,7 +101,7 @@ def verify_certificate(
     if chain.leaf_index >= recorded.leaf_index:
         raise VerificationFailed("证书链的存证不在此前 / certificate: its chain does not come before the act")
     check_issued(chain.certificate, authority, recorded.at)
-    if chain.certificate.serial_number in revocations.serials:
+    if revocations is not None and chain.certificate.serial_number in revocations.serials:
         raise VerificationFailed("证书当时已被吊销 / certificate: revoked at that time")
     try:
         who = parse(only_uri(chain.certificate))
@@ -114,7 +117,7 @@ def verify_act(
     chain: LoggedChain,
     recorded: Recorded,
     authority: x509.Certificate,
-    revocations: Revocations,
+    revocations: Revocations | None = None,
 ) -> tuple[DepartmentId, cose.Sign1]:
     """Who signed a message that a leaf's statement names by its digest, and what; the arguments are those of
     :func:`verify_certificate`.
@@ -129,6 +132,67 @@ def verify_act(
         raise VerificationFailed("签名所附证书不是这一张 / act: signed by another certificate")
     signed.verify(public_key(chain.certificate))
     return who, signed
+
+
+def verify_acts(
+    receipt: Receipt, trust: Trust, authority: x509.Certificate | None = None
+) -> tuple[DepartmentId, ...]:
+    """Who signed the messages that a verified receipt comes with, each by a chain that it comes with too; and
+    that who asked held the certificate that the statement names.
+
+    Args:
+        authority: None: the one in the chains, which nobody vouches for.
+
+    Raises:
+        VerificationFailed: a message or chain is missing, not the statement's, or does not hold.
+    """
+    content: dict[str, Any] = read_json(receipt.statement, STATEMENT)
+    try:
+        require_named(content, receipt.acts)
+        recorded = Recorded(receipt.leaf_index, datetime.fromisoformat(content["recorded_at"]))
+        chains = {chain.fingerprint: chain for chain in _chains(receipt, trust)}
+        if chains.keys() != certificates_of(content, receipt.acts):
+            raise VerificationFailed("证书链缺失或多余 / certificate chains: missing or too many")
+        holders = {
+            fingerprint: verify_certificate(chain, recorded, authority or chain.authority)
+            for fingerprint, chain in chains.items()
+        }
+        for party in (content.get("consumer", {}), content.get("signer", {})):
+            if "certificate" in party and str(holders[party["certificate"]]) != party["uri"]:
+                raise VerificationFailed("证书持有者不是存证所记 / certificate: another holder than is said")
+        return tuple(_signer(act, content, chains, recorded, authority) for act in receipt.acts)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise VerificationFailed("存证内容格式不符 / statement: not of the documented form") from None
+
+
+def _chains(receipt: Receipt, trust: Trust) -> Iterator[LoggedChain]:
+    for chain in receipt.chains:
+        verify_receipt(chain, trust)
+        yield read_chain(chain.leaf_index, chain.statement)
+
+
+def _signer(
+    act: bytes,
+    content: Mapping[str, Any],
+    chains: Mapping[str, LoggedChain],
+    recorded: Recorded,
+    authority: x509.Certificate | None,
+) -> DepartmentId:
+    chain = chains[sha256(cose.parse(act, MAX_ACT).chain[0]).hexdigest()]
+    who, _ = verify_act(act, chain, recorded, authority or chain.authority)
+    digest = sha256(act).hexdigest()
+    officers = {
+        approval["digest"]: approval["officer"]
+        for approval in (content.get("approval"), *content.get("publication", {}).get("approvals", ()))
+        if approval
+    }
+    if digest in officers:
+        right = officers[digest] == str(who)
+    else:  # an application: by a system of the department that asked
+        right = (content["consumer"]["department"], Role.SYSTEM) == (who.department, who.role)
+    if not right:
+        raise VerificationFailed("签署者不是存证所记 / act: signed by another than is said")
+    return who
 
 
 def _malformed() -> VerificationFailed:

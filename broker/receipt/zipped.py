@@ -14,6 +14,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from broker.errors import VerificationFailed
 from broker.model import Receipt
@@ -32,6 +33,9 @@ MEMBERS = (
 )
 LOG_KEYS = "log-keys.json"
 """After these, where the log has had several keys: the signed successions, an array of notes."""
+ACTS, CHAINS = "acts/", "certificate-chains/"
+"""After these, where there are any: signed messages that the statement names (``{sha256}.cose``), and the
+receipts of the leaves that have the chains of the certificates that acted (``{leaf index}.json``)."""
 MAX_BYTES = 8 * bundle.MAX_BYTES
 MAGIC = b"PK\x03\x04"
 
@@ -82,7 +86,16 @@ def parse(data: bytes) -> Zipped:
         raise VerificationFailed("回执包过长 / bundle: longer than 8 MiB")
     members = _read(data)
     zipped = Zipped(
-        receipt=replace(bundle.parse(members["receipt.json"]), successions=_successions(members)),
+        receipt=replace(
+            bundle.parse(members["receipt.json"]),
+            successions=_successions(members),
+            acts=tuple(content for name, content in members.items() if name.startswith(ACTS)),
+            chains=tuple(
+                replace(bundle.parse(content), successions=_successions(members))
+                for name, content in members.items()
+                if name.startswith(CHAINS)
+            ),
+        ),
         verifier_key=VerifierKey.parse(members["log.vkey"].decode("utf-8", "replace").removesuffix("\n")),
         readme=members[README],
         page=members[PAGE],
@@ -114,6 +127,8 @@ def _members(zipped: Zipped) -> dict[str, bytes]:
     members = dict(zip(MEMBERS, contents, strict=True))
     if receipt.successions:
         members[LOG_KEYS] = json.dumps(receipt.successions, ensure_ascii=False, indent=1).encode() + b"\n"
+    members |= {f"{ACTS}{sha256(act).hexdigest()}.cose": act for act in receipt.acts}
+    members |= {f"{CHAINS}{chain.leaf_index}.json": bundle.export(chain) for chain in receipt.chains}
     return members
 
 
@@ -141,7 +156,9 @@ def _read(data: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = archive.infolist()
             plain = all(each.compress_type == zipfile.ZIP_STORED for each in found)
-            if tuple(each.filename for each in found) not in (MEMBERS, (*MEMBERS, LOG_KEYS)) or not plain:
+            names = tuple(each.filename for each in found)
+            more = [n for n in names[len(MEMBERS) :] if n != LOG_KEYS and not n.startswith((ACTS, CHAINS))]
+            if names[: len(MEMBERS)] != MEMBERS or more or len(set(names)) < len(names) or not plain:
                 raise VerificationFailed("回执包成员缺失或多余 / bundle: members missing or unknown")
             return {each.filename: archive.read(each) for each in found}
     except _UNREADABLE:

@@ -42,6 +42,8 @@ class ReceiptService(receipt_pb2_grpc.ReceiptServiceServicer):
             receipt, cose = self._log.cose_receipt(leaf_index)
         else:
             receipt, cose = self._log.receipt(leaf_index), b""
+        if request.acts:
+            receipt = self._log.with_acts(receipt)
         record((leaf_index,))
         return receipt_pb2.GetReceiptResponse(receipt=wire.receipt_message(receipt), cose_receipt=cose)
 

@@ -187,6 +187,8 @@ def receipt_message(receipt: Receipt) -> exchange_pb2.Receipt:
         proof=receipt.proof,
         checkpoint=receipt.checkpoint,
         log_key_successions=receipt.successions,
+        acts=receipt.acts,
+        certificate_chains=map(receipt_message, receipt.chains),
     )
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, insert, select
 
 from broker.journal import CrlInForce
-from broker.store.tables import CERTIFICATE, CRL, EPOCH
+from broker.store.tables import ACT, APPROVAL, CERTIFICATE, CRL, EPOCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,11 @@ class ChainTables:
             {"fingerprint": fingerprint.hex(), "leaf_index": leaf} for fingerprint, leaf in leaves.items()
         ]
         self.connection.execute(insert(CERTIFICATE), rows)
+
+
+def held_acts(connection: Connection, index: int, approvals: Collection[str]) -> list[bytes]:
+    """The signed messages that are held beside a leaf, and the approvals with these digests."""
+    beside = select(ACT.c.content).where(ACT.c.leaf_index == index).order_by(ACT.c.digest)
+    approved = select(APPROVAL.c.signed).where(APPROVAL.c.digest.in_(list(approvals)))
+    queries = (beside, approved.order_by(APPROVAL.c.digest)) if approvals else (beside,)
+    return [message for query in queries for message in connection.execute(query).scalars()]

@@ -25,7 +25,7 @@ from broker.journal import (
 from broker.model import EntryKind, ReceiptFilter
 from broker.reasons import Reason
 from broker.store import expiry, rows
-from broker.store.chains import ChainTables
+from broker.store.chains import ChainTables, held_acts
 from broker.store.connection import Database, connect
 from broker.store.cosigned import CosignedTable
 from broker.store.deliveries import DeliveryTables
@@ -100,6 +100,14 @@ class Store:
         with self._reading() as connection:
             found = connection.execute(_READ_LEAVES.where(LEAF.c.leaf_index == index)).mappings().first()
             return None if found is None else rows.leaf(found)
+
+    def acts(self, index: int, approvals: Collection[str]) -> list[bytes]:
+        with self._reading() as connection:
+            return held_acts(connection, index, approvals)
+
+    def chain_leaves(self, fingerprints: Collection[bytes]) -> dict[bytes, int]:
+        with self._reading() as connection:
+            return ChainTables(connection).leaves(fingerprints)
 
     def leaves(self, wanted: ReceiptFilter, before: int | None, limit: int) -> list[Leaf]:
         query = _READ_LEAVES.where(*rows.conditions(wanted))

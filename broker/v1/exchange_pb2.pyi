@@ -347,7 +347,7 @@ class RowCounts(_message.Message):
     def __init__(self, read: _Optional[int] = ..., bad: _Optional[int] = ..., released: _Optional[int] = ..., suppressed: _Optional[int] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("name", "leaf_index", "tree_size", "statement", "proof", "checkpoint", "log_key_successions")
+    __slots__ = ("name", "leaf_index", "tree_size", "statement", "proof", "checkpoint", "log_key_successions", "acts", "certificate_chains")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LEAF_INDEX_FIELD_NUMBER: _ClassVar[int]
     TREE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -355,6 +355,8 @@ class Receipt(_message.Message):
     PROOF_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     LOG_KEY_SUCCESSIONS_FIELD_NUMBER: _ClassVar[int]
+    ACTS_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_CHAINS_FIELD_NUMBER: _ClassVar[int]
     name: str
     leaf_index: int
     tree_size: int
@@ -362,4 +364,6 @@ class Receipt(_message.Message):
     proof: _containers.RepeatedScalarFieldContainer[bytes]
     checkpoint: str
     log_key_successions: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., leaf_index: _Optional[int] = ..., tree_size: _Optional[int] = ..., statement: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[str] = ..., log_key_successions: _Optional[_Iterable[str]] = ...) -> None: ...
+    acts: _containers.RepeatedScalarFieldContainer[bytes]
+    certificate_chains: _containers.RepeatedCompositeFieldContainer[Receipt]
+    def __init__(self, name: _Optional[str] = ..., leaf_index: _Optional[int] = ..., tree_size: _Optional[int] = ..., statement: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[str] = ..., log_key_successions: _Optional[_Iterable[str]] = ..., acts: _Optional[_Iterable[bytes]] = ..., certificate_chains: _Optional[_Iterable[_Union[Receipt, _Mapping]]] = ...) -> None: ...

@@ -26,7 +26,7 @@ from broker.v1 import exchange_pb2 as broker_dot_v1_dot_exchange__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x62roker/v1/receipt.proto\x12\tbroker.v1\x1a\x18\x62roker/v1/exchange.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x11GetReceiptRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x63ose\x18\x02 \x01(\x08\"O\n\x12GetReceiptResponse\x12#\n\x07receipt\x18\x01 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\x14\n\x0c\x63ose_receipt\x18\x02 \x01(\x0c\"\xf8\x02\n\x13ListReceiptsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\ndepartment\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x04 \x01(\t\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12#\n\x07verdict\x18\x06 \x01(\x0e\x32\x12.broker.v1.Verdict\x12)\n\x05since\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08operator\x18\t \x01(\t\x12\x0f\n\x07\x63\x61se_no\x18\n \x01(\t\x12\x14\n\x0cservice_item\x18\x0b \x01(\t\x12\x0c\n\x04rule\x18\x0c \x01(\t\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x0c\n\x04kind\x18\x0e \x01(\t\x12\x14\n\x0csubject_tags\x18\x0f \x03(\x0c\x12\x0e\n\x06proofs\x18\x10 \x01(\x08\"\x99\x01\n\x14ListReceiptsResponse\x12$\n\x08receipts\x18\x01 \x03(\x0b\x32\x12.broker.v1.Receipt\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttree_size\x18\x03 \x01(\x03\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\x12\x1b\n\x13log_key_successions\x18\x05 \x03(\t\"\x16\n\x14GetCheckpointRequest\"\x87\x01\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x14\n\x0cverifier_key\x18\x02 \x01(\t\x12\'\n\x0bkey_history\x18\x03 \x03(\x0b\x32\x12.broker.v1.Receipt\x12\x1b\n\x13\x63osigned_checkpoint\x18\x04 \x01(\t\"A\n\x18GetInclusionProofRequest\x12\x12\n\nleaf_index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\"P\n\x19GetInclusionProofResponse\x12\x11\n\tleaf_hash\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x03(\x0c\x12\x11\n\ttree_size\x18\x03 \x01(\x03\"E\n\x1aGetConsistencyProofRequest\x12\x12\n\nfirst_size\x18\x01 \x01(\x03\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x03\"A\n\x1bGetConsistencyProofResponse\x12\r\n\x05proof\x18\x01 \x03(\x0c\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x03\x32\xc6\x03\n\x0eReceiptService\x12I\n\nGetReceipt\x12\x1c.broker.v1.GetReceiptRequest\x1a\x1d.broker.v1.GetReceiptResponse\x12O\n\x0cListReceipts\x12\x1e.broker.v1.ListReceiptsRequest\x1a\x1f.broker.v1.ListReceiptsResponse\x12R\n\rGetCheckpoint\x12\x1f.broker.v1.GetCheckpointRequest\x1a .broker.v1.GetCheckpointResponse\x12^\n\x11GetInclusionProof\x12#.broker.v1.GetInclusionProofRequest\x1a$.broker.v1.GetInclusionProofResponse\x12\x64\n\x13GetConsistencyProof\x12%.broker.v1.GetConsistencyProofRequest\x1a&.broker.v1.GetConsistencyProofResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x62roker/v1/receipt.proto\x12\tbroker.v1\x1a\x18\x62roker/v1/exchange.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n\x11GetReceiptRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x63ose\x18\x02 \x01(\x08\x12\x0c\n\x04\x61\x63ts\x18\x03 \x01(\x08\"O\n\x12GetReceiptResponse\x12#\n\x07receipt\x18\x01 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\x14\n\x0c\x63ose_receipt\x18\x02 \x01(\x0c\"\xf8\x02\n\x13ListReceiptsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\ndepartment\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x04 \x01(\t\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12#\n\x07verdict\x18\x06 \x01(\x0e\x32\x12.broker.v1.Verdict\x12)\n\x05since\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08operator\x18\t \x01(\t\x12\x0f\n\x07\x63\x61se_no\x18\n \x01(\t\x12\x14\n\x0cservice_item\x18\x0b \x01(\t\x12\x0c\n\x04rule\x18\x0c \x01(\t\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x0c\n\x04kind\x18\x0e \x01(\t\x12\x14\n\x0csubject_tags\x18\x0f \x03(\x0c\x12\x0e\n\x06proofs\x18\x10 \x01(\x08\"\x99\x01\n\x14ListReceiptsResponse\x12$\n\x08receipts\x18\x01 \x03(\x0b\x32\x12.broker.v1.Receipt\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttree_size\x18\x03 \x01(\x03\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\x12\x1b\n\x13log_key_successions\x18\x05 \x03(\t\"\x16\n\x14GetCheckpointRequest\"\x87\x01\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x14\n\x0cverifier_key\x18\x02 \x01(\t\x12\'\n\x0bkey_history\x18\x03 \x03(\x0b\x32\x12.broker.v1.Receipt\x12\x1b\n\x13\x63osigned_checkpoint\x18\x04 \x01(\t\"A\n\x18GetInclusionProofRequest\x12\x12\n\nleaf_index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\"P\n\x19GetInclusionProofResponse\x12\x11\n\tleaf_hash\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x03(\x0c\x12\x11\n\ttree_size\x18\x03 \x01(\x03\"E\n\x1aGetConsistencyProofRequest\x12\x12\n\nfirst_size\x18\x01 \x01(\x03\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x03\"A\n\x1bGetConsistencyProofResponse\x12\r\n\x05proof\x18\x01 \x03(\x0c\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x03\x32\xc6\x03\n\x0eReceiptService\x12I\n\nGetReceipt\x12\x1c.broker.v1.GetReceiptRequest\x1a\x1d.broker.v1.GetReceiptResponse\x12O\n\x0cListReceipts\x12\x1e.broker.v1.ListReceiptsRequest\x1a\x1f.broker.v1.ListReceiptsResponse\x12R\n\rGetCheckpoint\x12\x1f.broker.v1.GetCheckpointRequest\x1a .broker.v1.GetCheckpointResponse\x12^\n\x11GetInclusionProof\x12#.broker.v1.GetInclusionProofRequest\x1a$.broker.v1.GetInclusionProofResponse\x12\x64\n\x13GetConsistencyProof\x12%.broker.v1.GetConsistencyProofRequest\x1a&.broker.v1.GetConsistencyProofResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,25 +34,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'broker.v1.receipt_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETRECEIPTREQUEST']._serialized_start=97
-  _globals['_GETRECEIPTREQUEST']._serialized_end=144
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=146
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=225
-  _globals['_LISTRECEIPTSREQUEST']._serialized_start=228
-  _globals['_LISTRECEIPTSREQUEST']._serialized_end=604
-  _globals['_LISTRECEIPTSRESPONSE']._serialized_start=607
-  _globals['_LISTRECEIPTSRESPONSE']._serialized_end=760
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=762
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=784
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=787
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=922
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=924
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=989
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=991
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1071
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1073
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1142
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1144
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1209
-  _globals['_RECEIPTSERVICE']._serialized_start=1212
-  _globals['_RECEIPTSERVICE']._serialized_end=1666
+  _globals['_GETRECEIPTREQUEST']._serialized_end=158
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=160
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=239
+  _globals['_LISTRECEIPTSREQUEST']._serialized_start=242
+  _globals['_LISTRECEIPTSREQUEST']._serialized_end=618
+  _globals['_LISTRECEIPTSRESPONSE']._serialized_start=621
+  _globals['_LISTRECEIPTSRESPONSE']._serialized_end=774
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=776
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=798
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=801
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=936
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=938
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1003
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1005
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1085
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1087
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1156
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1158
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1223
+  _globals['_RECEIPTSERVICE']._serialized_start=1226
+  _globals['_RECEIPTSERVICE']._serialized_end=1680
 # @@protoc_insertion_point(module_scope)

@@ -11,12 +11,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetReceiptRequest(_message.Message):
-    __slots__ = ("name", "cose")
+    __slots__ = ("name", "cose", "acts")
     NAME_FIELD_NUMBER: _ClassVar[int]
     COSE_FIELD_NUMBER: _ClassVar[int]
+    ACTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     cose: bool
-    def __init__(self, name: _Optional[str] = ..., cose: _Optional[bool] = ...) -> None: ...
+    acts: bool
+    def __init__(self, name: _Optional[str] = ..., cose: _Optional[bool] = ..., acts: _Optional[bool] = ...) -> None: ...
 
 class GetReceiptResponse(_message.Message):
     __slots__ = ("receipt", "cose_receipt")

@@ -1,0 +1,56 @@
+"""Which signed messages and certificates a statement names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from broker.errors import VerificationFailed
+from broker.keys import cose
+from broker.model import EntryKind
+
+MAX_ACT = 256 * 1024
+"""Bytes of the largest signed message that is held."""
+
+_APPLIED = frozenset(
+    {EntryKind.EXCHANGE, EntryKind.VALIDATION, EntryKind.STREAM_DECISION, EntryKind.REDELIVERED}
+)
+
+
+def acts_of(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The digests (hexadecimal) of the signed messages that are held beside a statement's leaf: the signed
+    application, and an officer's approval of a detokenization."""
+    applied = content.get("signed_application", "") if content.get("kind") in _APPLIED else ""
+    approved = content["approval"]["digest"] if "approval" in content else ""
+    return tuple(digest for digest in (applied, approved) if digest)
+
+
+def approvals_of(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The digests of the officers' approvals of a policy that an act puts in force."""
+    approvals = content.get("publication", {}).get("approvals", ())
+    return tuple(approval["digest"] for approval in approvals)
+
+
+def certificates_of(content: Mapping[str, Any], acts: Sequence[bytes]) -> frozenset[str]:
+    """Fingerprints (SHA-256, hexadecimal) of the certificates that acted: of who asked or acknowledged, and
+    of who signed ``acts``.
+
+    Raises:
+        VerificationFailed: an act is malformed.
+    """
+    parties = (content.get("consumer", {}), content.get("signer", {}))
+    named = {party["certificate"] for party in parties if "certificate" in party}
+    signed = {sha256(der).hexdigest() for act in acts for der in cose.parse(act, MAX_ACT).chain[:1]}
+    return frozenset(named | signed)
+
+
+def require_named(content: Mapping[str, Any], acts: Sequence[bytes]) -> None:
+    """That these are the messages that the statement names.
+
+    Raises:
+        VerificationFailed: one is missing, altered or too many.
+    """
+    named = {*acts_of(content), *approvals_of(content)}
+    if sorted(sha256(act).hexdigest() for act in acts) != sorted(named):
+        raise VerificationFailed("签署原文与存证所记散列不符 / acts: not those that the statement names")
