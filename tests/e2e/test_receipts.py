@@ -1,6 +1,8 @@
 """The receipt service: pages, proofs that verify, and no argument that makes it fail inside."""
 
+import hashlib
 import json
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -11,16 +13,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from broker.cli import receipt_forms as forms
 from broker.cli.receipt import app
 from broker.cli.receipt_forms import Form
 from broker.client import Credentials
 from broker.errors import VerificationFailed
+from broker.keys.authority import Authority
 from broker.keys.log_key import create_log_key
 from broker.model import Role
 from broker.reasons import Reason
 from broker.receipt import cose_receipt
 from broker.receipt.merkle import leaf_entry, leaf_hash, node_hash, verify_consistency, verify_inclusion
 from broker.receipt.note import VerifierKey, parse_checkpoint, verify_note
+from broker.receipt.signed_acts import verify_acts
 from broker.v1 import exchange_pb2, receipt_pb2, receipt_pb2_grpc
 
 INT64 = 2**63 - 1
@@ -212,6 +217,50 @@ def test_every_form_is_exported_and_verified_by_command(
 
 
 # ── proofs ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def signed_bundle(connect, withdrawal, trust):
+    """The bundle of an exchange that was asked for with a signed application; and its receipt."""
+    client = connect("housing_fund")
+    index = client.exchange(sign=True, **withdrawal).receipt.leaf_index
+    return forms.ask(client, index, Form.BUNDLE, trust), client.receipt(index, acts=True)
+
+
+def test_bundle_holds_what_was_signed_and_by_whom(signed_bundle, embedded, withdrawal, tmp_path, trust):
+    """Verified by command, offline: under the authority's certificate, and under no other."""
+    bundle, receipt = signed_bundle
+    (act,) = receipt.acts
+    assert hashlib.sha256(act).hexdigest() == json.loads(receipt.statement)["signed_application"]
+    assert not any(subject.encode() in bundle for subject in withdrawal["subjects"])
+    file, key = tmp_path / "r.zip", tmp_path / "log.vkey"
+    file.write_bytes(bundle)
+    key.write_text(f"{trust}\n")
+    verify = ["verify", str(file), "--trust", str(key), "--json"]
+    mine = embedded.folder / "pki" / "ca.pem"
+    other = Authority.create(tmp_path / "pki", "xinghe").folder / "ca.pem"
+    verified = CliRunner().invoke(app, [*verify, "--ca", str(mine)], catch_exceptions=False)
+    (signer,) = json.loads(verified.output)["acts_signed_by"]
+    assert signer.startswith("spiffe://xinghe/department/housing_fund/system/")
+    assert "未被吊销" in CliRunner().invoke(app, [*verify[:-1], "--ca", str(mine)]).output
+    assert isinstance(CliRunner().invoke(app, [*verify, "--ca", str(other)]).exception, VerificationFailed)
+
+
+def test_bundle_without_a_chain_or_with_another_act_is_refused(signed_bundle, embedded, trust):
+    """What accompanies the statement must be what it names, whole."""
+    _, receipt = signed_bundle
+    authority = Authority.open(embedded.folder / "pki").certificate
+    assert verify_acts(receipt, trust, authority)
+    bent = receipt.acts[0][:-1] + bytes([receipt.acts[0][-1] ^ 1])
+    for wrong in (
+        {"chains": ()},
+        {"chains": (*receipt.chains, receipt)},
+        {"acts": ()},
+        {"acts": (bent,)},
+        {"acts": (*receipt.acts, bent)},
+    ):
+        with pytest.raises(VerificationFailed):
+            verify_acts(replace(receipt, **wrong), trust, authority)
 
 
 def root_of(hashes):
