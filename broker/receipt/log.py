@@ -14,7 +14,14 @@ from datetime import datetime, timedelta
 import orjson
 import structlog
 
-from broker.errors import NotFound, SetUpError, Unavailable, VerificationFailed
+from broker.errors import (
+    MalformedRequest,
+    NotFound,
+    SetUpError,
+    Unavailable,
+    VerificationFailed,
+    Violation,
+)
 from broker.journal import (
     AppendTransaction,
     DeliveryFilter,
@@ -24,7 +31,7 @@ from broker.journal import (
     NeedOnRecord,
 )
 from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
-from broker.reasons import Reason
+from broker.reasons import Reason, Sentence
 from broker.receipt import cose_receipt
 from broker.receipt.chains import Chains
 from broker.receipt.head import SignedHead, SignedTree
@@ -35,13 +42,17 @@ from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
 from broker.receipt.named_acts import approvals_of, certificates_of, require_named
 from broker.receipt.note import VerifierKey
 from broker.receipt.signer import CheckpointSigner
-from broker.receipt.statement import genesis
+from broker.receipt.statement import fits, genesis
 from broker.receipt.tiles import TileCache, Tree
 from broker.receipt.writer import Writer
 
 __all__ = ["Appended", "ReceiptLog", "append_alone"]
 
 log = structlog.get_logger("sharebroker.log")
+
+_TOO_LONG = Sentence(
+    "所申请内容过多，存证超过长度上限，请分次申请", "asks for too much in one statement; split it"
+)
 
 APPEND_SECONDS = 30.0
 """Longest wait for a receipt. The entry may still be recorded; a retry by request id finds it."""
@@ -101,12 +112,15 @@ class ReceiptLog:
             DeliverySettled: it says that a delivery lacks an acknowledgement, which it does not, or was said;
                 nothing was recorded.
             QuotaExceeded: a charge does not fit; nothing was recorded.
+            MalformedRequest: what it asks makes too long a statement; nothing was recorded.
             NotFound: a retry whose first statement has been erased.
             Unavailable: not known to be recorded (``LOG_UNAVAILABLE``, ``CLOCK_BEHIND_LOG``,
                 ``SHUTTING_DOWN``); a retry is safe.
         """
         if rows < 0:
             raise ValueError("a number of rows is not negative")
+        if not fits(entry.kind, entry.statement):
+            raise MalformedRequest((Violation("application", *_TOO_LONG),))
         submission = self._writer.submit(entry, rows)
         try:
             return submission.result(APPEND_SECONDS)
@@ -313,7 +327,15 @@ def append_alone(transaction: AppendTransaction, journal: Journal, entry: Entry)
     chains of certificates that act in it and never did come before it.
 
     The head over it is signed with the next batch: such an act must not wait for a signer.
+
+    Raises:
+        SetUpError: its statement is too long.
     """
+    if not fits(entry.kind, entry.statement):
+        raise SetUpError(
+            "存证内容过长，未予记录，请缩小范围。",
+            "The statement would be too long, so nothing was recorded; ask for less.",
+        )
     size = transaction.head.size
     chains = Chains.of(transaction, {chain.fingerprint for chain in entry.chains})
     entries = [*chains.before(entry, size), entry]

@@ -33,6 +33,11 @@ from broker.model import (
 FORMAT = "share-statement/v1"
 SALT_BYTES = 32
 
+MAX_BYTES = 256 * 1024
+"""Longest statement, ``docs/receipt-statement.schema.json``; an exported receipt holds four times as much."""
+_TO_COME = 64 * 1024
+"""What an outcome, or the word that something came again, may add to what was recorded before the release."""
+
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
@@ -131,6 +136,12 @@ def statement(
     if acknowledge_by is not None:
         content["acknowledge_by"] = instant(acknowledge_by)
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def fits(kind: EntryKind, content: bytes) -> bool:
+    """Whether a statement is short enough, and so will be what is said of it after the release: that must not
+    fail any more, and nothing is ever cut short."""
+    return len(content) <= (MAX_BYTES if kind is EntryKind.STREAM_OUTCOME else MAX_BYTES - _TO_COME)
 
 
 def marked(tags: Sequence[bytes], numbers: Sequence[bytes]) -> dict[str, object]:

@@ -36,6 +36,7 @@ from broker.server.bundles import compiler, operators_of
 from broker.server.parts import ca_of, sources_of, vault_of
 from broker.settings import load_settings
 from broker.store.store import open_store
+from tests.statement_schema import require_documented
 
 DEPARTMENTS = (
     "data_authority", "public_security", "housing_fund", "civil_affairs", "medical_insurance", "tax",
@@ -110,9 +111,10 @@ def bundle():
 
 @pytest.fixture(scope="session")
 def address(embedded):
-    """Address of a running broker."""
+    """Address of a running broker, whose statements were all as documented."""
     with broker_process(embedded) as where:
         yield where
+    require_documented(load_settings(embedded.settings).store_url)
 
 
 @pytest.fixture(scope="session")
