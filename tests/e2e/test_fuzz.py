@@ -143,7 +143,7 @@ def value_for(field):
     if field.type == field.TYPE_STRING:
         return lists() if field.is_repeated else TEXTS
     if field.type == field.TYPE_BYTES:
-        return BYTES
+        return st.lists(BYTES, max_size=4) if field.is_repeated else BYTES
     if field.type == field.TYPE_BOOL:
         return st.booleans()
     return NUMBERS
