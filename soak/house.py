@@ -163,6 +163,11 @@ class House:
         with open_snapshot(self.store_url) as snapshot:
             return sum(int(row["used"]) for row in snapshot.rows("quota") if rule in row["counter"])
 
+    def chains(self) -> int:
+        """How many leaves have the chain of a certificate that acted for the first time."""
+        with open_snapshot(self.store_url) as snapshot:
+            return sum(1 for _ in snapshot.rows("certificate"))
+
     def fsck(self) -> list[str]:
         """What ``fsck`` finds wrong, one line each."""
         state = self.settings.path(self.settings.keys.signer_state)

@@ -41,10 +41,11 @@ class World:
             self.overtaken, *self.attempts = taken_over(folder, address, house)
             self.unary, (self.stream,) = list(calls_in(fund)), list(calls_in(insurance))
             self.calls = [*self.unary, self.stream, self.overtaken, *self.attempts]
-            self.head, self.trust = house.head(address), house.trust
+            self.trust = house.trust
             with house.auditor(address) as auditor:
                 receipts = [receipt for call in self.calls for receipt in call.receipts()]
                 self.asked_again = list(ask_again(auditor, self.trust, receipts))
+            self.head = house.head(address)  # over the leaves that say what the auditor has read, too
             assert house.end() == 0
             self.house, self.leaves, self.damage = house, list(house.leaves()), house.fsck()
         finally:
