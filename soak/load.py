@@ -355,7 +355,7 @@ def _count(seen: Run, size: int) -> Iterator[str]:
     ]
     show("Answers, as clients counted them", ("", "number"), rows, f"attempts that failed: {failures}")
     if not seen.leaves_before + tally.leaves <= size <= most:
-        yield f"the log has {size} such leaves, {seen.leaves_before + tally.leaves} to {most} were acknowledged"
+        yield f"{size} such leaves in the log, but {seen.leaves_before + tally.leaves} to {most} acknowledged"
     if tally.wrong:
         yield f"{tally.wrong} answers should have been others"
     if not tally.redelivered and seen.done > SHORTEST:

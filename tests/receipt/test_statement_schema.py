@@ -14,17 +14,18 @@ from jsonschema import Draft202012Validator
 
 from broker.errors import MalformedRequest, SetUpError
 from broker.journal import CrlInForce
-from broker.model import CertificateChain, Entry, EntryKind, Epoch, Suspension, Target
+from broker.model import CertificateChain, Entry, EntryKind, Epoch, Identity, Role, Suspension, Target
 from broker.receipt.acknowledgements import Delivered, Signed, acknowledgement, dispute, missing
 from broker.receipt.chains import certificate_chain
 from broker.receipt.log import append_alone
-from broker.receipt.lookups import Named, subject_access, subject_forgotten, trace
-from broker.receipt.statement import MAX_BYTES, epoch_act, fits, genesis, log_key, retention
+from broker.receipt.lookups import Named, audit_read, subject_access, subject_forgotten, trace
+from broker.receipt.statement import MAX_BYTES, epoch_act, fits, genesis, instant, log_key, retention
 from tests.statement_schema import SCHEMA, wrong_in
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 SYSTEM = "spiffe://xinghe/department/tax/system/counter-1"
 DIGEST = bytes(range(32))
+AUDITOR = Identity("xinghe", "data_authority", Role.AUDITOR, "li", 1, NOW, DIGEST)
 
 
 def test_every_kind_of_statement_has_a_schema() -> None:
@@ -95,6 +96,8 @@ def examples() -> list[bytes]:
         trace("甲", "", NOW, sha256=DIGEST.hex(), size=5, words=2, keys=1, found=[named]),
         subject_access("甲", "", NOW, str(uuid4()), [], receipts=0, missing=0),
         subject_forgotten("甲", "", NOW, "0" * 32),
+        audit_read(AUDITOR, NOW, {"receipt": 7}, (), (7,), proofs=True),
+        audit_read(AUDITOR, NOW, {"kind": "exchange", "until": instant(NOW)}, (DIGEST,), (), proofs=False),
     ]
 
 
