@@ -15,11 +15,12 @@ from datetime import datetime
 
 import structlog
 
-from broker.errors import BrokerError, Changed, Unavailable
+from broker.errors import Changed, Unavailable
 from broker.journal import Lease, LeaseLost
 from broker.reasons import Reason
 from broker.receipt.attempts import interruption
 from broker.receipt.log import ReceiptLog
+from broker.rounds import Rounds
 from broker.store.store import Store
 
 log = structlog.get_logger("sharebroker.leases")
@@ -33,7 +34,6 @@ SURE = 0.9
 MOST_RENEWALS = 3
 """Renewals in a row, when each took so long that the lease it gave was over."""
 
-JOIN_SECONDS = 30.0
 SETTLE_STEP_SECONDS = 0.02
 
 Unfinished = Callable[[], bytes]
@@ -132,24 +132,21 @@ class Keeper:
         self._held: dict[int, Held] = {}
         self._watch = Watch(2 * self._every)
         self._renewing = threading.Lock()
-        self._stopped = threading.Event()
         # Two: to close a stream is to wait for a receipt, and renewing must not wait for that.
-        self._threads = [
-            threading.Thread(target=self._run, args=[work], name=f"leases-{work.__name__}", daemon=True)
-            for work in (self.renew, self.close_abandoned)
+        self._rounds = [
+            Rounds("renew-leases", self.renew, lambda: self._every),
+            Rounds("close-abandoned-streams", self.close_abandoned, lambda: self._every),
         ]
 
     def start(self) -> None:
         """Renew and watch from now on."""
-        for thread in self._threads:
-            thread.start()
+        for rounds in self._rounds:
+            rounds.start()
 
     def stop(self) -> None:
         """Leave the leases to others."""
-        self._stopped.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(JOIN_SECONDS)
+        for rounds in self._rounds:
+            rounds.stop()
 
     def settle(self, seconds: float) -> None:
         """Wait until every stream of this process has recorded its outcome, no longer than ``seconds``."""
@@ -201,12 +198,3 @@ class Keeper:
             except LeaseLost:
                 continue  # its holder, or another watcher, was first
             log.warning("stream_closed", opening=lease.opening, outcome=receipt.receipt.leaf_index)
-
-    def _run(self, work: Callable[[], None]) -> None:
-        while not self._stopped.wait(self._every):
-            try:
-                work()
-            except BrokerError as error:
-                log.warning("leases_wait", work=work.__name__, reason=error.reason)
-            except Exception as error:  # noqa: BLE001 - a defect; without this thread no stream would go on
-                log.error("leases_failed", work=work.__name__, error=type(error).__name__)

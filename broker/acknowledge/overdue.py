@@ -6,7 +6,6 @@ first is settled under the log's lock, and so is whether the acknowledgement cam
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -14,11 +13,12 @@ from datetime import datetime
 import orjson
 import structlog
 
-from broker.errors import BrokerError, NotFound, Unavailable
+from broker.errors import NotFound, Unavailable
 from broker.journal import DeliveryOnRecord, DeliverySettled
 from broker.model import Entry, EntryKind
 from broker.receipt.acknowledgements import missing
 from broker.receipt.log import ReceiptLog
+from broker.rounds import Rounds
 from broker.store.store import Store
 
 log = structlog.get_logger("sharebroker.deliveries")
@@ -29,7 +29,6 @@ LOOK_SECONDS = 30.0
 AT_ONCE = 256
 MOST_FAILURES = 4
 """After so many there is nothing that one look can do: the database or the signer is away."""
-JOIN_SECONDS = 30.0
 
 
 class Overdue:
@@ -39,18 +38,15 @@ class Overdue:
         self._store = store
         self._receipts = receipts
         self._clock = clock
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="overdue-deliveries", daemon=True)
+        self._rounds = Rounds("overdue-deliveries", self.record, lambda: LOOK_SECONDS)
 
     def start(self) -> None:
         """Look from now on."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Leave it to others."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(JOIN_SECONDS)
+        self._rounds.stop()
 
     def record(self) -> int:
         """Records all that are overdue now; gives how many of them it was the first to record.
@@ -59,7 +55,7 @@ class Overdue:
             Unavailable: database or signer cannot be reached.
         """
         recorded = 0
-        while (found := self._store.unacknowledged(self._clock(), AT_ONCE)) and not self._stopped.is_set():
+        while (found := self._store.unacknowledged(self._clock(), AT_ONCE)) and not self._rounds.stopped:
             failed: list[Unavailable] = []
             before = recorded
             for one in found:
@@ -117,12 +113,3 @@ class Overdue:
             consumer_uri=consumer["uri"],
             **{name: content[name] for name in ("provider", "dataset", "purpose")},
         )
-
-    def _run(self) -> None:
-        while not self._stopped.wait(LOOK_SECONDS):
-            try:
-                self.record()
-            except BrokerError as error:
-                log.warning("overdue_waits", reason=error.reason)
-            except Exception as error:  # noqa: BLE001 - a defect; without this thread nothing would be recorded
-                log.error("overdue_failed", error=type(error).__name__)

@@ -7,7 +7,6 @@ ever grows (compare and set on the size), and a witness gives its cosignature ag
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -22,6 +21,7 @@ from broker.journal import Cosigned
 from broker.receipt.note import Checkpoint, claimed_checkpoint
 from broker.receipt.witnesses import Cosignature, WitnessPolicy
 from broker.receipt.witnessing import Ahead, Refused, Witness
+from broker.rounds import Rounds
 
 log = structlog.get_logger("sharebroker.witnesses")
 
@@ -35,7 +35,6 @@ AHEAD_SECONDS = 60.0
 """How long a witness may have seen a larger log than we know before that is told."""
 
 OTHER_HISTORY = 422
-JOIN_SECONDS = 30.0
 
 
 class Shelf(Protocol):
@@ -102,19 +101,16 @@ class Cosigning:
         self._asked = [_Asked(witness) for witness in witnesses]
         self._policy = policy
         self._pool = ThreadPoolExecutor(max(1, len(witnesses)), "witness")
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cosigning", daemon=True)
+        self._rounds = Rounds("cosigning", self.publish, _pause)
 
     def start(self) -> None:
         """Ask from now on, if there is anybody to ask."""
         if self._asked:
-            self._thread.start()
+            self._rounds.start()
 
     def stop(self) -> None:
         """Ask no more."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(JOIN_SECONDS)
+        self._rounds.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for one in self._asked:
             if not one.busy:
@@ -194,11 +190,7 @@ class Cosigning:
             one.trouble = trouble
         return cosignature
 
-    def _run(self) -> None:
-        while not self._stopped.wait(LOOK_SECONDS * random.uniform(0.5, 1.5)):  # noqa: S311 - no secret
-            try:
-                self.publish()
-            except BrokerError as error:
-                log.warning("cosigning_waits", reason=error.reason)
-            except Exception as error:  # noqa: BLE001 - a defect; without this thread nothing would be cosigned
-                log.error("cosigning_failed", error=type(error).__name__)
+
+def _pause() -> float:
+    """Not all workers at the same moment."""
+    return LOOK_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
