@@ -19,7 +19,7 @@ from broker.receipt.verify import STATEMENT
 _HEADINGS = {
     "何事": (
         *("kind", "dataset", "fields", "service item", "case number"),
-        *("act", "tokens", "file", "receipt of the delivery"),
+        *("act", "tokens", "file", "receipt of the delivery", "next key of the log"),
     ),
     "何人": (
         "consumer",
@@ -32,7 +32,7 @@ _HEADINGS = {
         "approved by",
         "signed by",
     ),
-    "何时": ("recorded", "as of", "known until", "received", "due"),
+    "何时": ("recorded", "as of", "known until", "received", "due", "kept for", "recorded before"),
     "为何": ("purpose", "legal basis", "reason", "filters"),
     "决定": ("verdict", "rules", "reasons", "duties", "review"),
     "脱敏": ("masks",),
@@ -45,7 +45,9 @@ _HEADINGS = {
         "delivery",
         "late",
         "receipts given",
+        "statements erased",
         "leaves",
+        "on hold",
     ),
 }
 """Which of the labels of :func:`lines` stand under which heading; the others stand under the last one."""

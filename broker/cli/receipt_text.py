@@ -50,6 +50,8 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             *_of_subject(statement),
             *_read(statement, zh),
             *_chain(statement),
+            *_log_key(statement),
+            *_retention(statement, zh),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
@@ -191,6 +193,33 @@ def _chain(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("持有者", "holder", statement["holder"]),
         ("证书链", "certificates", "\n".join(f"sha256 {link['sha256']}" for link in statement["chain"])),
         ("吊销列表", "revocation list", statement.get("crl", {}).get("number", "")),
+    ]
+
+
+def _log_key(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Of a log's next key; nothing for other statements."""
+    if statement["kind"] != "log_key":
+        return []
+    return [
+        ("新的日志公钥", "next key of the log", statement["verifier_key"]),
+        ("决定者", "actor", statement["actor"]),
+        ("原因", "reason", statement["reason"]),
+    ]
+
+
+def _retention(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
+    """Of statements erased because their time is over; nothing for other statements."""
+    if statement["kind"] != "retention":
+        return []
+    erased, years = statement["erased"], statement["years"]
+    return [
+        ("保存期限", "kept for", f"{years} 年" if zh else f"{years} years"),
+        ("早于", "recorded before", statement["before"]),
+        ("删除条数", "statements erased", str(erased["count"])),
+        ("序号范围", "leaves", f"{erased['first']}-{erased['last']}"),
+        ("暂不删除", "on hold", ", ".join(statement["hold"])),
+        ("决定者", "actor", statement["actor"]),
+        ("原因", "reason", statement["reason"]),
     ]
 
 

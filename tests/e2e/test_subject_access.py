@@ -15,6 +15,8 @@ from broker.model import Role
 from soak.house import Plan, build
 
 ANNA = "990101189901010015"
+NOBODY = "99010118990101004X"
+"""Somebody about whom no test of this folder has anybody ask: they share a broker."""
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_a_person_is_told_in_words_on_a_page_and_as_json(run, connect, withdrawa
 def test_nobody_enters_the_vault_by_a_slip_of_the_pen(run):
     """Of somebody unknown the look is receipted, and nothing is kept."""
     before = loads(run("vault", "status", "--json")[1])
-    code, said = trace(run, ANNA, "--json")
+    code, said = trace(run, NOBODY, "--json")
     assert (code, loads(said)["known"], loads(said)["receipts"]) == (0, False, [])
     assert loads(run("vault", "status", "--json")[1])["persons"] == before["persons"]
     with pytest.raises(SetUpError, match="not said who"):
