@@ -14,6 +14,7 @@ from broker.client.connections import Connections
 from broker.client.retry import Tries
 from broker.errors import SetUpError, TooLarge
 from broker.model import Verdict
+from tests.waiting import wait_for
 
 
 class Dialled:
@@ -91,13 +92,6 @@ def test_a_stream_keeps_its_connection_busy_until_it_ends(script, steps, credent
             assert len(set(broker.peers)) == 2
             stream.table()
         assert wait_for(lambda: all(one.busy == 0 for one in client._connections._all))
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not condition():
-        time.sleep(0.01)
-    return condition()
 
 
 @pytest.mark.usefixtures("long_rest")

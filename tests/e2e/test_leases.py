@@ -26,6 +26,7 @@ from broker.server.asking import ask_status
 from broker.settings import load_settings
 from broker.store import migrate, open_store
 from broker.v1 import exchange_pb2 as pb
+from tests.waiting import wait_for
 
 STREAM = "/broker.v1.ExchangeService/StreamExchange"
 PATIENCE = 120
@@ -146,16 +147,6 @@ class Reader:
 
     def close(self):
         self._channel.close()
-
-
-def wait_for(condition, seconds=PATIENCE):
-    """What ``condition`` gives once it is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise TimeoutError("it did not come about in time")
 
 
 def connected(pid, port):

@@ -26,6 +26,7 @@ from broker.server.bundles import read_files
 from broker.server.parts import publisher_of
 from broker.settings import load_settings
 from broker.store import migrate, open_store
+from tests.waiting import wait_for
 
 MARRIAGE = "sharing/civil-affairs-marriage.yaml"
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"
@@ -150,14 +151,6 @@ def officers_cluster(request, tmp_path, patient):
         if url:
             cluster.start("two", workers=2)
         yield cluster
-
-
-def wait_for(condition):
-    """Until it is true; how long that takes is the machine's affair."""
-    end = time.monotonic() + START_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_nothing_commits_under_an_epoch_that_is_over(cluster, withdrawal):

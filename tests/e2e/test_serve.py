@@ -24,6 +24,7 @@ from broker.client import Client, Credentials
 from broker.demo.setup import prepare, shipped_policies
 from broker.errors import DeadlinePassed, Unavailable
 from broker.model import Role, Verdict
+from tests.waiting import wait_for
 
 TIMEOUT = 300
 ZYGOTE = """
@@ -328,14 +329,6 @@ def is_turned_away(client, terms):
     except DeadlinePassed:
         return False
     raise AssertionError("answered, though nothing can be appended")
-
-
-def wait_for(condition):
-    """Until it is true; how long that takes is the machine's affair."""
-    end = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_sigterm_lets_calls_under_way_finish_and_takes_no_new_ones(folder, identity, terms):

@@ -22,6 +22,7 @@ from broker.receipt.note import verify_note
 from broker.server.asking import STATUS_SOCKET, ask_status
 from broker.server.signing import KeptSigner
 from broker.settings import load_settings
+from tests.waiting import wait_for
 
 ENVIRONMENT = {"SHAREBROKER_SERVER__STREAM_LISTEN": "127.0.0.1:0"}
 
@@ -72,16 +73,6 @@ def running(folder, **environment):
 def serve(embedded):
     """The command that serves with two workers."""
     return [sys.executable, "-m", "broker.cli", "serve", "--workers", "2", "--config", str(embedded.settings)]
-
-
-def wait_for(condition, seconds=300):
-    """What ``condition`` gives once it is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come about in time")
 
 
 def exchange(client, terms):

@@ -4,7 +4,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from contextlib import contextmanager
 
@@ -21,6 +20,7 @@ from broker.reasons import Reason
 from broker.receipt.witnesses import WitnessKey, WitnessPolicy
 from broker.v1 import exchange_pb2 as pb
 from broker.v1 import exchange_pb2_grpc, receipt_pb2, receipt_pb2_grpc
+from tests.waiting import wait_for
 
 PATIENCE = 120
 """Seconds after which what has not happened will not; how long it takes is not asserted."""
@@ -128,13 +128,3 @@ def test_releasing_stops_without_witnesses_and_goes_on_with_them(tmp_path, monke
             assert seen.statement == receipt.statement
         wait_for(lambda: consumer.released() is None)
         consumer.channel.close()
-
-
-def wait_for(condition):
-    """What ``condition`` gives once it is true."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise TimeoutError("it did not come about in time")

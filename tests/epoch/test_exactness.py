@@ -13,6 +13,7 @@ from broker.journal import EpochMoved
 from broker.model import Target, Verdict, Why
 from broker.reasons import Reason
 from broker.standing import MOST_EPOCHS
+from tests.waiting import wait_for
 
 LIMITS = "limits: {rows_per_call: 10, subjects_per_call: 4}"
 CALLS = 10
@@ -22,14 +23,6 @@ MARRIAGE = "sharing/civil-affairs-marriage.yaml"
 
 def always():
     return True
-
-
-def wait_for(condition):
-    """Until it is true; how long that takes is the machine's affair."""
-    end = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def follows(statements):

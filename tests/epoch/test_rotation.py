@@ -12,8 +12,9 @@ from broker.errors import Changed, SetUpError, Unavailable
 from broker.reasons import Reason
 from broker.receipt.fsck import open_fsck
 from broker.server.parts import begin_epoch, keyring_file
-from tests.epoch.test_exactness import CALLS, always, follows, wait_for
+from tests.epoch.test_exactness import CALLS, always, follows
 from tests.epoch.test_streaming import Streaming
+from tests.waiting import wait_for
 
 MARRIAGE = "sharing/civil-affairs-marriage.yaml"
 
