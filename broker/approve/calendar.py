@@ -24,17 +24,18 @@ def read_calendar(node: Node | None, problems: Problems) -> Calendar:
     if node is None:
         return Calendar()
     years: set[int] = set()
+    provisional: set[int] = set()
     holidays: set[date] = set()
     makeup_days: set[date] = set()
     for name, entry in headed(node, problems, CALENDAR).named_items("years"):
         table = Table(entry, problems, CALENDAR_YEAR)
         if name:
-            years.add(int(name))
+            (provisional if table.flag("provisional") else years).add(int(name))
             off = set(_days(table, "holidays", int(name)))
             worked = set(_makeup_days(table, int(name), off))
             holidays |= {one for one in off if one.weekday() < SATURDAY}
             makeup_days |= worked
-    return Calendar(frozenset(years), frozenset(holidays), frozenset(makeup_days))
+    return Calendar(frozenset(years), frozenset(holidays), frozenset(makeup_days), frozenset(provisional))
 
 
 def read_masking(node: Node | None, levels: Collection[str], problems: Problems) -> MaskOrder:

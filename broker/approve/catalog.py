@@ -24,11 +24,13 @@ from broker.approve.grammar import (
     CATALOG_FILES,
     CITY_FILE,
     DEPARTMENTS_FILE,
+    LIMITS_FILE,
     LINKS_FILE,
     MASKING_FILE,
     PROFILES_FILE,
     SERVICE_ITEMS_FILE,
 )
+from broker.approve.limits import read_limits
 from broker.approve.links import read_links
 from broker.approve.masks import CheckMask
 from broker.approve.problem import DEPARTMENT, PURPOSE, Code, Position, Problems
@@ -78,6 +80,7 @@ def load_catalog(documents: Mapping[str, Node], check_mask: CheckMask, problems:
         mask_order=mask_order,
         mask_profiles=profiles.read(documents.get(PROFILES_FILE.path)),
         link_domains=read_links(links, departments, purposes, datasets.values(), problems),
+        limits=read_limits(documents.get(LIMITS_FILE.path), problems),
     )
 
 

@@ -16,6 +16,7 @@ from broker.approve.problem import (
     PURPOSE,
 )
 from broker.approve.shapes import (
+    COUNT,
     DAY,
     DAYS,
     DURATION,
@@ -157,6 +158,12 @@ SERVICE_ITEMS = Keys(
 )
 CALENDAR_YEAR = Keys(
     (
+        option(
+            "provisional",
+            FLAG,
+            "true：通知未发布，只列法定节假日；期限照算，标明待定",
+            "true: no notice yet, only statutory days; limits are computed and called provisional",
+        ),
         Key("holidays", ListOf(DAYS), "放假日，周末可写可不写", "days off; weekends need not be written"),
         option("makeup_days", ListOf(DAYS), "调休上班的周六、周日", "Saturdays and Sundays worked"),
     )
@@ -165,6 +172,54 @@ CALENDAR = Keys(
     (
         Key("format", Constant("share-calendar/v1"), "文件格式", "the file's format"),
         Key("years", MapOf(YEAR, CALENDAR_YEAR), "年份 → 国务院办公厅当年的放假安排", "year → its notice"),
+    )
+)
+STAGES = Keys(
+    (
+        Key("conformity", COUNT, "主管部门符合性审查", "the authority's conformity check"),
+        Key("answer", COUNT, "提供部门答复", "the provider's answer after it"),
+    )
+)
+JURISDICTION = Keys(
+    (
+        option("unconditional_reply", COUNT, "无条件共享的答复", "answer about unconditional data"),
+        option("conditional_reply", COUNT, "有条件共享的答复", "answer about conditional data"),
+        option(
+            "stages",
+            STAGES,
+            "有条件共享分两段：主管部门先审查，提供部门再答复",
+            "conditional data in two parts: the authority checks, then the provider answers",
+        ),
+        option("extension", COUNT, "最多延长", "the one extension, at most"),
+        option("delivery", COUNT, "同意后提供数据", "delivery after consent"),
+        option("correction", COUNT, "校核答复", "answer to a reported error"),
+        option("catalog_update", COUNT, "目录更新", "a changed catalog entry"),
+        option("catalog_update_extension", COUNT, "目录更新最多延长", "the extension of that, at most"),
+        option("catalog_publication", COUNT, "目录审核并发布", "review and publication of the entry"),
+        option("supplement", COUNT, "补正材料；不写则不限", "missing papers; no limit when absent"),
+        option(
+            "remind_before",
+            ListOf(COUNT),
+            "到期前几个工作日提醒，默认 [3, 1]",
+            "reminders so long before a limit, [3, 1] by default",
+        ),
+        option(
+            "escalate_after",
+            COUNT,
+            "超期几个工作日后报主管部门；不写则超期即报",
+            "the authority is told so long after a missed limit; at once when absent",
+        ),
+    )
+)
+TIME_LIMITS = Keys(
+    (
+        Key("format", Constant("share-limits/v1"), "文件格式", "the file's format"),
+        Key(
+            "jurisdictions",
+            MapOf(REGION, JURISDICTION),
+            "区划代码 → 办理时限（工作日），不得长于国家规定",
+            "GB/T 2260 code → its limits in working days, never longer than the national ones",
+        ),
     )
 )
 MASKING = Keys(

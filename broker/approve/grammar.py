@@ -20,6 +20,7 @@ from broker.approve.catalog_grammar import (
     MASKING,
     MASKING_PROFILES,
     SERVICE_ITEMS,
+    TIME_LIMITS,
 )
 from broker.approve.problem import CATEGORY, DATASET, DEPARTMENT, FIELD, GROUP, LEVEL, PURPOSE
 from broker.approve.rule import Effect
@@ -372,6 +373,7 @@ SERVICE_ITEMS_FILE = FileForm(
     "service-items.yaml", SERVICE_ITEMS, "使用场景与事项", "purposes and service items"
 )
 CALENDAR_FILE = FileForm("calendar.yaml", CALENDAR, "工作日历", "working days", optional=True)
+LIMITS_FILE = FileForm("limits.yaml", TIME_LIMITS, "办理时限", "time limits", optional=True)
 MASKING_FILE = FileForm("masking.yaml", MASKING, "脱敏强弱", "which masks are stricter", optional=True)
 PROFILES_FILE = FileForm(
     "masking-profiles.yaml", MASKING_PROFILES, "脱敏方案", "what the words for masks mean", optional=True
@@ -386,6 +388,7 @@ FILES = (
     DEPARTMENTS_FILE,
     SERVICE_ITEMS_FILE,
     CALENDAR_FILE,
+    LIMITS_FILE,
     MASKING_FILE,
     PROFILES_FILE,
     LINKS_FILE,

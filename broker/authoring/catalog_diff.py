@@ -7,6 +7,7 @@ the difference besides; here stands what a reader must know of the edit itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from enum import Enum
 
@@ -78,6 +79,8 @@ def _city(old: Catalog, new: Catalog) -> Iterator[CatalogChange]:
     if old.calendar != new.calendar:
         before, after = _calendar(old.calendar), _calendar(new.calendar)
         yield CatalogChange(Direction.NEUTRAL, "city", old.city, "calendar", before, after)
+    limits = ({code: asdict(one) for code, one in each.limits.items()} for each in (old, new))
+    yield from _attribute(Direction.NEUTRAL, "city", old.city, "limits", *limits)
     orders = old.mask_order, new.mask_order
     yield from _attribute(
         Direction.UNCLEAR, "city", old.city, "mask_order", orders[0].operators, orders[1].operators
@@ -118,6 +121,7 @@ def _calendar(calendar: Calendar) -> str:
             "years": sorted(calendar.years),
             "holidays": sorted(map(str, calendar.holidays)),
             "makeup_days": sorted(map(str, calendar.makeup_days)),
+            "provisional": sorted(calendar.provisional),
         }
     )
 

@@ -63,7 +63,7 @@ INEXPRESSIBLE: Mapping[Code, Sentence] = {
     ),
     **dict.fromkeys(
         (
-            Code.BAD_PERIOD, Code.BAD_CALENDAR, Code.REGION_OUTSIDE, Code.SUBJECT_FORMAT,
+            Code.BAD_PERIOD, Code.BAD_CALENDAR, Code.LIMIT_TOO_LONG, Code.REGION_OUTSIDE, Code.SUBJECT_FORMAT,
             Code.FIELD_OUTSIDE_RULE, Code.LINK_EMPTY,
         ),
         Sentence("须比较同一文件中两处的值", "compares the values of two places"),

@@ -89,6 +89,10 @@ TITLES: Mapping[Code, tuple[str, str]] = MappingProxyType(
             "日历的日期不属于该年，或调休日不是周末",
             "a day of another year, or a make-up day that is no weekend",
         ),
+        Code.LIMIT_TOO_LONG: (
+            "办理时限长于上级或国家的规定",
+            "a time limit longer than the wider jurisdiction's or the national one",
+        ),
         Code.DUPLICATE_POLICY: ("策略编号重复", "a policy id used twice"),
         Code.DUPLICATE_RULE: ("规则编号重复", "a rule id used twice"),
         Code.NOT_THE_PROVIDER: (

@@ -59,6 +59,7 @@ from broker.model.filing import (
     UseScope,
 )
 from broker.model.force import NO_KEY, Epoch, KeyInUse, Proposal, Publication, Suspension, Target
+from broker.model.limits import NATIONAL, TimeLimits
 from broker.model.parties import (
     Department,
     DepartmentKind,
@@ -87,6 +88,7 @@ __all__ = [
     "CORE",
     "IMPORTANT",
     "MATCH",
+    "NATIONAL",
     "NO_KEY",
     "SATURDAY",
     "Act",
@@ -150,6 +152,7 @@ __all__ = [
     "System",
     "Target",
     "Terms",
+    "TimeLimits",
     "UseScope",
     "Verdict",
     "Why",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
-from broker.model.parties import Department
+from broker.model.limits import NATIONAL, TimeLimits
+from broker.model.parties import Department, region_prefix
 
 
 class SharingAttribute(StrEnum):
@@ -114,6 +115,8 @@ class Calendar:
     """Weekdays off."""
     makeup_days: frozenset[date] = frozenset()
     """Saturdays and Sundays worked."""
+    provisional: frozenset[int] = frozenset()
+    """Years of which only the statutory days are listed: their notice is not out yet."""
 
     def is_working(self, day: date) -> bool:
         """Whether ``day`` is a working day.
@@ -123,6 +126,10 @@ class Calendar:
         """
         if day.year not in self.years:
             raise LookupError(f"no calendar of {day.year}")
+        return self.as_listed(day)
+
+    def as_listed(self, day: date) -> bool:
+        """The same by what is listed alone: of a provisional year that is not the last word."""
         return day in self.makeup_days or (day.weekday() < SATURDAY and day not in self.holidays)
 
 
@@ -229,6 +236,15 @@ class Catalog:
     """Format or type of fields → how they are masked."""
     link_domains: Mapping[str, LinkDomain] = field(default_factory=dict)
     """By name; no two cover one exchange."""
+    limits: Mapping[str, TimeLimits] = field(default_factory=dict)
+    """GB/T 2260 code → the time limits of that jurisdiction, whole."""
+
+    def limits_of(self, department: str) -> TimeLimits:
+        """The time limits that a department (the one that must act) is under: of the narrowest jurisdiction
+        listed that its region lies in, else the national ones."""
+        region = self.departments[department].region
+        within = [code for code in self.limits if region.startswith(region_prefix(code))]
+        return self.limits[max(within, key=lambda code: len(region_prefix(code)))] if within else NATIONAL
 
     def links(self, dataset: Dataset, consumer: str, purpose: str, day: date) -> dict[str, LinkDomain]:
         """Field domain → the link domain that such an exchange is in on that day."""

@@ -1,0 +1,1 @@
+"""Statutory clocks: pure arithmetic of working days over the calendar of the bundle."""
