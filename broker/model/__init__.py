@@ -22,6 +22,7 @@ from broker.model.catalog import (
     SharingAttribute,
     SourceSpec,
 )
+from broker.model.delegation import Delegation
 from broker.model.exchange import (
     MATCH,
     Aggregate,
@@ -104,6 +105,7 @@ __all__ = [
     "Claim",
     "Dataset",
     "Decision",
+    "Delegation",
     "Department",
     "DepartmentKind",
     "Entry",

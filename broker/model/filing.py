@@ -166,7 +166,7 @@ class SignedAct:
     stage: Stage | None = None
     """Of the review, in which it was given."""
     on_behalf_of: str = ""
-    """Department that delegated the review to :attr:`department`; empty: none."""
+    """SPIFFE id of the officer in whose place it was signed, by their delegation; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
