@@ -105,12 +105,13 @@ def export(
         Path | None, typer.Option(help="输出文件，缺省为标准输出 / file; standard output if absent")
     ] = None,
     form: Annotated[
-        forms.Form,
+        forms.Form | None,
         typer.Option(
             "--as",
-            help="形式，bundle 为含说明页的 .zip / form; bundle: a .zip with a page",
+            help="形式，缺省依文件名（.zip 即 bundle，含说明页） / form; by the file's name if absent: "
+            ".zip is a bundle, with a page",
         ),
-    ] = forms.Form.JSON,
+    ] = None,
     trust: Annotated[
         Path | None,
         typer.Option(
@@ -121,7 +122,7 @@ def export(
     """导出回执及其证明，可离线验证 / export a receipt with its proof, to be verified offline."""
     key = read_trust(trust) if trust else None
     with connect(address, identity, trust) as broker:
-        exported = forms.ask(broker, leaf_index, form, key)
+        exported = forms.ask(broker, leaf_index, form or forms.Form.of_file(out), key)
     if out is None:
         sys.stdout.buffer.write(exported)
     else:

@@ -33,6 +33,14 @@ class Form(StrEnum):
     TLOG_PROOF = "tlog-proof"
     BUNDLE = "bundle"
 
+    @classmethod
+    def of_file(cls, path: Path | None) -> Form:
+        """The form that a file of this name has; JSON where the name does not say."""
+        return _BY_SUFFIX.get(path.suffix.lower(), cls.JSON) if path else cls.JSON
+
+
+_BY_SUFFIX = {".zip": Form.BUNDLE, ".cose": Form.COSE, ".tlog-proof": Form.TLOG_PROOF}
+
 
 @dataclass(frozen=True, slots=True)
 class Exported:

@@ -245,3 +245,20 @@ def test_nothing_in_a_statement_is_markup(text: str) -> None:
 def test_a_statement_of_a_later_form_is_shown_as_it_is(statement: bytes) -> None:
     """It is proved all the same, so it can be packed and verified."""
     check(forms.export(receipt_of(statement), Form.BUNDLE, TRUST))
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("r.zip", Form.BUNDLE),
+        ("R.ZIP", Form.BUNDLE),
+        ("r.cose", Form.COSE),
+        ("r.tlog-proof", Form.TLOG_PROOF),
+        ("r.json", Form.JSON),
+        ("receipt", Form.JSON),
+    ],
+)
+def test_a_file_is_what_its_name_says(name: str, form: Form) -> None:
+    """Nobody gets JSON in a file that calls itself a zip."""
+    assert Form.of_file(Path(name)) is form
+    assert Form.of_file(None) is Form.JSON
