@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 ##@ Run
-demo: .venv/run.stamp ## Set everything up, run both scenarios, verify the receipts
+demo: .venv/run.stamp ## Set everything up, run the scenarios, verify the receipts
 	@$(BIN)/sharebroker demo $(ARGS)
 
 ##@ Develop

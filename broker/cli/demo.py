@@ -21,7 +21,7 @@ def demo(
     lang: Language = Lang.zh,
     as_json: Json = False,
 ) -> None:
-    """在示例城市上运行两个办事场景 / run two service scenarios in the sample city."""
+    """在示例城市上运行四个办事场景 / run four service scenarios in the sample city."""
     from broker.demo import report, run, setup  # gRPC, Arrow and the rest are loaded by this command only
 
     policies = setup.shipped_policies()

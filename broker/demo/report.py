@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from itertools import groupby
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -23,6 +24,7 @@ VERDICTS = {
     "review": ("转人工审核", "review", "yellow"),
     "needs_supplement": ("待补正", "needs supplement", "yellow"),
 }
+YES_NO = {True: ("是", "yes"), False: ("否", "no"), None: ("—", "—")}
 STATUSES = {"found": "有", "none": "无", "doubtful": "存疑", "stale": "过期"}
 
 
@@ -57,13 +59,14 @@ def as_json(report: Report) -> dict[str, Any]:
 def print_report(report: Report, bundle: Bundle, lang: str, console: Console) -> None:
     """The whole story, Chinese unless ``lang`` is ``en``."""
     zh = lang == "zh"
-    scenario = None
-    for number, told in enumerate(report.exchanges, 1):
-        if told.scenario is not scenario:
-            scenario = told.scenario
-            title = scenario.title.zh if zh else scenario.title.en
-            console.rule(f"[bold]{'场景：' if zh else 'Scenario: '}{title}[/bold]")
-        console.print(_panel(number, told, bundle, zh))
+    for scenario, numbered in groupby(enumerate(report.exchanges, 1), lambda one: one[1].scenario):
+        title = scenario.title.zh if zh else scenario.title.en
+        console.rule(f"[bold]{'场景：' if zh else 'Scenario: '}{title}[/bold]")
+        exchanges = list(numbered)
+        if scenario.questions:
+            console.print(_answers(exchanges, bundle, zh))
+        else:
+            console.print(*(_panel(number, told, bundle, zh) for number, told in exchanges), sep="\n")
     console.print(_clocks(report, zh))
     command = "sharebroker" if which("sharebroker") else str(Path(sys.executable).with_name("sharebroker"))
     verify = [command, "receipt", "verify", str(report.receipts / "1.json"), "--trust", str(report.trust)]
@@ -106,6 +109,49 @@ def _panel(number: int, told: Told, bundle: Bundle, zh: bool) -> Panel:
     return Panel(
         Group(*parts), title=f"{number}. {story}", subtitle=footer, title_align="left", subtitle_align="right"
     )
+
+
+def _answers(exchanges: list[tuple[int, Told]], bundle: Bundle, zh: bool) -> Group:
+    """Yes/no questions, one line each: what the provider has stays there."""
+    told = exchanges[0][1]
+    consumer = bundle.catalog.departments[told.scenario.consumer]
+    purpose, basis = bundle.catalog.purposes[told.ask.purpose], told.scenario.legal_basis
+    heading = (
+        f"{consumer.title} → {len(exchanges)} 个部门  用途：{purpose}  依据：{basis}"
+        if zh
+        else f"{consumer.title_en} → {len(exchanges)} departments  purpose: {told.ask.purpose}  "
+        f"basis: {basis}"
+    )
+    table = Table(show_edge=False, pad_edge=False)
+    for name in ("", "提供部门", "问题", "提供部门原值", "所得", "毫秒", "存证") if zh else (
+        "", "provider", "question", "at the provider", "answer", "ms", "receipt",
+    ):  # fmt: skip
+        table.add_column(name, overflow="fold")
+    for number, one in exchanges:
+        table.add_row(str(number), *_answer(one, bundle, zh))
+    return Group(Text(heading), table)
+
+
+def _answer(told: Told, bundle: Bundle, zh: bool) -> tuple[str, ...]:
+    (field,) = told.ask.fields
+    provider = bundle.catalog.departments[bundle.catalog.datasets[told.ask.dataset].department]
+    result = told.result
+    return (
+        provider.title if zh else provider.title_en,
+        told.ask.story.zh if zh else told.ask.story.en,
+        _joined(row.get(field) for row in told.before),
+        "\n".join(YES_NO[record[field]][0 if zh else 1] for record in result["records"])
+        or _no_rows(result, zh),
+        f"{result['elapsed_ms']:.1f}",
+        str(result["receipt"]["leaf_index"]),
+    )
+
+
+def _no_rows(result: dict[str, Any], zh: bool) -> str:
+    """Refused, or what no rows mean."""
+    if result["decision"] != "permit":
+        return VERDICTS[result["decision"]][0 if zh else 1]
+    return STATUSES[result["status"]] if zh else str(result["status"])
 
 
 def _decision(result: dict[str, Any], zh: bool) -> Text:

@@ -1,4 +1,4 @@
-"""The main job: start the broker, let the departments' processes run both scenarios, verify what they got."""
+"""The main job: start the broker, let the departments' processes run the scenarios, verify what they got."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from adapters.sources.contract import Query
 from adapters.sources.registry import load_sources
 from broker.approve.bundle import Bundle
 from broker.client import VerifierKey, parse_receipt, verify_receipt
-from broker.demo.scenarios import SCENARIOS, WITHDRAWAL, WITHDRAWAL_ITEMS, Ask, Scenario
+from broker.demo.scenarios import SCENARIOS, WITHDRAWAL, Ask, Scenario
 from broker.demo.setup import Embedded
 from broker.errors import SetUpError
 
@@ -61,7 +61,7 @@ class Report:
 
 
 def run(embedded: Embedded, bundle: Bundle) -> Report:
-    """Run both scenarios and verify every receipt with the broker stopped.
+    """Run all scenarios and verify every receipt with the broker stopped.
 
     Raises:
         SetUpError: the broker or a department's process did not run.
@@ -140,16 +140,16 @@ def _scenario(embedded: Embedded, bundle: Bundle, address: str, scenario: Scenar
 
 
 def _terms(embedded: Embedded, scenario: Scenario, ask: Ask) -> dict[str, Any]:
-    item = WITHDRAWAL_ITEMS[ask.purpose] if scenario is WITHDRAWAL else scenario.service_item
     return {
         "dataset": ask.dataset,
         "fields": ask.fields,
         "subjects": [_subject(embedded, ask)],
         "purpose": ask.purpose,
-        "service_item": item,
+        "service_item": ask.service_item or scenario.service_item,
         "legal_basis": scenario.legal_basis,
         "case_no": scenario.case_no,
         "operator": scenario.operator,
+        "sign": ask.sign,
     }
 
 
@@ -186,6 +186,7 @@ def _subject(embedded: Embedded, ask: Ask) -> str:
         "newborn_mother": city.newborn.mother_id,
         "applicant": city.withdrawal.sound,
         "doubtful_applicant": city.withdrawal.doubtful,
+        "low_income": city.low_income.applicant,
     }[ask.subject]
 
 

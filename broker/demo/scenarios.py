@@ -1,8 +1,7 @@
-"""The two scenarios: who asks whom for what, and why."""
+"""The scenarios: who asks whom for what, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -23,6 +22,10 @@ class Ask:
     subject: str
     purpose: str
     story: Title
+    service_item: str = ""
+    """Where it is another than the scenario's."""
+    sign: bool = False
+    """Policy wants an application signed with the consumer's own key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Scenario:
     case_no: str
     operator: str
     asks: tuple[Ask, ...]
+    questions: bool = False
+    """Every ask is a yes/no question (核验) about one field, and its story the question."""
 
 
 NEWBORN = Scenario(
@@ -89,6 +94,7 @@ WITHDRAWAL = Scenario(
             Title(
                 "误用“内部审计”场景查询不动产，应被拒绝", "property under the wrong purpose, to be refused"
             ),
+            service_item="990100-GJJ-0009",  # so that the purpose is refused, not a mismatched item
         ),
         Ask(
             "natural_resources.property",
@@ -123,9 +129,67 @@ WITHDRAWAL = Scenario(
     ),
 )
 
-SCENARIOS = (NEWBORN, WITHDRAWAL)
-WITHDRAWAL_ITEMS: Mapping[str, str] = {
-    "housing_fund_withdrawal": "990100-GJJ-0003",
-    "housing_fund_audit": "990100-GJJ-0009",
-}
-"""Service item per purpose: a wrong purpose is refused for itself, not for a mismatched item."""
+
+def _question(dataset: str, field: str, zh: str, en: str, *, sign: bool = False) -> Ask:
+    return Ask(dataset, (field,), "low_income", "low_income_check", Title(zh, en), sign=sign)
+
+
+LOW_INCOME = Scenario(
+    id="low_income_check",
+    title=Title("低保核对：七个部门，只答是或否", "low-income check: seven departments, only yes or no"),
+    consumer="civil_affairs",
+    service_item="990100-MZ-0021",
+    legal_basis="社会救助暂行办法 第五十八条",
+    case_no="MZ-2026-000932",
+    operator="MZ-0215",
+    questions=True,
+    asks=(
+        _question("tax.income", "taxable_income", "年所得不超过 12000 元？", "income ≤ 12,000?", sign=True),
+        _question(
+            "social_security.retirement", "pension_monthly", "养老金不超过 1500 元？", "pension ≤ 1,500?"
+        ),
+        _question("housing_fund.account", "balance", "公积金余额不超过 20000 元？", "savings ≤ 20,000?"),
+        _question("natural_resources.property", "area_m2", "住房不超过 60 平方米？", "home ≤ 60 m²?"),
+        _question("public_security.vehicle", "price", "车辆购置价不超过 30000 元？", "car ≤ 30,000?"),
+        _question(
+            "medical_insurance.settlement", "out_of_pocket", "自付费用满 20000 元？", "illness ≥ 20,000?"
+        ),
+        _question("healthcare.support", "paid_yearly", "领取计划生育扶助金？", "family support paid?"),
+    ),
+)
+
+GRID = Scenario(
+    id="grid_service",
+    title=Title("医保+网格通", "medical insurance + grid"),
+    consumer="medical_insurance",
+    service_item="990100-YB-0007",
+    legal_basis="医疗保障基金使用监督管理条例 第六条",
+    case_no="YB-2026-000058",
+    operator="YB-0031",
+    asks=(
+        Ask(
+            "public_security.household",
+            ("name", "household_no", "district"),
+            "applicant",
+            "grid_service",
+            Title("上门前核对户籍", "check the household before the visit"),
+        ),
+        Ask(
+            "tax.contribution",
+            ("scheme", "paid_on"),
+            "applicant",
+            "grid_service",
+            Title("核对医保缴费", "check the contributions"),
+            sign=True,
+        ),
+        Ask(
+            "grid_centre.population",
+            ("grid_code", "residence", "visited_on"),
+            "applicant",
+            "grid_service",
+            Title("查找所在网格", "find the grid"),
+        ),
+    ),
+)
+
+SCENARIOS = (NEWBORN, WITHDRAWAL, LOW_INCOME, GRID)

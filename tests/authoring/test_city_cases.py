@@ -18,7 +18,10 @@ from broker.authoring.exercised import exercised, percent
 POLICIES = Path(__file__).parents[2] / "policies"
 
 TWICE_HELD = [
+    "housing-fund-account-001/low-income-check whole_dataset",
     "natural-resources-property-001/housing-fund-withdrawal whole_dataset",
+    "natural-resources-property-001/low-income-check whole_dataset",
+    "public-security-vehicle-001/low-income-check whole_dataset",
     "tax-income-001/low-income-check whole_dataset",
 ]
 """The authority forbids what these do not permit: of registers of assets, the whole."""

@@ -402,7 +402,7 @@ def test_the_catalog_describes_the_register(files: Files, register: Register) ->
     assert timedelta(weeks=int(weeks), days=int(days)) == register.update_cycle >= timedelta(days=2)
 
 
-def test_the_catalog_has_the_nine_datasets_and_no_other() -> None:
+def test_the_catalog_has_the_registers_and_no_other() -> None:
     """Every register is catalogued, nothing else is, and no catalog code stands twice."""
     assert catalog().keys() == {register.dataset for register in REGISTERS}
     assert len({entry["catalog_code"] for entry in catalog().values()}) == len(catalog())

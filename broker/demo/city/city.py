@@ -22,7 +22,7 @@ from broker.errors import SetUpError
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MANIFEST = "city.json"
-VERSION = 1
+VERSION = 2
 """Raised whenever the same seed would give other data."""
 
 
@@ -51,6 +51,13 @@ class WithdrawalCase:
 
 
 @dataclass(frozen=True, slots=True)
+class LowIncomeCase:
+    """低保核对: one retired man about whom each of seven departments has one row, with an amount in it."""
+
+    applicant: str
+
+
+@dataclass(frozen=True, slots=True)
 class City:
     """What ``city.json`` says about a generated city."""
 
@@ -61,6 +68,7 @@ class City:
     """Calendar day in Asia/Shanghai; all times are before its midnight (its first moment)."""
     newborn: NewbornCase
     withdrawal: WithdrawalCase
+    low_income: LowIncomeCase
     counts: Mapping[str, int]
     """Dataset → rows."""
     dirt: tuple[Dirt, ...]
@@ -79,6 +87,7 @@ class City:
             today=date.fromisoformat(plain["today"]),
             newborn=NewbornCase(**plain["newborn"]),
             withdrawal=WithdrawalCase(**plain["withdrawal"]),
+            low_income=LowIncomeCase(**plain["low_income"]),
             counts=plain["counts"],
             dirt=tuple(Dirt(**{**one, "kind": DirtKind(one["kind"])}) for one in plain["dirt"]),
         )
@@ -135,12 +144,15 @@ def _build(folder: Path, residents: int, seed: int, today: date) -> City:
     people = populate(of_people, residents, np.datetime64(today, "D"))
     midnight = datetime.combine(today, time(), ZONE)
     newborn, withdrawal = _newborn_case(people), _withdrawal_case(people)
+    low_income = LowIncomeCase(people.resident_id[people.applicants.poor].as_py())
     planter = Planter(asdict(withdrawal), _cast(people), midnight)
     counts = {
         register.dataset: _write_register(folder, register, people, planter, rng, midnight)
         for register, rng in zip(REGISTERS, of_registers, strict=True)
     }
-    city = City(VERSION, seed, residents, today, newborn, withdrawal, counts, tuple(planter.planted))
+    city = City(
+        VERSION, seed, residents, today, newborn, withdrawal, low_income, counts, tuple(planter.planted)
+    )
     (folder / MANIFEST).write_text(city.to_json(), encoding="utf-8")
     return city
 
@@ -176,7 +188,7 @@ def _newborn_case(people: Population) -> NewbornCase:
 
 def _withdrawal_case(people: Population) -> WithdrawalCase:
     sound, doubtful, stale, unmarried = (
-        people.resident_id[int(one)].as_py() for one in people.applicants.everyone
+        people.resident_id[int(one)].as_py() for one in people.applicants.withdrawing
     )
     return WithdrawalCase(sound=sound, doubtful=doubtful, stale=stale, unmarried=unmarried)
 

@@ -22,8 +22,8 @@ CAST_YEARS_MARRIED = (3.0, 38.0, 37.0, 39.0)
 CAST_WIFE_AGE_AT_WEDDING = (26.0, 25.0, 26.0, 24.5)
 CAST = len(CAST_YEARS_MARRIED)
 """Couples whose dates are fixed relative to today; nothing random happens to them."""
-UNMARRIED_AGE = 66.0
-"""Of the first single, who is the applicant without a marriage."""
+FIXED_SINGLES = (66.0, 67.0)
+"""Ages of the first singles, men both: the applicant without a marriage, that of the low-income check."""
 
 REGISTERED_AFTER = np.timedelta64(60, "D")
 """Children older than this are all in the household register; newborns of the last days are not yet."""
@@ -88,12 +88,13 @@ def draw_families(rng: np.random.Generator, residents: int, today: np.datetime64
     """Families and singles, ``residents`` people in all, newborns not counted."""
     couples = draw_couples(rng, residents * 32 // 100, today)
     count = len(couples.married)
-    children = draw_children(rng, couples, today, most=residents - 2 * count - 1)
+    children = draw_children(rng, couples, today, most=residents - 2 * count - len(FIXED_SINGLES))
     newborns = draw_newborns(rng, couples, children, today)
     singles = residents - 2 * count - len(children.born)
     age = 18.05 + 72 * rng.beta(1.2, 2.0, singles)
     male = rng.random(singles) < 0.5
-    age[0], male[0] = UNMARRIED_AGE, True
+    fixed = len(FIXED_SINGLES)
+    age[:fixed], male[:fixed] = FIXED_SINGLES, True
     return Families(couples, children, newborns, single_born=today - span(age), single_male=male)
 
 

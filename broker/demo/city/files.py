@@ -13,7 +13,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from broker.demo.city.arrays import Ints, join
-from broker.demo.city.registers import UPDATED, Columns, Register
+from broker.demo.city.facts import Columns
+from broker.demo.city.registers import UPDATED, Register
 
 OFFSET = "+08:00"
 """Of Asia/Shanghai, without summer time since 1991; times as text carry it."""

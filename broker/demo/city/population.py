@@ -25,16 +25,22 @@ HEAD, SPOUSE, SON, DAUGHTER = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Applicants:
-    """The cast of the withdrawal case, by resident number."""
+    """The cast of the withdrawal case and of the low-income check, by resident number."""
 
     sound: int
     doubtful: int
     stale: int
     unmarried: int
+    poor: int
+    """Of the low-income check."""
+
+    @property
+    def withdrawing(self) -> Ints:
+        return np.array([self.sound, self.doubtful, self.stale, self.unmarried])
 
     @property
     def everyone(self) -> Ints:
-        return np.array([self.sound, self.doubtful, self.stale, self.unmarried])
+        return np.append(self.withdrawing, self.poor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,9 @@ def populate(rng: np.random.Generator, residents: int, today: np.datetime64) -> 
         certificate_no=join("Z99", numbered(rng.permutation(len(births.born)) + 1, 7)),
         child_name=pa.concat_arrays([name.slice(2 * count, children), newborn_name]),
         newborn_case=children,
-        applicants=Applicants(sound=1, doubtful=2, stale=3, unmarried=residents - singles),
+        applicants=Applicants(
+            sound=1, doubtful=2, stale=3, unmarried=residents - singles, poor=residents - singles + 1
+        ),
     )
 
 

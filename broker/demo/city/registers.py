@@ -6,7 +6,7 @@ Columns are named as legacy systems name them, by the initials of their pinyin (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +17,6 @@ from broker.demo.city import words
 from broker.demo.city.arrays import (
     Bools,
     Days,
-    Ints,
     between,
     dates,
     hundredths,
@@ -26,9 +25,20 @@ from broker.demo.city.arrays import (
     pick,
     span,
 )
+from broker.demo.city.facts import (
+    LOW_INCOME,
+    LOW_PENSION,
+    LOW_SAVINGS,
+    MODEST_HOME,
+    Columns,
+    but,
+    district,
+    since_adult,
+    where,
+)
+from broker.demo.city.more import contributions, grid_residents, settlements, supports, vehicles
 from broker.demo.city.population import RELATIONS, Population, draw_addresses
 
-Columns = Mapping[str, pa.Array]
 UPDATED = "gxsj"
 """Column of every register that says when a row was last updated."""
 
@@ -64,7 +74,7 @@ def births(people: Population, rng: np.random.Generator) -> Columns:
         "csrq": dates(born.born),
         "jgmc": pick(words.HOSPITALS, rng.integers(len(words.HOSPITALS), size=n)),
         "cstz": pa.array(np.clip(rng.normal(3300, 420, n), 1800, 5200).astype(np.int64)),
-        "xzqh": _district(people, mother),
+        "xzqh": district(people, mother),
     }
 
 
@@ -81,7 +91,7 @@ def marriages(people: Population, rng: np.random.Generator) -> Columns:
         "nv_xm": people.name.take(wives),
         "hyzt": pick(("离婚", "在婚"), couples.together.astype(np.int64)),
         "djrq": dates(couples.married),
-        "xzqh": _district(people, people.wives),
+        "xzqh": district(people, people.wives),
     }
 
 
@@ -104,11 +114,11 @@ def properties(people: Population, rng: np.random.Generator) -> Columns:
         (people.relation == 0) & (people.age >= 21) & (rng.random(len(people.male)) < 0.65)
     )
     first = np.union1d(first, people.applicants.everyone)
-    second = first[rng.random(len(first)) < 0.12]
+    second = first[(rng.random(len(first)) < 0.12) & (first != people.applicants.poor)]
     owner = np.concatenate([first, second])
     home = people.address.take(pa.array(people.household[first]))
     elsewhere = rng.integers(len(words.DISTRICTS), size=len(second))
-    registered = _since_adult(people, owner, rng, opened="1998-07-01", age=20)
+    registered = since_adult(people, owner, rng, opened="1998-07-01", age=20)
     year = registered.astype("datetime64[Y]").astype(np.int64) + 1970
     serial = numbered(rng.permutation(len(owner)) + 1, 7)
     codes = pick(tuple(words.DISTRICTS), elsewhere)
@@ -117,9 +127,9 @@ def properties(people: Population, rng: np.random.Generator) -> Columns:
         "qlr_xm": people.name.take(pa.array(owner)),
         "bdcqzh": join("星(", numbered(year, 4), ")", words.CITY, "不动产权第", serial, "号"),
         "zl": pa.concat_arrays([home, draw_addresses(rng, elsewhere)]),
-        "jzmj": hundredths(rng.integers(4_500, 18_000, len(owner))),
+        "jzmj": hundredths(but(rng.integers(4_500, 18_000, len(owner)), owner, people, MODEST_HOME)),
         "djrq": dates(registered),
-        "xzqh": pa.concat_arrays([_district(people, first), codes]),
+        "xzqh": pa.concat_arrays([district(people, first), codes]),
     }
 
 
@@ -134,8 +144,8 @@ def households(people: Population, rng: np.random.Generator) -> Columns:
         "xb": pick(("女", "男"), people.male.astype(np.int64)),
         "csrq": dates(people.born),
         "hjdz": people.address.take(pa.array(people.household)),
-        "xzqh": _district(people, np.arange(n)),
-        "sjhm": _where(people.age >= 12, join("1540", numbered(rng.permutation(n), 7))),
+        "xzqh": district(people, np.arange(n)),
+        "sjhm": where(people.age >= 12, join("1540", numbered(rng.permutation(n), 7))),
     }
 
 
@@ -144,27 +154,28 @@ def retirements(people: Population, rng: np.random.Generator) -> Columns:
     insured = np.flatnonzero(people.age >= 45)
     retires = retirement_date(people.born[insured], people.male[insured])
     retired = retires < people.today
-    pension = hundredths(rng.integers(1_500_00, 9_000_00, len(insured)))
+    drawn = rng.integers(1_500_00, 9_000_00, len(insured))
+    pension = hundredths(but(drawn, insured, people, LOW_PENSION))
     return {
         "sbzhm": people.resident_id.take(pa.array(insured)),
         "xm": people.name.take(pa.array(insured)),
         "sftx": pa.array(retired.astype(np.int64)),
         "txrq": dates(retires, null=~retired),
-        "yylj": _where(retired, pension),
+        "yylj": where(retired, pension),
     }
 
 
 def incomes(people: Population, rng: np.random.Generator) -> Columns:
     """个人所得税申报: last year's, for most people of working age."""
     working = (people.age >= 19) & (people.age < 60) & (rng.random(len(people.male)) < 0.8)
-    taxpayer = np.flatnonzero(working)
+    taxpayer = np.union1d(np.flatnonzero(working), people.applicants.poor)
     last_year = int(people.today.astype("datetime64[Y]").astype(np.int64)) + 1969
     income = np.minimum(rng.lognormal(11.2, 0.6, len(taxpayer)), 5e6)
     return {
         "nsrsbh": people.resident_id.take(pa.array(taxpayer)),
         "nsrxm": people.name.take(pa.array(taxpayer)),
         "ssnd": pa.array(np.full(len(taxpayer), last_year, np.int32)),
-        "ynssde": hundredths((income * 100).astype(np.int64)),
+        "ynssde": hundredths(but((income * 100).astype(np.int64), taxpayer, people, LOW_INCOME)),
     }
 
 
@@ -180,8 +191,8 @@ def enrolments(people: Population, rng: np.random.Generator) -> Columns:
             ("城乡居民医保", "职工医保"),
             ((people.age[enrolled] > 22) & (rng.random(n) < 0.5)).astype(np.int64),
         ),
-        "cbrq": dates(_since_adult(people, enrolled, rng, opened="2003-01-01", age=0.1)),
-        "xzqh": _district(people, enrolled),
+        "cbrq": dates(since_adult(people, enrolled, rng, opened="2003-01-01", age=0.1)),
+        "xzqh": district(people, enrolled),
     }
 
 
@@ -193,8 +204,8 @@ def accounts(people: Population, rng: np.random.Generator) -> Columns:
     return {
         "zjhm": people.resident_id.take(pa.array(holder)),
         "grzh": join("9901", numbered(rng.permutation(len(holder)) + 1, 8)),
-        "zhye": hundredths((balance * 100).astype(np.int64)),
-        "khrq": dates(_since_adult(people, holder, rng, opened="1999-04-03", age=18.5)),
+        "zhye": hundredths(but((balance * 100).astype(np.int64), holder, people, LOW_SAVINGS)),
+        "khrq": dates(since_adult(people, holder, rng, opened="1999-04-03", age=18.5)),
     }
 
 
@@ -212,21 +223,6 @@ def retirement_date(born: Days, male: Bools) -> Days:
     return days
 
 
-def _since_adult(people: Population, who: Ints, rng: np.random.Generator, opened: str, age: float) -> Days:
-    """A day for each since the office opened and they reached an age."""
-    earliest = np.maximum(people.born[who] + span(np.array(age)), np.datetime64(opened, "D"))
-    return between(rng, earliest, np.full(len(who), people.today - np.timedelta64(1, "D")))
-
-
-def _district(people: Population, who: Ints) -> pa.Array:
-    return people.district.take(pa.array(people.household[who]))
-
-
-def _where(holds: Bools, values: pa.Array) -> pa.Array:
-    """``values``, null where it does not hold."""
-    return values.take(pa.array(np.arange(len(holds)), mask=~holds))
-
-
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 
 REGISTERS = (
@@ -239,4 +235,11 @@ REGISTERS = (
     Register("tax.income", "income.parquet", "income", ("nsrsbh",), 52 * WEEK, incomes),
     Register("medical_insurance.enrolment", "medical_insurance.db", "cbxx", ("grbh",), WEEK, enrolments),
     Register("housing_fund.account", "housing_fund.db", "gjjzh", ("zjhm",), 2 * DAY, accounts),
+    Register("public_security.vehicle", "public_security.db", "jdc", ("syr_sfzh",), WEEK, vehicles),
+    Register("healthcare.support", "support.csv", "support", ("sfzh",), 52 * WEEK, supports),
+    Register("medical_insurance.settlement", "medical_insurance.db", "ybjs", ("grbh",), WEEK, settlements),
+    Register(
+        "tax.contribution", "contribution.parquet", "contribution", ("jfrsbh",), 4 * WEEK, contributions
+    ),
+    Register("grid_centre.population", "grid_centre.db", "wgrk", ("sfzh",), 4 * WEEK, grid_residents),
 )
