@@ -1,1 +1,1 @@
-"""The sample city and the main job: two scenarios over real mutual TLS, several departments as processes."""
+"""The sample city and the main job: its scenarios over real mutual TLS, several departments as processes."""

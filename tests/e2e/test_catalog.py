@@ -102,7 +102,7 @@ def test_datasets_of_one_department(catalog):
         request = catalog_pb2.ListDatasetsRequest(department=department)
         return [dataset.name for dataset in catalog.ListDatasets(request).datasets]
 
-    assert names("departments/tax") == ["datasets/tax.income"]
+    assert names("departments/tax") == ["datasets/tax.contribution", "datasets/tax.income"]
     assert names("departments/data_authority") == []
 
 

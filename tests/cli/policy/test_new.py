@@ -102,6 +102,7 @@ def test_every_answer_can_be_given_as_an_option(run, folder):
 
 def test_a_first_rule_makes_a_file(run, folder):
     """A department without a policy gets one, with a head of its own."""
+    (folder / "sharing/housing-fund-account.yaml").unlink()
     options = (
         "--owner",
         "housing_fund",
