@@ -266,10 +266,13 @@ class Witnesses(Section):
     )
 
 
+Years = Annotated[int, Field(ge=3, le=100)]
+
+
 class Retention(Section):
     """How long statements are kept; `sharebroker retention run` erases those that are older."""
 
-    years: Literal[0] | Annotated[int, Field(ge=3, le=100)] = Field(
+    years: Literal[0] | Years = Field(
         0,
         description="Years that statements are kept, at least 3 (《政务数据共享条例》 art. 29); 0: for good. "
         "Hashes and proofs are kept for ever.",
@@ -277,6 +280,18 @@ class Retention(Section):
     hold: tuple[str, ...] = Field(
         (),
         description="Datasets whose statements are kept whatever their age, as long as they are listed here.",
+    )
+    hold_cases: tuple[str, ...] = Field(
+        (),
+        description="Case numbers, likewise, with what consumers signed for what they were given in them.",
+    )
+    datasets: dict[str, Years] = Field(
+        {}, description="Years for statements about these datasets, in place of `years`."
+    )
+    purposes: dict[str, Years] = Field(
+        {},
+        description="Years for statements for these purposes, in place of `years`; of a dataset's and a "
+        "purpose's the longer.",
     )
 
 

@@ -16,7 +16,7 @@ from broker.cli.connection import Json
 from broker.errors import SetUpError, Unavailable, VerificationFailed
 from broker.model import Epoch, Suspension, Target
 from broker.receipt.head import SignedHead
-from broker.receipt.signer import CheckpointSigner, socket_of
+from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
 from broker.settings import Settings, load_settings
 from broker.store.store import Store, open_store
 
@@ -130,10 +130,25 @@ def act(config: Path, do: Callable[[Publisher], T]) -> T:
     return done
 
 
-def sign_head(settings: Settings, store: Store) -> None:
-    """If a signer runs here, the head over the act's leaf is signed now; else with the next batch."""
+def signer_of(settings: Settings) -> CheckpointSigner:
+    """The broker's, or one of our own when no broker runs here.
+
+    Raises:
+        SetUpError: there is no key, or its state cannot be used.
+    """
+    state = settings.path(settings.keys.signer_state)
+    try:
+        return CheckpointSigner(socket_of(state))
+    except SetUpError:
+        return start_signer(settings.path(settings.keys.log_key), state, settings.log.origin)
+
+
+def sign_head(settings: Settings, store: Store, *, alone: bool = False) -> None:
+    """If a signer runs here, the head over the act's leaf is signed now; else with the next batch, or
+    ``alone`` by a signer of our own."""
     with suppress(SetUpError, Unavailable):
-        signer = CheckpointSigner(socket_of(settings.path(settings.keys.signer_state)))
+        state = settings.path(settings.keys.signer_state)
+        signer = signer_of(settings) if alone else CheckpointSigner(socket_of(state))
         try:
             head = SignedHead(store, signer)
             head.sign(head.tree(store.head().size))

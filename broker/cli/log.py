@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.cli.epoch import By, order_of, stated
+from broker.cli.epoch import By, order_of, signer_of, stated
 from broker.cli.maintenance import OwnTrust, own_key
 from broker.errors import SetUpError
 from broker.receipt.export import export as export_log
@@ -22,7 +22,6 @@ from broker.receipt.memory import remembered
 from broker.receipt.note import VerifierKey
 from broker.receipt.public import History, PublicLog
 from broker.receipt.rotation import Terms, prepare, rotate
-from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
 from broker.server.witnesses import witnesses_of
 from broker.settings import Settings, load_settings
 from broker.store.store import Store, open_store
@@ -94,7 +93,7 @@ def rotate_key(
     """更换日志密钥，服务可继续运行 / put another key in the place of the log's; the broker goes on."""
     settings = load_settings(config)
     path = settings.path(settings.keys.log_key)
-    with closing(open_store(settings.store_url)) as store, closing(_signer(settings)) as signer:
+    with closing(open_store(settings.store_url)) as store, closing(signer_of(settings)) as signer:
         if prepare_only:
             _told_prepared(prepare(path, signer.keys), path, as_json)
             return
@@ -111,15 +110,6 @@ def rotate_key(
         f"The log has another key, as leaf {done.leaf_index} says. Publish the verifier key above, and keep "
         "a copy of the new key's file apart from the backups."
     )
-
-
-def _signer(settings: Settings) -> CheckpointSigner:
-    """The broker's, or one of our own when no broker runs here."""
-    state = settings.path(settings.keys.signer_state)
-    try:
-        return CheckpointSigner(socket_of(state))
-    except SetUpError:
-        return start_signer(settings.path(settings.keys.log_key), state, settings.log.origin)
 
 
 def _told_prepared(key: VerifierKey, path: Path, as_json: bool) -> None:

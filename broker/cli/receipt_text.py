@@ -217,10 +217,22 @@ def _retention(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]
         ("早于", "recorded before", statement["before"]),
         ("删除条数", "statements erased", str(erased["count"])),
         ("序号范围", "leaves", f"{erased['first']}-{erased['last']}"),
-        ("暂不删除", "on hold", ", ".join(statement["hold"])),
+        ("另定期限", "kept for years of their own", _others(statement, zh)),
+        ("暂不删除", "on hold", _held(statement, zh)),
         ("决定者", "actor", statement["actor"]),
         ("原因", "reason", statement["reason"]),
     ]
+
+
+def _others(statement: dict[str, Any], zh: bool) -> str:
+    periods = {**statement.get("datasets", {}), **statement.get("purposes", {})}
+    return ", ".join(f"{name}: {years} {'年' if zh else 'years'}" for name, years in periods.items())
+
+
+def _held(statement: dict[str, Any], zh: bool) -> str:
+    cases = statement.get("hold_cases", {}).get("count", 0)
+    counted = [f"{cases} 件办件" if zh else f"{cases} case(s)"] if cases else []
+    return ", ".join([*statement["hold"], *counted])
 
 
 def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:

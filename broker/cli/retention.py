@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -28,13 +29,16 @@ def show(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     with closing(open_store(settings.store_url)) as store:
         found = due(store, rule)
     if as_json:
-        said = {"years": rule.years, "before": rule.before, "due": found.count}
+        said: dict[str, object] = {"years": rule.years, "before": rule.before, "due": found.count}
         typer.echo(orjson.dumps(said | {"first": found.first, "last": found.last}).decode())
         return
-    typer.echo(f"保存 {rule.years} 年：{rule.before:%Y-%m-%d} 之前的原文有 {found.count} 条到期。")
+    typer.echo(f"保存 {rule.years} 年（{rule.before:%Y-%m-%d} 之前）：{found.count} 条原文到期。")
     typer.echo(
-        f"Kept for {rule.years} years: {found.count} statements from before {rule.before:%Y-%m-%d} are due."
+        f"Kept for {rule.years} years (before {rule.before:%Y-%m-%d}): {found.count} statements are due."
     )
+    for zh, en in _exceptions(rule):
+        typer.echo(zh)
+        typer.echo(en)
 
 
 @app.command()
@@ -48,8 +52,8 @@ def run(
     settings = load_settings(config)
     rule, order = _rule(settings), order_of(by, stated(reason))
     with closing(open_store(settings.store_url)) as store:
-        found, leaf = erase(store, rule, datetime.now(UTC), actor=order.actor, reason=order.reason)
-        sign_head(settings, store)
+        found, leaf = erase(store, rule, actor=order.actor, reason=order.reason)
+        sign_head(settings, store, alone=True)  # what is gone is explained at once
     if as_json:
         typer.echo(orjson.dumps({"erased": found.count, "leaf": leaf}).decode())
         return
@@ -60,6 +64,17 @@ def run(
         typer.echo("Earlier backups still hold them: destroy those by the same rule.")
 
 
+def _exceptions(rule: Rule) -> Iterator[tuple[str, str]]:
+    for name, years in {**rule.datasets, **rule.purposes}.items():
+        yield f"  {name}：{years} 年", f"  {name}: {years} years"
+    if rule.hold or rule.hold_cases:
+        datasets, cases = ", ".join(sorted(rule.hold)) or "0", len(rule.hold_cases)
+        yield (
+            f"  暂不删除：数据资源 {datasets}，办件 {cases} 件",
+            f"  On hold: datasets {datasets}, {cases} case(s)",
+        )
+
+
 def _rule(settings: Settings) -> Rule:
     retention = settings.retention
     if not retention.years:
@@ -67,4 +82,11 @@ def _rule(settings: Settings) -> Rule:
             "未设置 [retention] years：原文长期保存，没有到期的。",
             "There is no [retention] years: statements are kept for good, and nothing expires.",
         )
-    return Rule.at(datetime.now(UTC), retention.years, frozenset(retention.hold))
+    return Rule(
+        datetime.now(UTC),
+        retention.years,
+        frozenset(retention.hold),
+        frozenset(retention.hold_cases),
+        retention.datasets,
+        retention.purposes,
+    )

@@ -179,6 +179,11 @@ def _about(view: View, log: ProvedLog, leaf_index: int, zone: tzinfo) -> list[st
         f"与您有关的存证 {len(view.told)} 条；缺失 {len(view.missing)} 条。",
         f"{len(view.told)} receipt(s) are about you; {len(view.missing)} missing.",
     ]
+    if view.expired:
+        said += [
+            f"另有 {view.expired} 条保存期满，原文已依规删除。",
+            f"{view.expired} more are too old: their text was erased, as the log says.",
+        ]
     if not view.known:
         said += [
             "主体密钥库中没有您的密钥：从未有人查询，或已应要求遗忘，或未设密钥库；无从核对有无遗漏。",

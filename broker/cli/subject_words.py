@@ -29,6 +29,10 @@ _NATURES = {
         "存证日志中有此条，原文已删除或被隐去，请要求说明",
         "the log has this leaf, but its text was erased or is being hidden: ask why",
     ),
+    Nature.EXPIRED: (
+        "保存期满，原文已依规删除",
+        "kept for as long as the law asks, then erased, as a leaf of the log says",
+    ),
     Nature.UNRECORDED: (
         "编号已发出，日志中却没有存证：可能是未办成的申请（未存证即不提供信息），也可能被漏记，请要求说明",
         "a number was given out, but the log has no such leaf: a call that came to nothing (without a "
@@ -120,7 +124,8 @@ class Words:
         zh, en = _NATURES[gap.nature]
         at = "" if gap.at is None else f"{gap.at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}  "
         leaf = "" if gap.leaf_index is None else f"  #{gap.leaf_index}"
-        return f"第 {gap.number} 号", "", f"{at}{zh} / {en}{leaf}"
+        told = "" if gap.told_by is None else f" ← #{gap.told_by}"
+        return f"第 {gap.number} 号", "", f"{at}{zh} / {en}{leaf}{told}"
 
     def _bulk(self, bulk: Bulk) -> Line:
         period = f"{self.time(bulk.first_at)} – {self.time(bulk.last_at)}"

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import orjson
 
@@ -198,28 +199,37 @@ def retention(
     *,
     years: int,
     before: datetime,
+    periods: Mapping[str, Mapping[str, int]],
     hold: Collection[str],
+    hold_cases: Collection[str],
     actor: str,
     reason: str,
 ) -> bytes:
     """The statement that statements are erased: ``due`` has the first and last leaf and how many they are, of
-    those recorded ``before`` that time."""
+    those recorded ``before`` that time, or so many years ago as ``periods`` (``datasets``, ``purposes``)
+    has of theirs.
+
+    It is kept for good, and case numbers on hold lead to people: only their salted digest stands here.
+    """
     first, last, count = due
-    return orjson.dumps(
-        {
-            "format": FORMAT,
-            "kind": EntryKind.RETENTION,
-            "recorded_at": instant(recorded_at),
-            "salt": secrets.token_hex(SALT_BYTES),
-            "years": years,
-            "before": instant(before),
-            "hold": sorted(hold),
-            "erased": {"first": first, "last": last, "count": count},
-            "actor": actor,
-            "reason": reason,
-        },
-        option=orjson.OPT_SORT_KEYS,
-    )
+    salt = secrets.token_bytes(SALT_BYTES)
+    content: dict[str, object] = {
+        "format": FORMAT,
+        "kind": EntryKind.RETENTION,
+        "recorded_at": instant(recorded_at),
+        "salt": salt.hex(),
+        "years": years,
+        "before": instant(before),
+        "hold": sorted(hold),
+        "erased": {"first": first, "last": last, "count": count},
+        "actor": actor,
+        "reason": reason,
+    }
+    content |= {name: dict(own) for name, own in periods.items() if own}
+    if hold_cases:
+        digest = sha256(salt + "\n".join(sorted(hold_cases)).encode()).hexdigest()
+        content["hold_cases"] = {"count": len(hold_cases), "digest": digest}
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
 def epoch_act(

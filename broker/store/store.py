@@ -22,7 +22,7 @@ from broker.journal import (
     NeedOnRecord,
     RequestKey,
 )
-from broker.model import EntryKind, ReceiptFilter
+from broker.model import ReceiptFilter
 from broker.reasons import Reason
 from broker.store import expiry, rows
 from broker.store.chains import ChainTables, held_acts
@@ -30,6 +30,7 @@ from broker.store.connection import Database, connect
 from broker.store.cosigned import CosignedTable
 from broker.store.deliveries import DeliveryTables
 from broker.store.epochs import EpochTables
+from broker.store.expiry import Expiring
 from broker.store.leases import LeaseTables
 from broker.store.needs import NeedTables
 from broker.store.prepared import AppendStatements, Cursor, among, append_statements, asked
@@ -89,12 +90,10 @@ class Store:
         with self._reading() as connection:
             return list(connection.execute(query.order_by(LEAF.c.leaf_index)).scalars())
 
-    def expired(
-        self, before: datetime, kept: Collection[EntryKind], hold: Collection[str]
-    ) -> tuple[int, int, int]:
+    def expired(self, expiring: Expiring) -> tuple[int, int, int]:
         """See :func:`broker.store.expiry.expired`."""
         with self._reading() as connection:
-            return expiry.expired(connection, before, kept, hold)
+            return expiry.expired(connection, expiring)
 
     def leaf(self, index: int) -> Leaf | None:
         with self._reading() as connection:
@@ -274,11 +273,9 @@ class StoreTransaction:
             log.error("head_moved_by_another_writer")
             raise Unavailable(Reason.LOG_UNAVAILABLE)
 
-    def erase_expired(
-        self, before: datetime, kept: Collection[EntryKind], hold: Collection[str], most: int
-    ) -> int:
+    def erase_expired(self, expiring: Expiring, most: int) -> int:
         """See :func:`broker.store.expiry.erase_expired`."""
-        return expiry.erase_expired(self.connection, before, kept, hold, most)
+        return expiry.erase_expired(self.connection, expiring, most)
 
     def name_log_key(self, leaf_index: int) -> None:
         """Say that heads larger than this leaf are signed under the key that it names."""

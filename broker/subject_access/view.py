@@ -25,6 +25,7 @@ from broker.keys.keyring import Keyring
 from broker.marks import NUMBERS, Recogniser
 from broker.model import EntryKind
 from broker.receipt.merkle import LEAF_VERSION, leaf_hash
+from broker.receipt.retention import Expiry, covering
 from broker.receipt.statement import key_version
 from broker.store.store import Store
 from broker.subject_access.proved import ProvedLog
@@ -61,6 +62,8 @@ class Nature(StrEnum):
     ERASED = "erased"
     """The log has the leaf; its statement was erased or is being hidden. Or it is of a repetition that may be
     among the leaves whose statements are not there; which of them it is cannot be told then."""
+    EXPIRED = "expired"
+    """Likewise, but a leaf says that it was erased because its time was over."""
     UNRECORDED = "unrecorded"
     """The log never recorded the statement: the call came to nothing, or its receipt was left out."""
     REPEATED = "repeated"
@@ -80,7 +83,9 @@ class Gap:
     at: datetime | None
     """When it was given out; None for one lost."""
     leaf_index: int | None = None
-    """Of one erased."""
+    """Of one erased or expired."""
+    told_by: int | None = None
+    """Of one expired: the leaf that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,13 @@ class View:
     @property
     def missing(self) -> tuple[Gap, ...]:
         """The gaps that no other receipt explains."""
-        return tuple(gap for gap in self.gaps if gap.nature not in (Nature.REPEATED, Nature.UNDER_WAY))
+        explained = (Nature.REPEATED, Nature.UNDER_WAY, Nature.EXPIRED)
+        return tuple(gap for gap in self.gaps if gap.nature not in explained)
+
+    @property
+    def expired(self) -> int:
+        """How many of the person's receipts are too old to be told."""
+        return sum(gap.nature is Nature.EXPIRED for gap in self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +227,17 @@ class Viewer:
         hashes = {number: _leaf_hash(issued[number]) for number in missing if number in issued}
         leaves = self.log.find(hashes.values()) if hashes else {}
         requests = {request for several in told.values() for request in several}
+        expiries = self._expiries() if leaves else []
         hidden: list[tuple[datetime, datetime]] | None = None
         for number in missing:
             if (one := issued.get(number)) is None:
                 yield Gap(number, Nature.LOST, None)
             elif (leaf_index := leaves.get(hashes[number])) is not None:
-                yield Gap(number, Nature.ERASED, one.at, leaf_index)
+                expiry = covering(expiries, leaf_index)
+                if expiry is None:
+                    yield Gap(number, Nature.ERASED, one.at, leaf_index)
+                else:
+                    yield Gap(number, Nature.EXPIRED, one.at, leaf_index, expiry.leaf_index)
             elif one.request_id in requests:
                 hidden = self._hidden() if hidden is None else hidden
                 erased = any(since <= one.at <= until for since, until in hidden)
@@ -229,6 +245,12 @@ class Viewer:
             else:
                 recent = number in under_way or one.at > self.now - UNDER_WAY
                 yield Gap(number, Nature.UNDER_WAY if recent else Nature.UNRECORDED, one.at)
+
+    def _expiries(self) -> list[Expiry]:
+        """What the log says was erased because of its age."""
+        with self.store.searches() as searches:
+            acts = [leaf for leaf in searches.of_kind(EntryKind.RETENTION, 0) if self.log.has(leaf)]
+        return [Expiry.of(leaf.index, orjson.loads(leaf.entry.statement)) for leaf in acts]
 
     def _hidden(self) -> list[tuple[datetime, datetime]]:
         """The times between which leaves were recorded whose statements are not there."""

@@ -23,7 +23,7 @@ from broker.receipt.lookups import subject_forgotten
 from broker.receipt.memory import remembered
 from broker.receipt.note import VerifierKey
 from broker.receipt.public import PublicLog
-from broker.receipt.retention import KEPT
+from broker.receipt.retention import KEPT, Rule, erase
 from broker.server.parts import keyring_file
 from broker.subject_access.proved import ProvedLog
 from broker.subject_access.view import UNDER_WAY, Nature, Viewer
@@ -181,6 +181,23 @@ def test_an_erased_statement_shows(citizens):
     assert numbers(view) == [1, 3]
     assert [(gap.number, gap.nature, gap.leaf_index) for gap in view.missing] == [(2, Nature.ERASED, leaf)]
     assert citizens.findings() == []
+
+
+def test_what_has_expired_is_told_apart_from_what_was_erased(any_citizens):
+    """By the leaf that says so: nothing is missing, a case on hold is told still, and all is sound."""
+    worker, world = any_citizens.worker(), any_citizens.world
+    old = [any_citizens.ask(worker).receipt.leaf_index, any_citizens.ask(worker).receipt.leaf_index]
+    held = any_citizens.ask(worker, case_no="GJJ-HELD").receipt.leaf_index
+    rule = Rule(world.now() + timedelta(days=4 * 366), 3, hold_cases=frozenset({"GJJ-HELD"}))
+    _, leaf = erase(world.store, rule, actor="keeper", reason="yearly")
+    view = any_citizens.view()
+    assert [one.leaf_index for one in view.told] == [held]
+    assert [(gap.number, gap.nature, gap.leaf_index, gap.told_by) for gap in view.gaps] == [
+        (1, Nature.EXPIRED, old[0], leaf),
+        (2, Nature.EXPIRED, old[1], leaf),
+    ]
+    assert (view.missing, view.expired) == ((), 2)
+    assert any_citizens.findings() == []
 
 
 @pytest.mark.parametrize(

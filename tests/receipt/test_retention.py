@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +18,7 @@ import pytest
 
 from broker.errors import NotFound
 from broker.keys.log_key import create_log_key
-from broker.model import Entry, EntryKind, Receipt, ReceiptFilter
+from broker.model import CertificateChain, Entry, EntryKind, Receipt, ReceiptFilter
 from broker.receipt import bundle
 from broker.receipt.export import export
 from broker.receipt.fsck import open_fsck
@@ -29,6 +32,7 @@ from broker.receipt.statement import FORMAT, instant
 from broker.receipt.verify import verify_checkpoint, verify_receipt
 from broker.store import migrate
 from broker.store.store import Store, open_store
+from tests.statement_schema import wrong_in
 
 ORIGIN = "xinghe.example/log"
 NOW = datetime.now(UTC)
@@ -43,7 +47,7 @@ class World:
         self.now = LONG_AGO
         self.log = ReceiptLog(store, signer, ORIGIN, lambda: self.now)
 
-    def append(self, dataset: str = "tax.income") -> Receipt:
+    def append(self, dataset: str = "tax.income", **more: str) -> Receipt:
         said = {
             "format": FORMAT,
             "kind": EntryKind.VALIDATION,
@@ -52,13 +56,45 @@ class World:
             "dataset": dataset,
             "case_no": dataset,
             "subject_tags": [16 * "ab"],
+            **more,
         }
-        entry = Entry(EntryKind.VALIDATION, json.dumps(said).encode(), self.now, dataset=dataset)
+        purpose = more.get("purpose", "")
+        entry = Entry(
+            EntryKind.VALIDATION, json.dumps(said).encode(), self.now, dataset=dataset, purpose=purpose
+        )
         return self.log.append(entry).receipt
+
+    def acknowledge(self, delivery: int) -> None:
+        """What a consumer signed for a delivery, as the log claims its request id."""
+        said = {
+            "format": FORMAT,
+            "kind": EntryKind.ACKNOWLEDGEMENT,
+            "recorded_at": instant(self.now),
+            "salt": str(uuid4()),
+            "of": delivery,
+            "request_id": f"acknowledgement/{delivery}",
+        }
+        statement = json.dumps(said).encode()
+        self.log.append(
+            Entry(EntryKind.ACKNOWLEDGEMENT, statement, self.now, request_id=str(said["request_id"]))
+        )
+
+    def sign(self, message: str) -> None:
+        """What a consumer's signed application leaves behind; the chain comes first, once."""
+        act, chain = message.encode(), CertificateChain("spiffe://x/y", sha256(b"one").digest(), (b"one",))
+        said = {
+            "format": FORMAT,
+            "kind": EntryKind.VALIDATION,
+            "recorded_at": instant(self.now),
+            "salt": str(uuid4()),
+            "signed_application": sha256(act).hexdigest(),
+        }
+        statement = json.dumps(said).encode()
+        self.log.append(Entry(EntryKind.VALIDATION, statement, self.now, chains=(chain,), acts=(act,)))
 
     def erase(self, rule: Rule) -> tuple[int, int | None]:
         self.now = NOW
-        found, leaf = erase(self.store, rule, NOW, actor="somebody", reason="yearly")
+        found, leaf = erase(self.store, rule, actor="somebody", reason="yearly")
         self.log.sign()
         return found.count, leaf
 
@@ -86,7 +122,7 @@ def test_a_kept_receipt_proves_itself_after_its_statement_is_gone(world: World, 
     old = verify_checkpoint(kept.checkpoint, key)
     world.now = NOW
     young = world.append()
-    assert world.erase(Rule.at(NOW, 3, frozenset())) == (5, 7)
+    assert world.erase(Rule(NOW, 3)) == (5, 7)
     verify_receipt(kept, key)
     newest = verify_checkpoint(world.log.checkpoint(), key)
     proof = world.log.consistency_proof(old.size, newest.size)
@@ -109,8 +145,8 @@ def test_a_kept_receipt_proves_itself_after_its_statement_is_gone(world: World, 
 def test_what_is_young_on_hold_or_an_act_of_the_log_stays(world: World) -> None:
     """The genesis statement and datasets on hold are kept, and a second run finds nothing to do."""
     held, gone = world.append("tax.held"), world.append("tax.income")
-    rule = Rule.at(NOW, 3, frozenset({"tax.held"}))
-    assert due(world.store, Rule.at(NOW, 5, frozenset())).count == 0
+    rule = Rule(NOW, 3, frozenset({"tax.held"}))
+    assert due(world.store, Rule(NOW, 5)).count == 0
     assert due(world.store, rule).count == 1
     assert world.erase(rule) == (1, 3)
     assert world.erase(rule) == (0, None)
@@ -129,7 +165,7 @@ def test_nothing_is_looked_up_any_more_by_what_only_an_erased_statement_told(wor
 
     tag = bytes.fromhex(16 * "ab")
     assert (found(case_no="tax.income"), found(subject_tags=(tag,))) == ([2], [2, 1])
-    world.erase(Rule.at(NOW, 3, frozenset({"tax.held"})))
+    world.erase(Rule(NOW, 3, frozenset({"tax.held"})))
     assert (found(case_no="tax.income"), found(subject_tags=(tag,))) == ([], [held.leaf_index])
     assert found(case_no="tax.held") == [held.leaf_index]
 
@@ -138,20 +174,60 @@ def test_it_goes_on_where_it_was_broken_off(world: World, monkeypatch: pytest.Mo
     """Each transaction erases a few; another run takes up the rest, with a leaf of its own."""
     for _ in range(5):
         world.append()
-    rule = Rule.at(NOW, 3, frozenset())
+    rule = Rule(NOW, 3)
     with world.store.append_transaction() as transaction:
-        assert transaction.erase_expired(rule.before, frozenset({EntryKind.GENESIS}), frozenset(), 2) == 2
+        assert transaction.erase_expired(rule.expiring, 2) == 2
     monkeypatch.setattr("broker.receipt.retention.AT_ONCE", 2)
     assert world.erase(rule) == (3, 6)
     assert AT_ONCE > 2
     assert due(world.store, rule).count == 0
 
 
+def test_datasets_and_purposes_may_have_years_of_their_own(world: World) -> None:
+    """In place of the others', the longer of both; the leaf that tells of the erasure tells of them, too."""
+    for dataset, purpose in product(("tax.income", "tax.own"), ("", "long", "short")):
+        world.append(dataset, purpose=purpose)
+    left = {"datasets": {"tax.own": 3}, "purposes": {"long": 10, "short": 3}}
+    assert world.erase(Rule(NOW, 5, **left)) == (3, 7)
+    kept = [leaf.index for leaf in world.store.leaves(ReceiptFilter(), None, 10) if leaf.entry.statement]
+    assert kept == [7, 5, 2, 1, 0]
+    said = json.loads(world.log.receipt(7).statement)
+    assert {name: said[name] for name in left} == left
+    assert wrong_in(world.log.receipt(7).statement) == []
+
+
+def test_a_case_on_hold_is_kept_whole_and_not_named(world: World) -> None:
+    """By its number, with what the consumer signed for what it got in it; the leaf has a digest of it."""
+    held, gone = world.append(case_no="GJJ-1"), world.append(case_no="GJJ-2")
+    for delivery in (held, gone):
+        world.acknowledge(delivery.leaf_index)
+    rule = Rule(NOW, 3, hold_cases=frozenset({"GJJ-1"}))
+    assert world.erase(rule) == (2, 5)
+    kept = [leaf.index for leaf in world.store.leaves(ReceiptFilter(), None, 10) if leaf.entry.statement]
+    assert kept == [5, 3, 1, 0]
+    statement = world.log.receipt(5).statement
+    said = json.loads(statement)
+    assert b"GJJ" not in statement
+    digest = hashlib.sha256(bytes.fromhex(said["salt"]) + b"GJJ-1").hexdigest()
+    assert said["hold_cases"] == {"count": 1, "digest": digest}
+    assert wrong_in(statement) == []
+
+
+def test_what_was_signed_goes_with_its_statement_and_chains_stay(world: World) -> None:
+    """The table of signed messages has no row of an expired leaf; fsck finds everything in order."""
+    world.sign("old")
+    world.now = NOW
+    world.sign("young")
+    acts = [world.store.acts(index, ()) for index in (2, 3)]
+    assert [len(held) for held in acts] == [1, 1]
+    assert world.erase(Rule(NOW, 3)) == (1, 4)
+    assert [len(world.store.acts(index, ())) for index in (2, 3)] == [0, 1]
+    assert json.loads(world.log.receipt(1).statement)["kind"] == EntryKind.CERTIFICATE_CHAIN
+    with open_fsck(world.url, world.state, world.log.verifier_key) as check:
+        assert list(check.findings()) == []
+
+
 def test_years_are_those_of_the_calendar() -> None:
     """A leap day has its rule, too."""
-    assert Rule.at(datetime(2028, 2, 29, tzinfo=UTC), 3, frozenset()).before == datetime(
-        2025, 2, 28, tzinfo=UTC
-    )
-    assert Rule.at(datetime(2026, 11, 24, tzinfo=UTC), 5, frozenset()).before == datetime(
-        2021, 11, 24, tzinfo=UTC
-    )
+    assert Rule(datetime(2028, 2, 29, tzinfo=UTC), 3).before == datetime(2025, 2, 28, tzinfo=UTC)
+    assert Rule(datetime(2026, 11, 24, tzinfo=UTC), 5).before == datetime(2021, 11, 24, tzinfo=UTC)

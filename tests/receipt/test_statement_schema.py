@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -66,6 +66,14 @@ def delivered() -> Delivered:
     return Delivered(7, 5, DIGEST, parties | {"dataset": "civil_affairs.marriage", "purpose": "check"})
 
 
+def retained(cases: Sequence[str] = (), **periods: dict[str, int]) -> bytes:
+    """Statements whose time is over are erased."""
+    by = {"actor": "甲", "reason": "期满"}
+    return retention(
+        (1, 9, 3), NOW, years=3, before=NOW, periods=periods, hold=["p.d"], hold_cases=cases, **by
+    )
+
+
 def examples() -> list[bytes]:
     """Statements of the kinds that the end-to-end tests make seldom or never."""
     signed = Signed(b"message", DIGEST, NOW, SYSTEM, DIGEST, 3)
@@ -92,7 +100,8 @@ def examples() -> list[bytes]:
         dispute(delivered(), signed, NOW),
         missing(7, entry, NOW, NOW),
         log_key("— note\n", "log.example+key", 0, NOW, actor="甲", reason=""),
-        retention((1, 9, 3), NOW, years=3, before=NOW, hold=["p.d"], actor="甲", reason="期满"),
+        retained(),
+        retained(datasets={"p.d": 10}, purposes={"check": 5}, cases=["GJJ-1"]),
         trace("甲", "", NOW, sha256=DIGEST.hex(), size=5, words=2, keys=1, found=[named]),
         subject_access("甲", "", NOW, str(uuid4()), [], receipts=0, missing=0),
         subject_forgotten("甲", "", NOW, "0" * 32),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from broker.audit.verify import certificates, deliveries, epochs, reads, requests
+from broker.audit.verify import certificates, deliveries, epochs, expiries, reads, requests
 from broker.audit.verify.remarks import Remark
 from broker.audit.verify.said import Said
 from broker.audit.verify.ties import End, Relations
@@ -35,7 +35,7 @@ CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     ),
     EntryKind.TRACE: (),
     EntryKind.LOG_KEY: (epochs.log_key,),
-    EntryKind.RETENTION: (),
+    EntryKind.RETENTION: (expiries.run,),
     EntryKind.ACKNOWLEDGEMENT: (deliveries.acknowledgement, certificates.signer),
     EntryKind.ACKNOWLEDGEMENT_DISPUTED: (deliveries.dispute, certificates.signer),
     EntryKind.ACKNOWLEDGEMENT_MISSING: (deliveries.missing,),

@@ -9,7 +9,7 @@ from broker.audit.form import Line
 from broker.audit.verify.packing import pack
 from broker.audit.verify.remarks import Nature, Remark, of_statement
 from broker.audit.verify.said import Anchors
-from broker.audit.verify.spans import Checked, Ends, keep, take_statement
+from broker.audit.verify.spans import Checked, Ends, keep, lengthen, take_statement
 from broker.errors import VerificationFailed
 from broker.receipt.merkle import leaf_entry, leaf_hash, verify_inclusion
 from broker.receipt.note import Checkpoint
@@ -48,7 +48,8 @@ def check_chunk(chunk: Chunk, anchors: Anchors) -> Checked:
     for line in reversed(chunk.lines):
         remarks: list[Remark] = []
         if not line.statement:
-            checked.erased.append((line.leaf_index, line.leaf_index + 1))
+            lengthen(checked.erased, line.leaf_index)
+            lengthen(checked.emptied, line.leaf_index)
         elif (broken := _broken(line, head)) is not None:
             remarks.append(broken)
         else:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing
 from itertools import islice
 
 from broker.audit.form import Export, Line
+from broker.audit.verify.absent import Absent
 from broker.audit.verify.checks import RELATIONS
 from broker.audit.verify.chunks import Chunk
 from broker.audit.verify.journal import Journal
@@ -33,7 +34,7 @@ def verify_export(job: Job, export: Export, progress: Progress = no_progress) ->
     Raises:
         SetUpError: the journal cannot be used.
     """
-    report = Report(job.head, root=job.head.root)
+    report, absent = Report(job.head, root=job.head.root), Absent()
     lines = _Lines(export, job)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(job.journal, identity(job))))
@@ -42,6 +43,7 @@ def verify_export(job: Job, export: Export, progress: Progress = no_progress) ->
         done = 0
         for _, checked in in_order(job, lines.chunks(), journal, ask, report):
             take(report, checked)
+            absent.add(checked)
             report.kinds += checked.kinds
             waiting.add(checked.ends)
             for remark in lines.dated(checked):
@@ -51,7 +53,7 @@ def verify_export(job: Job, export: Export, progress: Progress = no_progress) ->
         if lines.broken is not None:
             report.add(lines.broken)
         facts = lines.facts(job.as_of)
-        report.absent = facts.absent
+        report.absent, report.expired = facts.absent, absent.expired()
         for ends in waiting.groups():
             for remark in RELATIONS[ends[0].relation].judge(ends, facts):
                 report.add(remark)

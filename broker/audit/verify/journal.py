@@ -13,7 +13,8 @@ import zlib
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from broker.audit.verify.remarks import Nature, Remark
 from broker.audit.verify.spans import Checked
 from broker.errors import SetUpError
 from broker.receipt.finding import Finding
+from broker.receipt.retention import Expiry
 
 FORMAT = "audit-verify-journal/v1"
 
@@ -106,6 +108,8 @@ def _told(checked: Checked) -> dict[str, Any]:
         "kinds": {str(kind): count for kind, count in checked.kinds.items()},
         "erased": checked.erased,
         "last_erased": checked.last_erased,
+        "emptied": checked.emptied,
+        "expiries": [[*astuple(one)[:-1], one.before.isoformat()] for one in checked.expiries],
         "ends": b64encode(zlib.compress(checked.ends, 1)).decode(),
         "oldest": checked.oldest,
         "newest": checked.newest,
@@ -123,6 +127,11 @@ def _checked(told: Mapping[str, Any]) -> Checked:
         Counter(told["kinds"]),
         [(first, stop) for first, stop in told["erased"]],
         told["last_erased"],
+        [(first, stop) for first, stop in told["emptied"]],
+        [
+            Expiry(leaf, first, last, count, datetime.fromisoformat(before))
+            for leaf, first, last, count, before in told["expiries"]
+        ],
         zlib.decompress(b64decode(told["ends"])),
         (told["oldest"][0], told["oldest"][1]),
         told["newest"],

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from broker.audit.verify import worker
+from broker.audit.verify.absent import Absent
 from broker.audit.verify.checks import RELATIONS
 from broker.audit.verify.chunks import Chunk
 from broker.audit.verify.evidence import Place
@@ -79,6 +80,8 @@ class Report:
     """Statements by kind."""
     absent: int = 0
     """Leaves whose statement is not there."""
+    expired: int = 0
+    """Those of them that a leaf says were erased because of their age."""
     resumed: int = 0
     """Leaves that an earlier run had verified and that are the same still."""
 
@@ -100,7 +103,7 @@ def verify(job: Job, progress: Progress = no_progress) -> Report:
     Raises:
         SetUpError: the evidence or the journal cannot be read.
     """
-    report = Report(job.head)
+    report, absent = Report(job.head), Absent()
     assert job.place is not None  # noqa: S101 - an export is verified elsewhere
     with ExitStack() as stack:
         reader = stack.enter_context(job.place.opened())
@@ -109,13 +112,15 @@ def verify(job: Job, progress: Progress = no_progress) -> Report:
         ask = stack.enter_context(asking(job, Opened(reader, statements=job.place.has_statements)))
         for span, checked in in_order(job, spans(job.head.size, job.earlier), journal, ask, report):
             take(report, checked)
+            absent.add(checked)
             for remark in whole.add(span, checked):
                 report.add(remark)
             progress("leaf", min(span.stop * TILE_WIDTH, job.head.size), job.head.size)
-        for remark in whole.conclude(job.as_of):
+        for remark in (*whole.conclude(job.as_of), *absent.remarks()):
             report.add(remark)
         report.root, report.kinds = whole.root, whole.kinds
         report.absent = whole.facts.absent if job.place.has_statements else 0
+        report.expired = absent.expired()
     return report
 
 

@@ -14,8 +14,10 @@ from broker.audit.verify.packing import pack
 from broker.audit.verify.remarks import Nature, Remark
 from broker.audit.verify.said import Anchors
 from broker.audit.verify.ties import End
+from broker.model import EntryKind
 from broker.receipt.leaves import ORDER_TOLERANCE, out_of_order
 from broker.receipt.merkle import root_of
+from broker.receipt.retention import Expiry
 from broker.receipt.tiles import TILE_WIDTH
 from broker.store.rows import microseconds
 
@@ -67,6 +69,10 @@ class Checked:
     """Runs of leaves (first, stop) whose statement is not there."""
     last_erased: dict[str, int] = field(default_factory=dict)
     """Kind that erased statements are said to have been of → the last such leaf."""
+    emptied: list[tuple[int, int]] = field(default_factory=list)
+    """Runs of leaves (first, stop) among them that are there, and have no statement at all."""
+    expiries: list[Expiry] = field(default_factory=list)
+    """Acts of erasure because of age."""
     ends: bytes = b""
     """Packed (:mod:`broker.audit.verify.packing`)."""
     oldest: tuple[int, int] = (0, 0)
@@ -148,6 +154,8 @@ def take_statement(
     if told is None:
         return
     checked.kinds[told.kind] += 1
+    if told.kind is EntryKind.RETENTION and not remarks:
+        checked.expiries.append(Expiry.of(leaf, told.content))
     for end in own:
         ends.add(end)
     time = microseconds(told.recorded_at)
@@ -163,11 +171,18 @@ def _erased(block: Block, checked: Checked) -> None:
     for leaf in block.leaves:
         if leaf in there:
             continue
-        if checked.erased and checked.erased[-1][1] == leaf:
-            checked.erased[-1] = (checked.erased[-1][0], leaf + 1)
-        else:
-            checked.erased.append((leaf, leaf + 1))
+        lengthen(checked.erased, leaf)
+        if block.statements.get(leaf, b"") is None:
+            lengthen(checked.emptied, leaf)
         checked.last_erased[block.kinds.get(leaf, "")] = leaf
+
+
+def lengthen(runs: list[tuple[int, int]], leaf: int) -> None:
+    """Takes the next leaf into runs (first, stop)."""
+    if runs and runs[-1][1] == leaf:
+        runs[-1] = (runs[-1][0], leaf + 1)
+    else:
+        runs.append((leaf, leaf + 1))
 
 
 def keep(checked: Checked, remarks: list[Remark]) -> None:

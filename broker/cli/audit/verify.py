@@ -206,6 +206,7 @@ def _machine(found: Report) -> dict[str, object]:
         "signed_root": found.head.root.hex(),
         "statements": dict(sorted((str(kind), count) for kind, count in found.kinds.items())),
         "without_statement": found.absent,
+        "expired": found.expired,
         "resumed": found.resumed,
         "counted": {nature.value: found.counted[nature] for nature in Nature},
         "findings": [{"nature": one.nature.value, **asdict(one.finding)} for one in found.remarks],
@@ -230,9 +231,16 @@ def _summary(found: Report) -> list[str]:
     head, kinds = found.head, sum(found.kinds.values())
     counted = "，".join(f"{n.said.zh} {found.counted[n]}" for n in Nature if found.counted[n])
     counted_en = ", ".join(f"{n.said.en} {found.counted[n]}" for n in Nature if found.counted[n])
+    expired = ("", "")
+    if found.expired:
+        expired = (
+            f"（其中 {found.expired} 条保存期满，有存证说明）",
+            f" ({found.expired} erased by age, as leaves say)",
+        )
     about = (
-        f"日志 {head.origin} 前 {head.size} 条，{kinds} 份存证内容，{found.absent} 条无内容",
-        f"first {head.size} leaves of {head.origin}, {kinds} statements, {found.absent} leaves without one",
+        f"日志 {head.origin} 前 {head.size} 条，{kinds} 份存证内容，{found.absent} 条无内容{expired[0]}",
+        f"first {head.size} leaves of {head.origin}, {kinds} statements, {found.absent} leaves without one"
+        f"{expired[1]}",
     )
     if found.unverified:
         return [f"核验未通过：{counted}；{about[0]}。", f"Does not verify: {counted_en}; {about[1]}."]

@@ -125,14 +125,17 @@ def test_an_open_stream_is_overdue_only_later(auditor: Auditor) -> None:
             "UPDATE tile SET hashes = zeroblob(8192) WHERE level = 0 AND tile_index = 1",
             {("forged", "tile", "level=0 tile_index=1", "hashes")},
         ),
-        ("DELETE FROM statement WHERE leaf_index = 5", set()),
-        (f"DELETE FROM statement WHERE leaf_index = {STREAM}", set()),
+        ("DELETE FROM statement WHERE leaf_index = 5", {("erased", "leaf", "leaf_index=5", "")}),
+        (
+            f"DELETE FROM statement WHERE leaf_index = {STREAM}",
+            {("erased", "leaf", f"leaf_index={STREAM}", "")},
+        ),
     ],
 )
 def test_what_is_changed_in_a_database_is_named(
     auditor: Auditor, tmp_path: Path, sql: str, expected: set[tuple[str, str, str, str]]
 ) -> None:
-    """Where, and of what nature; an erased statement is none of it."""
+    """Where, and of what nature; of an erased statement that nothing explains why."""
     report = changed(auditor, tmp_path, sql)
     assert natures(report) == expected
     assert report.root == report.head.root  # two witnesses of three are enough to tell
@@ -142,7 +145,10 @@ def test_what_is_changed_in_a_database_is_named(
 def test_an_outcome_that_was_erased_cannot_be_told_from_none(auditor: Auditor, tmp_path: Path) -> None:
     """So it is said, and nothing is called overdue."""
     report = changed(auditor, tmp_path, f"DELETE FROM statement WHERE leaf_index = {STREAM + 3}")
-    assert natures(report) == {("erased", "statement", f"leaf_index={STREAM + 2}", "")}
+    assert natures(report) == {
+        ("erased", "statement", f"leaf_index={STREAM + 2}", ""),
+        ("erased", "leaf", f"leaf_index={STREAM + 3}", ""),
+    }
     assert report.unverified == 0
 
 
