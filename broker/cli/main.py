@@ -50,7 +50,7 @@ app = lazy_app(
         Later(
             "demo",
             "broker.cli.demo:demo",
-            "在示例城市上运行两个办事场景 / run two service scenarios in the sample city.",
+            "在示例城市上运行四个办事场景 / run four service scenarios in the sample city.",
         ),
         Later(
             "trace-leak",
