@@ -63,6 +63,7 @@ class Lint(StrEnum):
     # what time brings, and what is missing
     ENDS_SOON = "ENDS_SOON"
     CALENDAR_MISSING = "CALENDAR_MISSING"
+    CALENDAR_PROVISIONAL = "CALENDAR_PROVISIONAL"
     UNKNOWN_SYSTEM = "UNKNOWN_SYSTEM"
     NEVER_RELEASED = "NEVER_RELEASED"
 
@@ -134,6 +135,9 @@ ABOUT: Mapping[Lint, About] = MappingProxyType(
         Lint.ENDS_SOON: About(_WARNING, "三十天内到期", "ends within 30 days"),
         Lint.CALENDAR_MISSING: About(
             _WARNING, "有的年份没有工作日历", "no calendar for a year in which the rule needs one"
+        ),
+        Lint.CALENDAR_PROVISIONAL: About(
+            _WARNING, "临近的年份放假安排待定", "a year that is near and whose notice is not in"
         ),
         Lint.UNKNOWN_SYSTEM: About(
             _NOTE, "部门没有登记此系统", "a system that its department does not describe"

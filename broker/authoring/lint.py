@@ -22,6 +22,7 @@ from broker.approve.masks import CheckMask
 from broker.approve.problem import PolicyProblems, Position, Problems
 from broker.approve.rule import Effect, Rule
 from broker.authoring.finding import Finding, Lint
+from broker.authoring.lint_calendar import of_calendar
 from broker.authoring.lint_masks import of_masks
 from broker.authoring.lint_rule import RuleChecks
 from broker.authoring.lint_rules import between
@@ -144,6 +145,7 @@ def lint_bundle(
             found.update(checks.findings(rule))
     found.update(between(bundle, alive))
     found.update(of_masks(bundle, alive, files, operators))
+    found.update(of_calendar(bundle.catalog, now, files))
     found.update(_never_released(bundle, alive, files))
     return in_order(found)
 

@@ -33,8 +33,8 @@ def of_masks(
         yield from _contradictions(alive, dataset, catalog)
         if default := about.by_id.get(default_permit_id(dataset_id)):
             yield from _against_default(alive, default, catalog.mask_order)
-    yield from _unknown(catalog.mask_order, operators, _Places(MASKING_FILE.path, files))
-    yield from _profiles(catalog, _Places(PROFILES_FILE.path, files))
+    yield from _unknown(catalog.mask_order, operators, Places(MASKING_FILE.path, files))
+    yield from _profiles(catalog, Places(PROFILES_FILE.path, files))
 
 
 # ── permits ──────────────────────────────────────────────────────────────────────────────────────
@@ -107,7 +107,7 @@ def _unordered(one: Mask, other: Mask, order: MaskOrder) -> bool:
 # ── the authority's files ────────────────────────────────────────────────────────────────────────
 
 
-def _unknown(order: MaskOrder, operators: Collection[str] | None, places: _Places) -> Iterator[Finding]:
+def _unknown(order: MaskOrder, operators: Collection[str] | None, places: Places) -> Iterator[Finding]:
     for name in order.operators if operators is not None else ():
         if operators is not None and name not in operators:
             zh = f"没有可用的脱敏方式“{name}”（未安装，或设置不允许），排在这里不起作用；请删去或安装"
@@ -115,7 +115,7 @@ def _unknown(order: MaskOrder, operators: Collection[str] | None, places: _Place
             yield Finding.of(places.of("order", name), Lint.ORDER_UNKNOWN, zh, en)
 
 
-def _profiles(catalog: Catalog, places: _Places) -> Iterator[Finding]:
+def _profiles(catalog: Catalog, places: Places) -> Iterator[Finding]:
     used = [
         profile_for(field.format, field.type, catalog.mask_profiles)
         for dataset in catalog.datasets.values()
@@ -159,7 +159,7 @@ def _weak_levels(profile: MaskProfile, catalog: Catalog) -> Mapping[str, tuple[s
     return found
 
 
-class _Places:
+class Places:
     """Where something stands in a file, as far as the file is at hand."""
 
     def __init__(self, file: str, files: Files) -> None:

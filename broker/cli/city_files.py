@@ -58,9 +58,9 @@ _SERVICE_ITEM = """\
 
 _CALENDAR = """\
 # 工作日历：依国务院办公厅每年的节假日安排；写 when: {days: working} 的规则按它算。
-# 每年通知发布后，请补上下一年。
-# Working days by the State Council's yearly notice, for rules that say when: {days: working}.
-# Add the next year when its notice is out: nobody knows the working days of a year that is not listed.
+# 每年通知发布后，请用 sharebroker calendar import 补上下一年。
+# Working days by the State Council's yearly notice, for rules of working days and for time limits.
+# Bring the next year in with sharebroker calendar import: nobody knows the working days of a year not listed.
 format: share-calendar/v1
 years:
   2026:

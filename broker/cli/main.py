@@ -119,6 +119,11 @@ app = lazy_app(
             "broker.cli.retention:app",
             "存证原文的保存期限：查看、执行 / how long statements are kept: show, run",
         ),
+        Later(
+            "calendar",
+            "broker.cli.calendar:app",
+            "工作日历：查看、检查、录入国务院放假通知 / working days: show, check, import the yearly notice",
+        ),
         Later("needs", "broker.cli.needs:app", "需求清单 / the list of needs"),
         Later(
             "delivery",
