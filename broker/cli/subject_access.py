@@ -60,25 +60,34 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """应本人申请，查其信息何时提供给谁；先存证后显示 / tell a person who was told what of them."""
-    from broker.marks import Marks
-    from broker.server.parts import keyring_of, vault_of
-    from broker.subject_access.view import Viewer
-
     settings, order = load_settings(config), order_of(by, stated(reason))
     person = subject_of(subject)
-    with store_of(settings) as store, closing(Marks(vault_of(settings))) as marks:
-        sign_head(settings, store)
-        log = _proved(settings, store, trust)
-        viewer = Viewer(store, log, keyring_of(settings), marks.vault, datetime.now(UTC))
-        view = viewer.view(person, thorough=thorough)
-        leaf_index = _record(settings, store, marks, person, order, view)
-        sign_head(settings, store)
+    with store_of(settings) as store:
+        view, log, leaf_index = looked_up(settings, store, person, order, trust, thorough=thorough)
         catalog = _catalog(store)
     if as_json:
         typer.echo(orjson.dumps(_plain(view, log, leaf_index)).decode())
     else:
         _tell(view, log, leaf_index, catalog, page)
     raise typer.Exit(EXIT_FOUND if view.missing or view.doubled else 0)
+
+
+def looked_up(
+    settings: Settings, store: Store, person: str, order: Order, trust: Path | None, *, thorough: bool
+) -> tuple[View, ProvedLog, int]:
+    """What the log has of a person, the log as it was signed, and the leaf that says who looked and why."""
+    from broker.marks import Marks
+    from broker.server.parts import keyring_of, vault_of
+    from broker.subject_access.view import Viewer
+
+    with closing(Marks(vault_of(settings))) as marks:
+        sign_head(settings, store)
+        log = _proved(settings, store, trust)
+        viewer = Viewer(store, log, keyring_of(settings), marks.vault, datetime.now(UTC))
+        view = viewer.view(person, thorough=thorough)
+        leaf_index = _record(settings, store, marks, person, order, view)
+    sign_head(settings, store)
+    return view, log, leaf_index
 
 
 def subject_of(given: str) -> str:

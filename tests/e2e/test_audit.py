@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from broker.audit.files import read_export
 from broker.cli.main import app
 from broker.client import Credentials
-from broker.errors import MalformedRequest, NotFound, VerificationFailed
+from broker.errors import MalformedRequest, NotFound, SetUpError, VerificationFailed
 from broker.keys.log_key import create_log_key
 from broker.model import EntryKind, Role, Verdict
 from broker.receipt.note import VerifierKey, parse_checkpoint, verify_note
@@ -198,8 +198,11 @@ def audit(embedded, address):
     """Runs ``sharebroker audit …`` as the authority's auditor."""
     folder = str(embedded.identity("data_authority", Role.AUDITOR))
 
-    def run(*words, code=0):
-        done = CliRunner().invoke(app, ["audit", *map(str, words), "--broker", address, "--identity", folder])
+    def run(*words, code=0, person=""):
+        words = ["audit", *map(str, words), "--broker", address, "--identity", folder]
+        done = CliRunner().invoke(app, words, input=f"{person}\n")
+        if isinstance(done.exception, SetUpError):
+            raise done.exception
         assert done.exit_code == code, done.output
         return done.stdout
 
@@ -223,6 +226,57 @@ def test_query_as_table_and_for_machines(recorded, audit):
     assert audit("query", "--case", "NOBODY", "--json") == ""
     (named,) = audit("query", "--tag", listed[1]["statement"]["subject_tags"][0], "--json").splitlines()
     assert json.loads(named)["leaf_index"] == permitted.leaf_index
+
+
+@pytest.fixture
+def by_person(audit, embedded):
+    """Runs it on the host that has the vault, the person on standard input."""
+
+    def run(*words, person, why="投诉核查 7 号", code=0):
+        where = ("--subject", "--why", why, "--config", embedded.settings)
+        return audit(*words, *where, code=code, person=person)
+
+    return run
+
+
+def test_a_person_is_looked_up_by_the_vault(
+    recorded, withdrawal, cast, connect, audit, by_person, embedded, tmp_path
+):
+    """The identifier goes no further than the vault; who looked and why is on record before it shows."""
+    person = cast["withdrawal"]["sound"]
+    shown = [json.loads(line) for line in by_person("query", "--json", person=person).splitlines()]
+    assert recorded[0].leaf_index in {one["leaf_index"] for one in shown}
+    tags = {tag for one in shown for tag in one["statement"].get("subject_tags", ())}
+    assert {one["statement"]["kind"] for one in shown} <= {"exchange", "redelivered", "subject_access"}
+    looks = connect("data_authority", Role.AUDITOR).receipts(kind=EntryKind.SUBJECT_ACCESS)
+    told = json.loads(next(iter(looks)).statement)
+    assert told["reason"] == "投诉核查 7 号"
+    assert told["actor"].endswith("/department/data_authority/auditor/audit")
+    assert told["receipts"] == len(shown)
+    assert not set(told["subject_tags"]) & tags
+    (one,) = by_person("query", "--case", CASE, "--json", person=person).splitlines()
+    assert json.loads(one)["leaf_index"] == recorded[0].leaf_index
+    out = tmp_path / "person.jsonl"
+    by_person("export", out, "--trust", embedded.trust, person=person)
+    assert person not in out.read_text("utf-8")
+    assert read_export(out).header.filters == {"tags": len(shown) + 2}
+
+
+def test_nobody_is_looked_up_without_vault_reason_or_name(by_person, audit, tmp_path):
+    """Somebody the log knows nothing of is nothing, not everything; and what lacks is said."""
+    nobody = "990101189901010031"
+    assert by_person("query", "--json", person=nobody) == ""
+    assert "没有此人的存证" in by_person("export", tmp_path / "none.csv", person=nobody, code=1)
+    assert not list(tmp_path.iterdir())
+    for words, said in (
+        (("--subject", "--why", "x", "--config", tmp_path / "none.toml"), "--tag"),
+        (("--subject", "--config", tmp_path / "none.toml"), "--why"),
+        (("--subject", "--why", "x", "--tag", "00" * 16), "--subject"),
+    ):
+        with pytest.raises(SetUpError, match=said):
+            audit("query", *words, person=nobody)
+    with pytest.raises(SetUpError, match="not said who"):
+        by_person("query", person="")
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
@@ -261,7 +315,8 @@ def test_an_export_that_fails_leaves_what_was_there(audit, tmp_path):
     """The name of no form is refused before anything is written."""
     out = tmp_path / "kept.docx"
     out.write_text("kept")
-    audit("export", out, code=1)
+    with pytest.raises(SetUpError, match="--as"):
+        audit("export", out)
     assert out.read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["kept.docx"]
 

@@ -10,11 +10,15 @@ import typer
 
 from broker.audit.exporting import Asked, export_receipts
 from broker.audit.form import Form
+from broker.cli.audit import subject as by_person
 from broker.cli.audit import wanted as of
 from broker.cli.connection import Address, Folder, connect
+from broker.cli.epoch import DEFAULT_CONFIG
 from broker.cli.maintenance import progress_bars
 from broker.client import Credentials
 from broker.errors import SetUpError
+
+EXIT_NOTHING = 1
 
 
 def export(
@@ -40,6 +44,9 @@ def export(
     rule: of.Rule = "",
     reason: of.Reason = "",
     tags: of.Tags = None,
+    subject: by_person.Subject = False,
+    why: by_person.Why = "",
+    config: by_person.Config = DEFAULT_CONFIG,
     since: of.Since = None,
     until: of.Until = None,
 ) -> None:
@@ -65,7 +72,11 @@ def export(
         until=until,
     )
     form = form or _form(out)
-    asked = Asked(Credentials.load(identity).uri, datetime.now(UTC), of.told(filters), proofs)
+    reader = Credentials.load(identity).uri
+    if subject and not by_person.of_person(filters, why, config, reader):
+        print("日志中没有此人的存证，未写文件 / the log has nothing of the person; no file written")
+        raise typer.Exit(EXIT_NOTHING)
+    asked = Asked(reader, datetime.now(UTC), of.told(filters), proofs)
     filters["page_size"], filters["proofs"] = of.AT_ONCE, proofs
     with connect(address, identity, trust) as broker, progress_bars() as report:
         receipts = broker.receipts(timeout=60.0, **filters)

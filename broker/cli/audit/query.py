@@ -16,9 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.audit.columns import columns_of, object_of
+from broker.cli.audit import subject as by_person
 from broker.cli.audit import wanted as of
 from broker.cli.connection import Address, Folder, Json, connect
+from broker.cli.epoch import DEFAULT_CONFIG
 from broker.cli.receipt_text import VERDICT_TITLES
+from broker.client import Credentials
 from broker.model import Receipt
 
 HEADINGS = ("序号\nleaf", "时间\nrecorded", "谁\nwho", "什么\nwhat", "办件\ncase", "结论\nverdict")
@@ -38,6 +41,9 @@ def query(
     rule: of.Rule = "",
     reason: of.Reason = "",
     tags: of.Tags = None,
+    subject: by_person.Subject = False,
+    why: by_person.Why = "",
+    config: by_person.Config = DEFAULT_CONFIG,
     since: of.Since = None,
     until: of.Until = None,
     limit: Annotated[int, typer.Option(min=1, help="最多条数 / at most so many")] = 50,
@@ -64,9 +70,12 @@ def query(
         since=since,
         until=until,
     )
-    filters["page_size"] = min(limit + 1, of.AT_ONCE)
-    with connect(address, identity) as broker:
-        found = list(islice(broker.receipts(**filters), limit + 1))
+    reader = Credentials.load(identity).uri
+    found: list[Receipt] = []
+    if not subject or by_person.of_person(filters, why, config, reader):
+        filters["page_size"] = min(limit + 1, of.AT_ONCE)
+        with connect(address, identity) as broker:
+            found = list(islice(broker.receipts(**filters), limit + 1))
     shown = found[:limit]
     if as_json:
         for receipt in shown:
