@@ -203,12 +203,6 @@ JURISDICTION = Keys(
             "到期前几个工作日提醒，默认 [3, 1]",
             "reminders so long before a limit, [3, 1] by default",
         ),
-        option(
-            "escalate_after",
-            COUNT,
-            "超期几个工作日后报主管部门；不写则超期即报",
-            "the authority is told so long after a missed limit; at once when absent",
-        ),
     )
 )
 TIME_LIMITS = Keys(

@@ -29,7 +29,6 @@ _BOUNDED = (
     "catalog_publication",
 )
 """Where the regulation sets the longest that is lawful."""
-_FREE = ("supplement", "escalate_after")
 
 
 def read_limits(node: Node | None, problems: Problems) -> Mapping[str, TimeLimits]:
@@ -49,7 +48,7 @@ def read_limits(node: Node | None, problems: Problems) -> Mapping[str, TimeLimit
 
 
 def _limits(table: Table, wider: TimeLimits) -> TimeLimits:
-    written: dict[str, Any] = {name: table.count(name) for name in (*_BOUNDED, *_FREE) if name in table}
+    written: dict[str, Any] = {name: table.count(name) for name in (*_BOUNDED, "supplement") if name in table}
     limits = replace(wider, **{name: count for name, count in written.items() if count})
     for name in _BOUNDED:
         _check(table, name, getattr(limits, name), getattr(wider, name))

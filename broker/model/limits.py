@@ -34,8 +34,6 @@ class TimeLimits:
     """For the consumer to supply missing papers; None: as long as it takes, the regulation sets none."""
     remind_before: tuple[int, ...] = (3, 1)
     """How long before a limit those who must act are reminded, longest first."""
-    escalate_after: int = 0
-    """How long after a missed limit the authority is told; 0: at once."""
 
 
 NATIONAL = TimeLimits()

@@ -53,11 +53,11 @@ def test_narrower_jurisdiction_takes_the_rest_from_the_wider(folder: Path, load:
         folder,
         load,
         '  "990101": {conditional_reply: 3, remind_before: [1, 2]}\n'
-        '  "990000": {stages: {conformity: 1, answer: 4}, delivery: 15, supplement: 5, escalate_after: 2}\n'
+        '  "990000": {stages: {conformity: 1, answer: 4}, delivery: 15, supplement: 5}\n'
         '  "990100": {delivery: 10}\n',
     ).limits
     assert catalog["990100"] == replace(catalog["990000"], delivery=10)
     assert stages(catalog["990000"], CONDITIONAL) == ((Stage.CONFORMITY, 1), (Stage.ANSWER, 4))
     assert catalog["990101"] == TimeLimits(
-        conditional_reply=3, delivery=10, supplement=5, escalate_after=2, remind_before=(2, 1)
+        conditional_reply=3, delivery=10, supplement=5, remind_before=(2, 1)
     )
