@@ -17,6 +17,8 @@ from broker.receipt.note import claimed_checkpoint
 from broker.receipt.statement import instant
 
 Progress = Callable[[str, int, int], None]
+Head = tuple[str, tuple[str, ...]]
+"""A signed head, and the signed successions of the log's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def export_receipts(
     form: Form,
     asked: Asked,
     receipts: Iterable[Receipt],
-    head: Callable[[], str],
+    head: Callable[[], Head],
     progress: Progress,
 ) -> Header:
     """Writes receipts, newest first and all proved against one head or all unproved, to a file; gives what
@@ -45,9 +47,9 @@ def export_receipts(
         OSError: it cannot be written; what was there before is there still.
     """
     with TemporaryFile(dir=path.parent) as waiting:
-        count, note = _gather(waiting, receipts, progress)
+        count, (note, successions) = _gather(waiting, receipts, progress)
         if asked.proofs and not count:
-            note = head()
+            note, successions = head()
         header = Header(
             made_at=instant(asked.made_at),
             made_by=asked.made_by,
@@ -55,23 +57,24 @@ def export_receipts(
             filters=asked.filters,
             tree_size=claimed_checkpoint(note).size if note else 0,
             checkpoint=note,
+            successions=successions if note else (),
         )
         waiting.seek(0)
         write_export(path, form, header, _lines(waiting))
     return header
 
 
-def _gather(file: IO[bytes], receipts: Iterable[Receipt], progress: Progress) -> tuple[int, str]:
-    count, first, note = 0, 0, ""
+def _gather(file: IO[bytes], receipts: Iterable[Receipt], progress: Progress) -> tuple[int, Head]:
+    count, first, head = 0, 0, ("", ())
     for receipt in receipts:
         if not count:
-            first, note = receipt.leaf_index, receipt.checkpoint
+            first, head = receipt.leaf_index, (receipt.checkpoint, receipt.successions)
         line = Line(receipt.leaf_index, receipt.statement, receipt.proof)
         file.write(jsonl.dumped(line, proofs=True).encode() + b"\n")
         count += 1
         progress("export", first - receipt.leaf_index, first)
     progress("export", first, first)
-    return count, note
+    return count, head
 
 
 def _lines(file: IO[bytes]) -> Iterator[Line]:

@@ -41,6 +41,8 @@ class Header:
     tree_size: int = 0
     checkpoint: str = ""
     """C2SP signed note over ``tree_size`` leaves; "" in an export without proofs."""
+    successions: tuple[str, ...] = ()
+    """Where the log has had several keys: signed notes by which each leads to the next, the oldest first."""
 
     @property
     def proofs(self) -> bool:
@@ -58,6 +60,8 @@ class Header:
             "tree_size": self.tree_size,
             "checkpoint": self.checkpoint,
         }
+        if self.successions:
+            content["successions"] = list(self.successions)
         return json.dumps(content, ensure_ascii=False)
 
     @classmethod
@@ -72,6 +76,7 @@ class Header:
         content = read_json(data, HEADER)
         if content.get("format") != FORMAT:
             _malformed("format")
+        successions = content.setdefault("successions", [])
         if content.keys() != {"format", *cls.__dataclass_fields__}:
             raise VerificationFailed(
                 "导出文件的说明成员缺失或多余 / export header: members missing or unknown"
@@ -79,6 +84,8 @@ class Header:
         filters = content["filters"]
         if not isinstance(filters, dict):
             _malformed("filters")
+        if not isinstance(successions, list) or not all(isinstance(note, str) for note in successions):
+            _malformed("successions")
         return cls(
             made_at=_text(content, "made_at"),
             made_by=_text(content, "made_by"),
@@ -86,6 +93,7 @@ class Header:
             filters=filters,
             tree_size=natural(content["tree_size"], "tree_size"),
             checkpoint=_text(content, "checkpoint"),
+            successions=tuple(successions),
         )
 
 
@@ -101,7 +109,14 @@ class Line:
 
     def receipt(self, header: Header) -> Receipt:
         """The receipt, which :func:`broker.receipt.verify.verify_receipt` takes."""
-        return Receipt(self.statement, self.leaf_index, header.tree_size, self.proof, header.checkpoint)
+        return Receipt(
+            self.statement,
+            self.leaf_index,
+            header.tree_size,
+            self.proof,
+            header.checkpoint,
+            header.successions,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from broker.reasons import Sentence
 from broker.receipt import cose_receipt, tlog_proof, zipped
 from broker.receipt.bundle import read_json
 from broker.receipt.log_keys import Trust, led
+from broker.receipt.named_acts import acts_of, approvals_of, certificates_of
 from broker.receipt.note import Checkpoint
 from broker.receipt.signed_acts import verify_acts
 from broker.receipt.verify import STATEMENT
@@ -64,8 +65,8 @@ HOLDS_NOT = (
     Sentence("日志此后未被改写：须与另存的日志头比对", "that the log was not rewritten: compare kept heads"),
 )
 _ONLY_HASHED = Sentence(
-    "申请上的签名与证书：此文件只有其散列，可导出 bundle",
-    "signature and certificate of the consumer: only hashed here; a bundle has them",
+    "所签原文与证书：此文件只有其散列；回执包（.zip）附有，日志记有证书链时",
+    "what was signed, and the certificates: only hashed here; a bundle has them if the log has the chains",
 )
 _NOT_REVOKED = Sentence(
     "证书当时未被吊销：须与当时的吊销列表核对",
@@ -176,7 +177,7 @@ def of_acts(
 ) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:
     """What holds of those who acted, and what is not proved; ``verified``: with the authority's key."""
     if not exported.receipt.chains:
-        return (), (_ONLY_HASHED,)
+        return (), (_ONLY_HASHED,) if _names_acts(exported.receipt) else ()
     signed = tuple(Sentence(f"{who} 签署了所附原文", f"{who} signed what is enclosed") for who in signers)
     valid = Sentence(
         "所涉证书的证书链先于此条存证，当时在有效期内",
@@ -184,6 +185,15 @@ def of_acts(
     )
     unknown = Sentence("证书由主管机构签发：用 --ca 给出根证书", "that the authority issued them: give --ca")
     return (*signed, valid), (_NOT_REVOKED,) if verified else (unknown, _NOT_REVOKED)
+
+
+def _names_acts(receipt: Receipt) -> bool:
+    """Whether the statement names a signed message, or a certificate that acted."""
+    content = read_json(receipt.statement, STATEMENT)
+    try:
+        return bool(acts_of(content) or approvals_of(content) or certificates_of(content, ()))
+    except (AttributeError, KeyError, TypeError):  # of another form: better to say so than not
+        return True
 
 
 def of_witnesses(seen: Sequence[Cosignature]) -> tuple[Sentence, ...]:

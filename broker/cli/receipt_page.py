@@ -13,6 +13,7 @@ from broker.cli.receipt_text import lines
 from broker.errors import VerificationFailed
 from broker.model import Receipt
 from broker.receipt.bundle import read_json
+from broker.receipt.log_keys import parse_succession
 from broker.receipt.note import VerifierKey
 from broker.receipt.verify import STATEMENT
 
@@ -29,6 +30,7 @@ _HEADINGS = {
         "reader",
         "holder",
         "released to",
+        "proposed by",
         "approved by",
         "signed by",
     ),
@@ -71,6 +73,13 @@ td, pre {{ white-space: pre-wrap; overflow-wrap: anywhere }}
 <code>sharebroker receipt verify 本回执包.zip --trust 日志公钥文件</code></p>
 """
 
+_KEYS = """<p>日志换过 {times} 次密钥。log-keys.json 是新旧密钥共同签名的更替记录：
+信任其中任何一把，即可验证。</p>
+<table>
+{rows}
+</table>
+"""
+
 README = """存证回执包 / A receipt that proves itself
 
 receipt.html        供人阅读的说明，不是证据 / for people; proves nothing
@@ -89,6 +98,8 @@ acts/               所附签署原文（COSE_Sign1），statement.json 记有�
                     what was signed; its SHA-256 is in statement.json; an application names no subject
 certificate-chains/ 所涉证书的证书链，各为一份回执 / the certificates' chains, each a receipt of its own
 早期的存证没有这两项。 / Early receipts have neither.
+log-keys.json       日志换过密钥时：新旧密钥共同签名的更替记录，信任其中任何一把即可验证
+                    where the log has had several keys: each succession, signed by both; any of them will do
 
 不用本软件验证 / Verify without this software
   checkpoint.txt 空行之前（含行尾换行）为被签名的正文，其后为签名行：
@@ -110,7 +121,16 @@ def page(receipt: Receipt, log: VerifierKey) -> bytes:
         VerificationFailed: the statement is no JSON object.
     """
     head = _HEAD.format(leaf_index=receipt.leaf_index, tree_size=receipt.tree_size, log=_text(log.name))
-    return "\n".join([head, *_body(receipt.statement), "</body></html>\n"]).encode()
+    return "\n".join([head, *_keys(receipt), *_body(receipt.statement), "</body></html>\n"]).encode()
+
+
+def _keys(receipt: Receipt) -> Iterator[str]:
+    """The keys of a log that has had several, and from which leaf on each of them signs."""
+    if receipt.successions:
+        chain = [parse_succession(note) for note in receipt.successions]
+        first = _row("自第 0 条", str(chain[0].old))
+        rows = [first, *(_row(f"自第 {one.leaf_index} 条", str(one.new)) for one in chain)]
+        yield _KEYS.format(times=len(chain), rows="\n".join(rows))
 
 
 def _body(statement: bytes) -> Iterator[str]:

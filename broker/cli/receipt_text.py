@@ -239,13 +239,17 @@ def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What moved the epoch; nothing for other statements."""
     if "act" not in statement:
         return []
-    suspension = statement.get("suspension", {})
+    suspension, publication = statement.get("suspension", {}), statement.get("publication", {})
+    approvals = [f"{one['officer']}  sha256 {one['digest']}" for one in publication.get("approvals", ())]
     return [
         ("行为", "act", statement["act"]),
         ("生效序号", "epoch", str(statement["epoch"])),
         ("策略包", "bundle", statement["bundle"]),
         ("吊销列表", "revocation list", statement["crl"]["number"]),
         ("暂停", "suspension", " ".join(str(value) for value in suspension.values())),
+        ("策略版本", "sequence", str(publication.get("sequence", ""))),
+        ("提议人", "proposed by", publication.get("proposer", "")),
+        ("审批人", "approved by", "\n".join(approvals)),
         ("决定者", "actor", statement["actor"]),
         ("原因", "reason", statement["reason"]),
     ]

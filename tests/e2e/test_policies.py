@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
@@ -159,6 +160,31 @@ def test_nothing_is_permitted_until_two_officers_have_acted(city, drafter, first
     assert timedelta(days=364) < left <= timedelta(days=365)
     assert standing.owner == "departments/civil_affairs"
     assert not {f.path: f for f in in_force.files}["sharing/tax-income.yaml"].HasField("standing_until")
+
+
+def test_a_publication_is_a_bundle_that_verifies_offline(approved, tmp_path):
+    """By command, with the authority's certificate: who approved; the page says who proposed, too."""
+    folder, trust = approved.folder("data_authority", "auditor", Role.AUDITOR), approved.embedded.trust
+    reach = ["--broker", approved.address, "--identity", str(folder)]
+
+    def run(*words):
+        done = CliRunner().invoke(app, [*map(str, words)], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    acts = map(json.loads, run("audit", "query", "--kind", "epoch", "--json", *reach).splitlines())
+    published = [act for act in acts if "approvals" in act["statement"].get("publication", {})][-1]
+    out = tmp_path / "publication.zip"
+    run("receipt", "export", published["leaf_index"], "--trust", trust, "--out", out, *reach)
+    told = run(
+        "receipt", "verify", out, "--trust", trust, "--ca", approved.embedded.folder / "pki" / "ca.pem"
+    )
+    assert "department/civil_affairs/officer/first 签署了所附原文" in told
+    with zipfile.ZipFile(out) as members:
+        page = members.read("receipt.html").decode()
+        assert sum(name.startswith("acts/") for name in members.namelist()) >= 1
+    for word in ("审批人", "civil_affairs/officer/first", "提议人", "data_authority/officer/drafter"):
+        assert word in page
 
 
 def test_officer_sees_what_changes_and_signs_that(approved, drafter, first, second):

@@ -3,6 +3,7 @@ after."""
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import signal
@@ -17,11 +18,12 @@ from uuid import uuid4
 
 import pytest
 
+from broker.cli import receipt_forms as forms
 from broker.errors import SetUpError, VerificationFailed
 from broker.journal import Cosigned
 from broker.keys.log_key import create_log_key, load_log_keys, log_key_files
 from broker.model import Entry, EntryKind, Receipt
-from broker.receipt import cose_receipt, key_history
+from broker.receipt import cose_receipt, key_history, zipped
 from broker.receipt.backup import backup, restore
 from broker.receipt.export import export
 from broker.receipt.fsck import open_fsck
@@ -95,6 +97,22 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 def small(tmp_path: Path) -> Iterator[World]:
     with ExitStack() as stack:
         yield World(f"sqlite:///{tmp_path}/log.db", tmp_path, stack)
+
+
+def test_a_bundle_tells_of_the_keys_that_there_were(small: World) -> None:
+    """On its page and beside it; who trusts the first key verifies it, who altered the page does not."""
+    before = append(small.log)
+    rotated = [small.rotate() for _ in range(2)]
+    receipt = small.log.receipt(before.leaf_index)
+    exported = forms.export(receipt, forms.Form.BUNDLE, small.first)
+    bundle = zipped.parse(exported)
+    forms.verify(forms.Exported(forms.Form.BUNDLE, bundle.receipt, bundle), small.first)
+    page = bundle.page.decode()
+    for key in (small.first, *(each.new for each in rotated)):
+        assert html.escape(str(key)) in page
+    assert "日志换过 2 次密钥" in page
+    assert f"自第 {rotated[1].leaf_index} 条" in page
+    assert "日志换过" not in forms.page(replace(receipt, successions=()), small.first).decode()
 
 
 def append(log: ReceiptLog) -> Receipt:

@@ -39,9 +39,9 @@ def open_head(note: str, anchors: Anchors) -> Head:
     return checkpoint, []
 
 
-def learnt(place: Place | None, keys: LogKeys) -> LogKeys:
+def learnt(place: Place | None, keys: LogKeys, successions: tuple[str, ...] = ()) -> LogKeys:
     """The log's keys to which the auditor's leads by the successions that the evidence has: statements of a
-    database, the file ``log-keys`` of a published folder. An export has none.
+    database, the file ``log-keys`` of a published folder, and of an export these ``successions``.
 
     Raises:
         SetUpError: the database cannot be read.
@@ -56,7 +56,7 @@ def learnt(place: Place | None, keys: LogKeys) -> LogKeys:
             with (folder / key_history.LOG_KEYS).open("rb") as file:
                 history = file.read(key_history.MAX_BYTES + 1)
             return key_history.proved(keys, key_history.parse(history))
-    return keys
+    return keys.extended(successions) if successions else keys
 
 
 def _languages(error: VerificationFailed) -> tuple[str, str]:

@@ -80,7 +80,9 @@ def export(
     filters["page_size"], filters["proofs"] = of.AT_ONCE, proofs
     with connect(address, identity, trust) as broker, progress_bars() as report:
         receipts = broker.receipts(timeout=60.0, **filters)
-        header = export_receipts(out, form, asked, receipts, broker.checkpoint, report)
+        header = export_receipts(
+            out, form, asked, receipts, lambda: (broker.checkpoint(), broker.log_keys().notes), report
+        )
     print(f"已写入 {header.count} 条 / {header.count} receipts written: {out}")
 
 

@@ -79,7 +79,8 @@ def verify(
     """
     anchors = Anchors(read_trust(key), _policy(witnesses), _authority(ca))
     place, note, export = _evidence(what, anchors, checkpoint)
-    anchors = replace(anchors, keys=learnt(place, anchors.keys))
+    successions = export.header.successions if export else ()
+    anchors = replace(anchors, keys=learnt(place, anchors.keys, successions))
     head, remarks = open_head(note, anchors)
     kept = [_earlier(file, anchors.keys) for file in earlier or ()]
     job = Job(place, anchors, head, kept, workers or _processes(place, export, head), journal)

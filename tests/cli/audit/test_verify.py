@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ class Desk:
         note = (self.folder / "head").read_text()
         header = Header("2026-11-24T00:00:00Z", "spiffe://xinghe/…", LEAVES, {}, LEAVES, note)
         write_export(self.folder / "export.jsonl", Form.JSONL, header, lines)
+
+    def operate(self, *words: str) -> Any:
+        """What ``sharebroker log`` says to machines."""
+        done = CliRunner().invoke(app, ["log", *words, "--config", str(self.settings)])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
 
     def run(self, what: str, *more: object) -> Result:
         place = what if "://" in what else str(self.folder / what)
@@ -154,6 +161,35 @@ def test_another_key_is_no_trust(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "vkey").write_text(str(VerifierKey.of(desk.log.ORIGIN, Ed25519PrivateKey.generate())))
     words = ["audit", "verify", str(desk.folder / "www"), "--key", str(tmp_path / "vkey")]
     assert isinstance(CliRunner().invoke(app, words).exception, VerificationFailed)
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_an_export_brings_the_keys_that_came_later(
+    form: Form, tmp_path: Path, broker_log: Callable[..., Any]
+) -> None:
+    """The log's key was replaced, twice, one of them made before: the auditor's first key is still enough."""
+    log = broker_log(f"sqlite:///{tmp_path}/log.db", tmp_path)
+    log.fill(10)
+    desk = Desk(tmp_path, log)
+    prepared = desk.operate("rotate-key", "--prepare", "--json")
+    rotated = [desk.operate("rotate-key", "--reason", "yearly", "--both-days", "0", "--json") for _ in "12"]
+    assert rotated[0]["new"] == prepared["new"]
+    assert [each["old"] for each in rotated] == [str(log.key), rotated[0]["new"]]
+    with log.running() as running:
+        size, note, successions = running.proving_head()
+        entries = [running.entry(index) for index in reversed(range(size))]
+        proofs = running.inclusion_proofs(
+            {index: entries[-1 - index].statement for index in range(size)}, size
+        )
+    lines = [Line(size - 1 - n, each.statement, proofs[size - 1 - n]) for n, each in enumerate(entries)]
+    header = Header("2026-11-24T00:00:00Z", "spiffe://xinghe/…", size, {}, size, note, successions)
+    write_export(tmp_path / "all", form, header, lines)
+    result = desk.run("all")
+    assert result.exit_code == 0, result.output
+    write_export(tmp_path / "cut", form, replace(header, successions=successions[:1]), lines)
+    assert isinstance(desk.run("cut").exception, VerificationFailed)
+    write_export(tmp_path / "none", form, replace(header, successions=("none",)), lines)
+    assert isinstance(desk.run("none").exception, VerificationFailed)
 
 
 def test_witnesses_are_demanded(desk: Desk, tmp_path: Path) -> None:
