@@ -65,7 +65,8 @@ def export_receipts(
 
 
 def _gather(file: IO[bytes], receipts: Iterable[Receipt], progress: Progress) -> tuple[int, Head]:
-    count, first, head = 0, 0, ("", ())
+    count, first = 0, 0
+    head: Head = ("", ())
     for receipt in receipts:
         if not count:
             first, head = receipt.leaf_index, (receipt.checkpoint, receipt.successions)
