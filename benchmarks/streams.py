@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.load import Job, measure
 from benchmarks.report import percentile, show
 from broker.client import Client, Credentials
-from broker.client.questions import Terms
+from broker.client.terms import Terms
 from broker.demo.run import broker_process
 from broker.demo.setup import Embedded, prepare, shipped_policies
 

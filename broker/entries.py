@@ -105,15 +105,18 @@ class Entries:
         """Of those by whose certificates it is asked; what came of a stream is the broker's own word."""
         if kind is EntryKind.STREAM_OUTCOME:
             return ()
-        signers = (application.signed.signer,) if application.signed else ()
+        signers = [application.signed.signer] if application.signed else []
+        signers += [commitment.signer for commitment in application.commitments if commitment.lodged is None]
         return tuple(chain_of(one, self.authority) for one in (application.consumer, *signers))
 
 
 def _acts(kind: EntryKind, application: Application) -> tuple[bytes, ...]:
     """What the consumer signed, held once: beside the leaf of what was decided about it."""
-    if kind is EntryKind.STREAM_OUTCOME or application.signed is None:
+    if kind is EntryKind.STREAM_OUTCOME:
         return ()
-    return (application.signed.message,)
+    applied = (application.signed.message,) if application.signed else ()
+    committed = [commitment.message for commitment in application.commitments if commitment.lodged is None]
+    return (*applied, *committed)
 
 
 def _acknowledge_by(decision: Decision, at: datetime, outcome: Outcome | None) -> datetime | None:

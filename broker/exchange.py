@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import serialization
 
 from adapters.masking.contract import Operator
 from broker.apply.admission import Request, admit
+from broker.apply.committed import Verifier
 from broker.apply.identity import check_standing
 from broker.apply.signed import verify_signed_application
 from broker.approve.evaluate import evaluate
@@ -143,7 +144,8 @@ class Exchange:
         def verify(message: bytes, application: Application) -> SignedApplication:
             return verify_signed_application(message, application, self.ca, epoch.revocations, now)
 
-        application = admit(request, consumer, catalog, verify)
+        committed = Verifier(catalog, self.ca, epoch.revocations, now)
+        application = admit(request, consumer, catalog, verify, committed.of_call)
         decision = evaluate(application, None, epoch.bundle, now, epoch.suspensions)
         return Decided(epoch, application, decision, now)
 

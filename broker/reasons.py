@@ -38,11 +38,13 @@ class Reason(StrEnum):
     DATASET_UNKNOWN = "DATASET_UNKNOWN"
     RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
     SIGNED_APPLICATION_INVALID = "SIGNED_APPLICATION_INVALID"
+    COMMITMENT_INVALID = "COMMITMENT_INVALID"
     CASE_NO_MISSING = "CASE_NO_MISSING"
     SERVICE_ITEM_MISSING = "SERVICE_ITEM_MISSING"
     OPERATOR_MISSING = "OPERATOR_MISSING"
     LEGAL_BASIS_MISSING = "LEGAL_BASIS_MISSING"
     SIGNED_APPLICATION_MISSING = "SIGNED_APPLICATION_MISSING"
+    COMMITMENT_MISSING = "COMMITMENT_MISSING"
     CLAIM_MISSING = "CLAIM_MISSING"
     # approve
     SUSPENDED = "SUSPENDED"
@@ -159,6 +161,10 @@ SENTENCES: dict[Reason, Sentence] = {
         "已签名申请未通过验证，请用本部门密钥重新签署。",
         "The signed application does not verify; sign it again with your department's key.",
     ),
+    Reason.COMMITMENT_INVALID: Sentence(
+        "数据使用责任状未通过验证，请按所指之处更正后，用本部门密钥重新签署。",
+        "The use commitment does not verify; correct what is named, and sign it again with your department's key.",
+    ),
     Reason.CASE_NO_MISSING: Sentence(
         "缺办件编号，请补充 case_no。", "The case number is missing; supply case_no."
     ),
@@ -178,6 +184,12 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.SIGNED_APPLICATION_MISSING: Sentence(
         "该共享要求已签名申请，请补充 signed_application。",
         "This sharing demands a signed application; supply signed_application.",
+    ),
+    Reason.COMMITMENT_MISSING: Sentence(
+        "缺数据使用责任状“{about}”：用本部门密钥签署即可，不收押金，不用纸件；"
+        "模板见 sharebroker commitment template {about}（GetCommitmentTemplate）。",
+        "The use commitment “{about}” is missing: sign it with your department's key, without deposit or paper; "
+        "its template: sharebroker commitment template {about} (GetCommitmentTemplate).",
     ),
     Reason.SUSPENDED: Sentence(
         "此项共享已暂停（{about}），恢复前请转人工办理或联系主管部门。",

@@ -30,6 +30,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
     "INVALID_ARGUMENT": (
         Reason.REQUEST_MALFORMED,
         Reason.SIGNED_APPLICATION_INVALID,
+        Reason.COMMITMENT_INVALID,
         Reason.BUNDLE_MALFORMED,
         Reason.SIGNATURE_INVALID,
         Reason.APPROVAL_INVALID,
@@ -75,6 +76,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.OPERATOR_MISSING,
         Reason.LEGAL_BASIS_MISSING,
         Reason.SIGNED_APPLICATION_MISSING,
+        Reason.COMMITMENT_MISSING,
         Reason.CLAIM_MISSING,
     ),
     "decision REVIEW": (Reason.REVIEW_REQUIRED, Reason.IMPORTANT_LEVEL, Reason.COUNTERSIGNATURE_REQUIRED),

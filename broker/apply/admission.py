@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from broker.claims import SPELLINGS, read_claim
 from broker.errors import MalformedRequest, Violation
 from broker.formats import FORMATS
-from broker.model import Application, Catalog, Claim, Dataset, FieldType, Identity, SignedApplication
+from broker.model import (
+    Application,
+    Catalog,
+    Claim,
+    Dataset,
+    FieldType,
+    Identity,
+    SignedApplication,
+    UseCommitment,
+)
 
 MAX_TEXT = 200
 """Longest purpose, case number, legal basis … in characters."""
@@ -25,6 +34,7 @@ MAX_NAME = 100
 MAX_SUBJECTS = 1_000
 MAX_CLAIMED = 200
 """Values claimed in one application; each is counted on its own."""
+MOST_COMMITMENTS = 4
 MAX_SIGNED_APPLICATION = 128 * 1024
 """Bytes; a signed application carries its certificate, and a salt and a digest for each subject."""
 
@@ -36,6 +46,8 @@ _ID = re.compile("[a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)?")
 
 VerifySignature = Callable[[bytes, Application], SignedApplication]
 """Verifies a signed application against the request it came with and gives what is held of it."""
+VerifyCommitments = Callable[[Sequence[bytes], Application], tuple[UseCommitment, ...]]
+"""Verifies the use commitments that came with a request, each against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +69,21 @@ class Request:
     validate_only: bool = False
     streamed: bool = False
     claims: tuple[Claim, ...] = ()
+    signed_commitments: tuple[bytes, ...] = ()
 
 
-def admit(request: Request, consumer: Identity, catalog: Catalog, verify: VerifySignature) -> Application:
+def admit(
+    request: Request,
+    consumer: Identity,
+    catalog: Catalog,
+    verify: VerifySignature,
+    verify_commitments: VerifyCommitments,
+) -> Application:
     """The application that ``consumer`` makes.
 
     Raises:
-        MalformedRequest: every violation of the contract, or a signed application that does not verify.
+        MalformedRequest: every violation of the contract, or a signed application or commitment that does
+            not verify.
     """
     name = request.dataset.removeprefix("datasets/")
     dataset = catalog.datasets.get(name)
@@ -88,7 +108,10 @@ def admit(request: Request, consumer: Identity, catalog: Catalog, verify: Verify
     )
     if request.signed_application:
         signed = verify(request.signed_application, application)
-        return replace(application, signed=signed, signed_digest=sha256(signed.message).digest())
+        application = replace(application, signed=signed, signed_digest=sha256(signed.message).digest())
+    if request.signed_commitments:
+        committed = verify_commitments(request.signed_commitments, application)
+        application = replace(application, commitments=committed)
     return application
 
 
@@ -113,6 +136,8 @@ def _violations(request: Request, catalog: Catalog, dataset: Dataset | None) -> 
         yield from text_violations(f"application.{name}", getattr(request, name))
     if len(request.signed_application) > MAX_SIGNED_APPLICATION:
         yield Violation("signed_application", "不得超过 128 KiB", "must not exceed 128 KiB")
+    if len(request.signed_commitments) > MOST_COMMITMENTS:
+        yield Violation("signed_commitments", f"最多 {MOST_COMMITMENTS} 份", f"at most {MOST_COMMITMENTS}")
     yield from list_violations("application.fields", request.fields, MAX_FIELDS)
     if not request.fields:
         yield Violation("application.fields", "至少写明一个数据项", "name at least one field")

@@ -17,12 +17,14 @@ from broker.approve.catalog_grammar import (
     SERVICE_ITEMS,
     SYSTEM,
 )
+from broker.approve.commitment_templates import read_templates
 from broker.approve.dataset import DatasetReader
 from broker.approve.document import Node, ScalarNode
 from broker.approve.grammar import (
     CALENDAR_FILE,
     CATALOG_FILES,
     CITY_FILE,
+    COMMITMENT_FILES,
     DEPARTMENTS_FILE,
     LIMITS_FILE,
     LINKS_FILE,
@@ -65,6 +67,7 @@ def load_catalog(documents: Mapping[str, Node], check_mask: CheckMask, problems:
     profiles = ProfileReader(every_level, mask_order, check_mask, problems)
     datasets = _datasets(documents, departments, reader, problems)
     links = documents.get(LINKS_FILE.path)
+    commitments = {file: node for file, node in documents.items() if COMMITMENT_FILES.holds(file)}
     return Catalog(
         city=city.text("city"),
         title=city.text("title"),
@@ -81,6 +84,7 @@ def load_catalog(documents: Mapping[str, Node], check_mask: CheckMask, problems:
         mask_profiles=profiles.read(documents.get(PROFILES_FILE.path)),
         link_domains=read_links(links, departments, purposes, datasets.values(), problems),
         limits=read_limits(documents.get(LIMITS_FILE.path), problems),
+        commitments=read_templates(commitments, departments, problems),
     )
 
 

@@ -24,7 +24,9 @@ from broker.approve.shapes import (
     ITEM_CODE,
     NAME,
     REGION,
+    SLUG,
     SYSTEM_NAME,
+    TERM,
     TEXT,
     TRUST_DOMAIN,
     YEAR,
@@ -39,7 +41,7 @@ from broker.approve.shapes import (
     OneWord,
     option,
 )
-from broker.model import DepartmentKind, FieldType, SharingAttribute
+from broker.model import DepartmentKind, FieldType, SharingAttribute, Signer
 
 
 class SharingMode(StrEnum):
@@ -245,6 +247,33 @@ MASKING_PROFILES = Keys(
             "格式或类型 → 此类数据项的方案",
             "format or type → how such fields are masked",
         ),
+    )
+)
+COMMITMENT = Keys(
+    (
+        Key("format", Constant("share-commitment/v1"), "文件格式", "the file's format"),
+        Key("id", SLUG, "模板编号，与文件名相同", "the template's id, as the file is named"),
+        Key("version", COUNT, "版本，改动文字即加一", "its version, one more with each change of the text"),
+        Key("owner", Name(DEPARTMENT), "制定模板的部门", "the department that makes it"),
+        Key("title", TEXT, "标题", "title"),
+        Key("text", TEXT, "正文，空格写作 {dataset}", "the text, with blanks such as {dataset}"),
+        Key("duties", ListOf(TEXT), "责任，逐条", "the duties, one by one"),
+        option("title_en", TEXT, "英文标题", "title in English"),
+        option("text_en", TEXT, "英文正文", "the text in English"),
+        option("duties_en", ListOf(TEXT), "英文责任", "the duties in English"),
+        option(
+            "signer",
+            OneWord(Signer),
+            "由谁签：system 系统（默认），officer 管理员",
+            "who signs: a system (by default), or an officer",
+        ),
+        option(
+            "valid_days",
+            TERM,
+            "可一次签署、多次使用的最多天数；不写则逐次签署",
+            "days that one may stand for all calls; else one is signed for each",
+        ),
+        option("retain_days", TERM, "空格 {retain_days} 的天数", "what fills {retain_days}"),
     )
 )
 LINK_DOMAIN = Keys(

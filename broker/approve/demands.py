@@ -61,6 +61,7 @@ def demands(rules: Sequence[Rule], asked: Application, dataset: Dataset, catalog
             countersignature=any(duty.countersignature for duty in duties),
             k_anonymity=k_anonymity(duties, asked.fields),
             aggregate=aggregate(rules, troubled),
+            commitments=tuple(sorted({name for duty in duties for name in duty.commitments})),
         ),
         scopes,
         rows_per_call=_smallest(limit.rows_per_call for limit in limits),

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from broker.approve import problem
 from broker.approve.catalog_grammar import (
     CALENDAR,
     CATALOG,
     CITY,
+    COMMITMENT,
     DEPARTMENTS,
     LINK_DOMAINS,
     MASKING,
@@ -212,8 +214,12 @@ OBLIGATIONS = Keys(
         ),
         option("mask", MapOf(Name(FIELD), _MASK, may_be_empty=True), "数据项 → 脱敏方式", "field → mask"),
         option("retain_days", COUNT, "最多保存天数", "days the data may be kept"),
+        option("signed_application", FLAG, "须附签名申请", "a signed application is demanded"),
         option(
-            "signed_application", FLAG, "须附签名申请（数据使用责任状）", "a signed application is demanded"
+            "commitment",
+            Name(problem.COMMITMENT),
+            "须签的数据使用责任状：模板编号",
+            "the use commitment that must be signed: its template",
         ),
         option("acknowledge_hours", COUNT, "须在多少小时内确认收到", "hours to acknowledge the delivery in"),
         option("no_onward_sharing", FLAG, "不得转供", "not to be passed on"),
@@ -381,6 +387,9 @@ PROFILES_FILE = FileForm(
 LINKS_FILE = FileForm(
     "link-domains.yaml", LINK_DOMAINS, "关联域", "whose tokens may be joined", optional=True
 )
+COMMITMENT_FILES = FileForm(
+    "commitments/", COMMITMENT, "数据使用责任状模板", "templates of use commitments", optional=True
+)
 CATALOG_FILES = FileForm("catalog/", CATALOG, "数据目录", "a department's catalog", optional=True)
 POLICY_FILES = FileForm("sharing/", POLICY, "共享规则", "sharing rules", optional=True)
 FILES = (
@@ -392,6 +401,7 @@ FILES = (
     MASKING_FILE,
     PROFILES_FILE,
     LINKS_FILE,
+    COMMITMENT_FILES,
     CATALOG_FILES,
     POLICY_FILES,
 )

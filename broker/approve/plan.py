@@ -239,7 +239,9 @@ def _shape_of(asked: Application) -> Application:
         operator="",
         grant="",
         signed_digest=b"",
+        signed=None,
         claims=(),
+        commitments=(),
     )
 
 

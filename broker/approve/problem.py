@@ -69,6 +69,7 @@ class Code(StrEnum):
     UNKNOWN_OPERATOR = "UNKNOWN_OPERATOR"
     UNKNOWN_VARIABLE = "UNKNOWN_VARIABLE"
     UNKNOWN_DOMAIN = "UNKNOWN_DOMAIN"
+    UNKNOWN_COMMITMENT = "UNKNOWN_COMMITMENT"
     # the catalog
     ENTERPRISE_REFUSED = "ENTERPRISE_REFUSED"
     WRONG_FILE_NAME = "WRONG_FILE_NAME"
@@ -83,6 +84,8 @@ class Code(StrEnum):
     LIMIT_TOO_LONG = "LIMIT_TOO_LONG"
     LINK_EMPTY = "LINK_EMPTY"
     LINKS_OVERLAP = "LINKS_OVERLAP"
+    BAD_BLANK = "BAD_BLANK"
+    COMMITMENT_TOO_LONG = "COMMITMENT_TOO_LONG"
     # the rules
     DUPLICATE_POLICY = "DUPLICATE_POLICY"
     DUPLICATE_RULE = "DUPLICATE_RULE"
@@ -128,6 +131,7 @@ PURPOSE = Kind(Code.UNKNOWN_PURPOSE, "使用场景", "purpose")
 FORMAT = Kind(Code.UNKNOWN_FORMAT, "格式", "format")
 FORMAT_OR_TYPE = Kind(Code.UNKNOWN_FORMAT, "格式或类型", "format or type")
 LEVEL = Kind(Code.UNKNOWN_LEVEL, "分级", "level")
+COMMITMENT = Kind(Code.UNKNOWN_COMMITMENT, "责任状模板", "commitment template")
 GROUP = Kind(Code.UNKNOWN_GROUP, "部门组", "group")
 CATEGORY = Kind(Code.UNKNOWN_CATEGORY, "数据分类", "category")
 OPERATOR = Kind(Code.UNKNOWN_OPERATOR, "脱敏方式", "masking operator")

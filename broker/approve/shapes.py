@@ -188,6 +188,14 @@ SEVERAL = Scalar(
     Code.BAD_COUNT,
     re.compile("[2-9]|[1-9][0-9]{1,4}"),
 )
+TERM = Scalar(
+    "term",
+    " 1 至 9999 的整数",
+    "a whole number from 1 to 9999",
+    Code.BAD_COUNT,
+    re.compile("[1-9][0-9]{0,3}"),
+)
+"""Days."""
 PERCENT = Scalar(
     "percent", " 1 至 99 的整数", "a whole number from 1 to 99", Code.BAD_COUNT, re.compile("[1-9][0-9]?")
 )

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from broker.approve.grammar import VALUES, Reviewer, Subjects, Whose
 from broker.approve.group_terms import GroupTerms
 from broker.approve.masks import CheckMask, MaskReader, Written, read_mask
-from broker.approve.problem import DEPARTMENT, FIELD, LEVEL, Code, Problems
+from broker.approve.problem import COMMITMENT, DEPARTMENT, FIELD, LEVEL, Code, Problems
 from broker.approve.reach import Reach
 from broker.approve.rule import Consent, Limits, Rows
 from broker.approve.table import Table, text, texts
@@ -95,6 +95,7 @@ class TermReader:
             watermark=table.flag("watermark"),
             notify_subject=table.flag("notify_subject"),
             countersignature=table.flag("countersignature"),
+            commitments=self._commitments(table),
         )
         by_level = self._masks(table, "mask_levels")
         levels = (*self._catalog.levels, IMPORTANT, CORE)
@@ -103,6 +104,10 @@ class TermReader:
                 self._problems.unknown(written.key_at, LEVEL, level, levels)
         groups = GroupTerms.of(table.table("k_anonymity"), table.table("aggregate"))
         return Demanded(duties, self._masks(table, "mask"), by_level, groups)
+
+    def _commitments(self, table: Table) -> tuple[str, ...]:
+        name = table.name("commitment", self._catalog.commitments, COMMITMENT)
+        return (name,) if name else ()
 
     def obligations(self, demanded: Demanded, reach: Reach) -> tuple[Obligations, ...]:
         """For each dataset its masks, and what else must be done."""

@@ -76,6 +76,8 @@ class Outcome:
     """Rules that bound the subjects."""
     matched: tuple[str, ...] = ()
     """Fields that are compared with a claim, which is one of the papers."""
+    commitments: tuple[str, ...] = ()
+    """Templates of the use commitments that are among the papers."""
     uncovered: tuple[str, ...] = ()
     """Fields that nothing permits (4.4), which is why the decision is a denial."""
 
@@ -97,16 +99,23 @@ class Outcome:
             and asked.operator
             and asked.legal_basis
             and (asked.signed_digest or not self.signed)
+            and (not self.commitments or not self._uncommitted(asked))
             and (not self.matched or all(field in claimed for field in self.matched))
         ):
             return self.decision
         return self._supplement(asked)
+
+    def _uncommitted(self, asked: Application) -> list[str]:
+        """The templates of which no commitment is there."""
+        signed = [commitment.template for commitment in asked.commitments]
+        return [template for template in self.commitments if template not in signed]
 
     def _supplement(self, asked: Application) -> Decision:
         """Every paper that is not there, in one notice (一次性告知)."""
         missing = [why for name, why in _PAPERS if not getattr(asked, name)]
         if self.signed and not asked.signed_digest:
             missing.append(_SIGNED_APPLICATION)
+        missing += [Why(Reason.COMMITMENT_MISSING, template) for template in self._uncommitted(asked)]
         claimed = [claim.field for claim in asked.claims]
         missing += [Why(Reason.CLAIM_MISSING, field) for field in self.matched if field not in claimed]
         hash_ = self.decision.bundle_hash
@@ -162,6 +171,7 @@ class Case:
             most_subjects=most,
             limiting=_ids([rule for rule in binding if most and rule.limits.subjects_per_call == most]),
             matched=_matched(demanded),
+            commitments=demanded.obligations.commitments,
         )
 
     def _permit(self, binding: Sequence[Rule], demanded: Demands) -> Decision:

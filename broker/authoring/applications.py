@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from broker.approve.bundle import Bundle
 from broker.approve.document import Node, ScalarNode, SequenceNode
 from broker.approve.grammar import ALL
-from broker.approve.problem import DATASET, DEPARTMENT, FIELD, PURPOSE, Code, Kind, Problems
+from broker.approve.problem import COMMITMENT, DATASET, DEPARTMENT, FIELD, PURPOSE, Code, Kind, Problems
 from broker.approve.table import Table, text
 from broker.authoring.grammar import APPLICATION, GRANT
-from broker.model import Application, Claim, Dataset, Grant, Identity, Role
+from broker.model import Application, Claim, Dataset, Grant, Identity, Role, UseCommitment
 from broker.reasons import Reason
 
 PAPERS = ("service_item", "case_no", "legal_basis", "operator")
@@ -48,6 +48,8 @@ class Asked:
     signed_application: bool = False
     claims: tuple[str, ...] = ()
     """Fields of which something is claimed."""
+    commitments: tuple[str, ...] = ()
+    """Templates of which a commitment is signed."""
 
 
 def application(asked: Asked, city: str) -> Application:
@@ -76,6 +78,26 @@ def application(asked: Asked, city: str) -> Application:
         signed_digest=_SIGNED if asked.signed_application else b"",
         streamed=asked.subjects is None,
         claims=tuple(Claim(field, ("claim",) * (asked.subjects or 0)) for field in asked.claims),
+        commitments=tuple(_commitment(template, asked, consumer) for template in asked.commitments),
+    )
+
+
+def _commitment(template: str, asked: Asked, consumer: Identity) -> UseCommitment:
+    """A stand-in: policy asks only of which templates there is one."""
+    return UseCommitment(
+        template,
+        version=1,
+        text="",
+        consumer=asked.department,
+        dataset=asked.dataset,
+        purpose=asked.purpose,
+        case_no=asked.case_no,
+        request_id="",
+        issued=datetime.min.replace(tzinfo=UTC),
+        expires=datetime.max.replace(tzinfo=UTC),
+        message=b"",
+        digest=_SIGNED,
+        signer=consumer,
     )
 
 
@@ -97,6 +119,7 @@ def read_asked(
         signed_application=table.flag("signed_application"),
         grant=table.text("grant"),
         claims=tuple(item.value for item in table.texts("claims")) if "claims" in table else (),
+        commitments=table.names("commitments", bundle.catalog.commitments, COMMITMENT),
         **{name: table.text(name) for name in PAPERS},
     )
     _check_names(asked, table, bundle, refused_as)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -125,6 +125,7 @@ def _asked(statement: Mapping[str, object]) -> tuple[Asked, datetime, str]:
         grant=_text(statement, "grant"),
         signed_application=bool(_text(statement, "signed_application")),
         claims=_names(statement.get("claims", [])),
+        commitments=tuple(_templates(statement.get("commitments", []))),
     )
     return asked, datetime.fromisoformat(_text(statement, "recorded_at")), _text(decision, "bundle")
 
@@ -133,6 +134,14 @@ def _names(written: object) -> tuple[str, ...]:
     if not isinstance(written, list):
         raise TypeError
     return tuple(str(name) for name in written)
+
+
+def _templates(written: object) -> Iterator[str]:
+    """Of the use commitments that a statement names."""
+    if not isinstance(written, list):
+        raise TypeError
+    for one in written:
+        yield _text(one, "template")
 
 
 def _text(members: Mapping[str, object], name: str) -> str:

@@ -48,6 +48,10 @@ def changes(before: Release, after: Release, order: MaskOrder) -> Iterator[Chang
         if (name in before.duties) is not (name in after.duties):
             weaker = name in before.duties
             yield Change(name, _towards(weaker), _flag(weaker), _flag(not weaker))
+    for template in sorted(before.commitments ^ after.commitments):
+        weaker = template in before.commitments
+        said = (template, "") if weaker else ("", template)
+        yield Change("commitments", _towards(weaker), *said)
 
 
 def direction(found: tuple[Change, ...]) -> Direction:

@@ -37,6 +37,7 @@ ABOUT = {
     "aggregate": Sentence("只给汇总", "totals only"),
     "retain_days": Sentence("保存天数", "days kept"),
     "acknowledge_hours": Sentence("确认收到的时限（小时）", "hours to acknowledge"),
+    "commitments": Sentence("数据使用责任状", "use commitments"),
     "signed_application": Sentence("签名申请", "signed application"),
     "no_onward_sharing": Sentence("不得转供", "no onward sharing"),
     "watermark": Sentence("水印", "watermark"),
@@ -88,6 +89,8 @@ def demand_words(release: Release, called: Called) -> Iterator[Sentence]:
     for name in ("retain_days", "acknowledge_hours"):
         if (bound := getattr(release, name)) is not None:
             yield _said(name, str(bound))
+    for template in sorted(release.commitments):
+        yield _said("commitments", template)
     for duty in DUTIES:
         if duty in release.duties:
             yield ABOUT[duty]

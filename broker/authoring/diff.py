@@ -215,6 +215,7 @@ def _content(rule: Rule) -> Hashable:
         demands.retain_days,
         demands.acknowledge_hours,
         tuple(getattr(demands, duty) for duty in DUTIES),
+        demands.commitments,
         demands.k_anonymity,
         demands.aggregate,
         rule.review,

@@ -300,6 +300,7 @@ def release_json(release: Release | None) -> dict[str, object] | None:
         "retain_days": release.retain_days,
         "acknowledge_hours": release.acknowledge_hours,
         "duties": sorted(release.duties),
+        "commitments": sorted(release.commitments),
         "reviews": sorted(
             (
                 {

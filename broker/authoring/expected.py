@@ -15,7 +15,7 @@ from broker.approve.bundle import Bundle
 from broker.approve.conditions import Condition
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode
 from broker.approve.grammar import AGGREGATE
-from broker.approve.problem import DEPARTMENT, FIELD, WORD, Code, Kind, Problems
+from broker.approve.problem import COMMITMENT, DEPARTMENT, FIELD, WORD, Code, Kind, Problems
 from broker.approve.table import Table, mapping_items, text
 from broker.authoring.facts import DUTIES, Facts
 from broker.authoring.grammar import EXPECT, NEAR, NONE, REVIEW
@@ -59,11 +59,12 @@ class Known:
     rules: frozenset[str]
     """Default permits among them."""
     departments: Collection[str]
+    commitments: Collection[str]
 
     @classmethod
     def of(cls, bundle: Bundle) -> Known:
         rules = frozenset(rule for about in bundle.about.values() for rule in about.by_id)
-        return cls(rules, bundle.catalog.departments)
+        return cls(rules, bundle.catalog.departments, bundle.catalog.commitments)
 
 
 def read_expected(node: Node | None, fields: Collection[str], known: Known, problems: Problems) -> Facts:
@@ -103,6 +104,9 @@ class _Reader:
 
     def duties(self, key: str) -> list[str]:
         return sorted(self.table.names(key, DUTIES, WORD))
+
+    def commitments(self, key: str) -> list[str]:
+        return sorted(self.table.names(key, self.known.commitments, COMMITMENT))
 
     def masks(self, key: str) -> dict[str, object]:
         masks: dict[str, object] = {}
@@ -186,6 +190,7 @@ _READERS: Mapping[str, Callable[[_Reader, str], object]] = {
     "retain_days": _Reader.count,
     "acknowledge_hours": _Reader.count,
     "duties": _Reader.duties,
+    "commitments": _Reader.commitments,
     "rows_per_call": _Reader.count,
     "minimum_group_size": _Reader.count,
     "matches_per_day": _Reader.count,

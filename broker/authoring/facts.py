@@ -35,6 +35,7 @@ def facts(decision: Decision) -> dict[str, object]:
         "retain_days": obligations.retain_days,
         "acknowledge_hours": obligations.acknowledge_hours,
         "duties": _some(duties(obligations)),
+        "commitments": _some(list(obligations.commitments)),
         "rows_per_call": decision.rows_per_call,
         "minimum_group_size": decision.minimum_group_size,
         "matches_per_day": decision.matches_per_day,

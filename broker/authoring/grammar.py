@@ -52,6 +52,7 @@ _OPTIONAL = (
     option("subjects", SUBJECTS, "查询对象数，或整体", "how many subjects, or the whole dataset"),
     option("grant", SLUG, "共享授权，见 grants", "a grant, of those under grants"),
     option("signed_application", FLAG, "是否附签名申请", "whether a signed application came"),
+    option("commitments", ListOf(TEXT), "已签责任状的模板", "templates of which a commitment is signed"),
     option("claims", ListOf(TEXT), "写明所称的值的数据项", "the fields of which something is claimed"),
 )
 APPLICATION = Keys((*_REQUIRED, *_OPTIONAL))
@@ -97,6 +98,7 @@ EXPECT = Keys(
         option("retain_days", COUNT, "最多保存天数", "days the data may be kept"),
         option("acknowledge_hours", COUNT, "确认收到的时限", "hours to acknowledge in"),
         option("duties", ListOf(TEXT, NONE), "义务", "duties"),
+        option("commitments", ListOf(TEXT, NONE), "责任状", "use commitments"),
         option("rows_per_call", COUNT, "每次最多行数", "rows in one call"),
         option("minimum_group_size", COUNT, "最小人数", "the smallest group"),
         option("matches_per_day", COUNT, "每人每日比对次数", "comparisons of one subject a day"),

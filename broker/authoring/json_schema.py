@@ -23,6 +23,7 @@ from broker.approve.grammar import (
 )
 from broker.approve.problem import (
     CATEGORY,
+    COMMITMENT,
     DATASET,
     DEPARTMENT,
     DOMAIN,
@@ -73,6 +74,7 @@ _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
 _NUMBERS: Mapping[str, Schema] = {
     "count": _COUNT,
     "several": {**_COUNT, "minimum": 2, "maximum": 99_999},
+    "term": {**_COUNT, "maximum": 9_999},
     "percent": {**_COUNT, "maximum": 99},
     "subjects": _COUNT,
     "region": {"type": "integer", "minimum": 0, "maximum": 999_999},
@@ -303,6 +305,7 @@ class SchemaMaker:
                 **{name: one.title for name, one in FORMATS.items()},
             },
             DOMAIN: dict.fromkeys(sorted(domains), ""),
+            COMMITMENT: {name: one.title for name, one in catalog.commitments.items()},
             OPERATOR: {name: one.title for name, one in self._operators.items()},
         }
         return found[kind]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import yaml
 
-from broker.approve.shapes import COUNT, DAY, DAYS, FLAG, REGION, OneMask, Scalar, Shape
+from broker.approve.shapes import COUNT, DAY, DAYS, FLAG, REGION, TERM, OneMask, Scalar, Shape
 from broker.authoring.shapes import entries, item_shape, shape_of_file
 
 _ALWAYS = (DAY, DAYS, REGION)
-_NEVER = (COUNT, FLAG)
+_NEVER = (COUNT, FLAG, TERM)
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _NULL_TAG = "tag:yaml.org,2002:null"
 

@@ -126,6 +126,7 @@ def demands_no_more(narrow: Rule, wide: Rule) -> bool:
         and _as_strict(narrow.obligations.retain_days, wide.obligations.retain_days, le)
         and _as_strict(narrow.obligations.acknowledge_hours, wide.obligations.acknowledge_hours, le)
         and all(getattr(wide.obligations, duty) or not getattr(narrow.obligations, duty) for duty in _DUTIES)
+        and set(narrow.obligations.commitments) <= set(wide.obligations.commitments)
         and groups.demands_no_more(narrow.obligations, wide.obligations)
         and _same_rows(narrow, wide)
         and narrow.review == wide.review

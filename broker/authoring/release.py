@@ -69,6 +69,8 @@ class Release:
     acknowledge_hours: int | None = None
     duties: frozenset[str] = frozenset()
     """Of :data:`DUTIES`."""
+    commitments: frozenset[str] = frozenset()
+    """Templates of the use commitments demanded."""
     reviews: frozenset[ReviewBy] = frozenset()
     k_anonymity: KAnonymity | None = None
     """With all quasi-identifiers, asked for or not."""
@@ -141,6 +143,7 @@ class Terms:
             retain_days=_smallest(rule.obligations.retain_days for rule in demanding),
             acknowledge_hours=_smallest(rule.obligations.acknowledge_hours for rule in demanding),
             duties=duties,
+            commitments=frozenset(name for rule in demanding for name in rule.obligations.commitments),
             reviews=frozenset(self._reviewers(reviews, on_its_own)),
             k_anonymity=gate_of(demanding),
             aggregate=aggregate,

@@ -40,6 +40,7 @@ _RELEASED = (
     "retain_days",
     "acknowledge_hours",
     "duties",
+    "commitments",
     "rows_per_call",
     "minimum_group_size",
     "matches_per_day",

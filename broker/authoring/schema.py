@@ -64,7 +64,7 @@ INEXPRESSIBLE: Mapping[Code, Sentence] = {
     **dict.fromkeys(
         (
             Code.BAD_PERIOD, Code.BAD_CALENDAR, Code.LIMIT_TOO_LONG, Code.REGION_OUTSIDE, Code.SUBJECT_FORMAT,
-            Code.FIELD_OUTSIDE_RULE, Code.LINK_EMPTY,
+            Code.FIELD_OUTSIDE_RULE, Code.LINK_EMPTY, Code.BAD_BLANK, Code.COMMITMENT_TOO_LONG,
         ),
         Sentence("须比较同一文件中两处的值", "compares the values of two places"),
     ),

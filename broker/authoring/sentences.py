@@ -315,7 +315,7 @@ def limits(bounds: Limits) -> Iterator[Sentence]:
 
 
 _DUTIES = {
-    "signed_application": ("须附签名的申请（数据使用责任状）", "a signed application is demanded"),
+    "signed_application": ("须附签名的申请", "a signed application is demanded"),
     "no_onward_sharing": ("不得转供他人", "not to be passed on"),
     "watermark": ("结果带水印", "what is handed over is watermarked"),
     "notify_subject": ("须告知当事人", "the citizen must be told"),
@@ -329,6 +329,8 @@ def duties(obligations: Obligations) -> Iterator[Sentence]:
         yield Sentence(f"最多保存 {days} 天", f"kept for at most {_count(days, 'day')}")
     if (hours := obligations.acknowledge_hours) is not None:
         yield Sentence(f"{hours} 小时内确认收到", f"receipt acknowledged within {_count(hours, 'hour')}")
+    for template in obligations.commitments:
+        yield Sentence(f"须签数据使用责任状“{template}”", f"the use commitment “{template}” must be signed")
     for name, duty in _DUTIES.items():
         if getattr(obligations, name):
             yield Sentence(*duty)

@@ -61,11 +61,12 @@ TITLES: Mapping[Code, tuple[str, str]] = MappingProxyType(
         Code.UNKNOWN_CATEGORY: ("没有此数据分类", "no such category"),
         Code.UNKNOWN_OPERATOR: ("没有此脱敏方式", "no such masking operator"),
         Code.UNKNOWN_DOMAIN: ("没有此假名域", "no field has this field domain"),
+        Code.UNKNOWN_COMMITMENT: ("没有此责任状模板", "no such commitment template"),
         Code.UNKNOWN_VARIABLE: ("表达式里没有此变量", "no such variable in an expression"),
         Code.ENTERPRISE_REFUSED: ("企业不能参与", "an enterprise may not take part"),
         Code.WRONG_FILE_NAME: (
-            "目录文件名与部门不符",
-            "the catalog's file is not named after its department",
+            "文件名与其中的部门或编号不符",
+            "the file is not named after the department or id in it",
         ),
         Code.BASIS_MISSING: (
             "有条件共享未写条件，或不予共享未引用法律",
@@ -85,6 +86,11 @@ TITLES: Mapping[Code, tuple[str, str]] = MappingProxyType(
         ),
         Code.LINK_EMPTY: ("关联域没有列出可关联的两方", "a link domain that joins nothing"),
         Code.LINKS_OVERLAP: ("两个关联域有重叠", "two link domains about one exchange"),
+        Code.BAD_BLANK: (
+            "责任状模板里的空格无从填写",
+            "a blank of a commitment template that nothing fills",
+        ),
+        Code.COMMITMENT_TOO_LONG: ("责任状模板过长", "a commitment template that is too long"),
         Code.BAD_CALENDAR: (
             "日历的日期不属于该年，或调休日不是周末",
             "a day of another year, or a make-up day that is no weekend",

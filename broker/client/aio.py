@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -16,15 +16,17 @@ from broker.client import frames
 from broker.client.acknowledging import ACKNOWLEDGE_SECONDS, AT_ONCE, CLOSING_SECONDS, Delivery, Until
 from broker.client.answer import Exchanged
 from broker.client.caller import Caller
+from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
 from broker.client.detokenizing import Detokenized, TokenRequest
-from broker.client.questions import Filter, Page, Question, Terms, UnaryTerms
+from broker.client.questions import Filter, Page, Question
 from broker.client.retry import Tries
 from broker.client.stream import Part, Reception, StreamQuestion
-from broker.errors import BrokerError, VerificationFailed
+from broker.client.terms import Terms, UnaryTerms
+from broker.errors import BrokerError, MalformedRequest, VerificationFailed
 from broker.model import Receipt
 from broker.receipt.log_keys import LogKeys
-from broker.v1 import catalog_pb2, delivery_pb2, exchange_pb2
+from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, exchange_pb2
 
 if TYPE_CHECKING:
     import pandas
@@ -116,13 +118,13 @@ class AsyncClient(Caller):
     async def exchange(self, *, timeout: float = 10.0, **terms: Unpack[UnaryTerms]) -> Exchanged:
         """See :meth:`Client.exchange`."""
         until = Until(timeout)
-        exchanged = await self._ask(self._questions.exchange(terms), timeout)
+        exchanged = await self._exchanged(terms, until)
         acknowledgement = await self._settle(exchanged.delivery, terms.get("acknowledge"), until)
         return replace(exchanged, acknowledgement=acknowledgement) if acknowledgement else exchanged
 
     async def stream(self, *, timeout: float = 3600.0, **terms: Unpack[Terms]) -> AsyncStream:
         """See :meth:`Client.stream`."""
-        question = self._questions.stream(terms)
+        signing = self._questions.signing(terms)
         until, acknowledge = Until(timeout), terms.get("acknowledge")
 
         async def settle(delivery: Delivery) -> Receipt | None:
@@ -135,7 +137,17 @@ class AsyncClient(Caller):
             parts = aiter(call)
             return AsyncStream(call, parts, await anext(parts, None), question, tries, settle)
 
-        return await self._try(begin, timeout, question.request.request_id)
+        while True:
+            question = self._questions.stream(terms, signing)
+            try:
+                stream = await self._try(begin, until.left, question.request.request_id)
+            except MalformedRequest as failure:
+                if not signing.is_stale(failure):
+                    raise
+                continue
+            if not await self._learnt(signing, terms, stream.reasons, until):
+                return stream
+            stream.cancel()
 
     async def detokenize(
         self, request: TokenRequest, approval: bytes, *, timeout: float = 30.0
@@ -159,6 +171,18 @@ class AsyncClient(Caller):
     ) -> AsyncIterator[delivery_pb2.Delivery]:
         """See :meth:`Client.deliveries`."""
         return self._items(self._questions.deliveries(consumer, overdue), timeout)
+
+    async def commitment_template(
+        self, template: str, terms: Terms | None = None, *, timeout: float = 10.0
+    ) -> Template:
+        """See :meth:`Client.commitment_template`."""
+        return await self._ask(self._questions.commitment_template(template, terms), timeout)
+
+    def commitment_templates(
+        self, *, timeout: float = 10.0
+    ) -> AsyncIterator[commitment_pb2.CommitmentTemplate]:
+        """See :meth:`Client.commitment_templates`."""
+        return self._items(self._questions.commitment_templates(), timeout)
 
     async def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """See :meth:`Client.dataset`."""
@@ -197,6 +221,30 @@ class AsyncClient(Caller):
     ) -> tuple[bytes, ...]:
         """See :meth:`Client.consistency_proof`."""
         return await self._ask(self._questions.consistency_proof(first_size, second_size), timeout)
+
+    async def _exchanged(self, terms: UnaryTerms, until: Until) -> Exchanged:
+        """The answer once the commitments are there that can be signed here."""
+        signing = self._questions.signing(terms)
+        while True:
+            try:
+                exchanged = await self._ask(self._questions.exchange(terms, signing), until.left)
+            except MalformedRequest as failure:
+                if not signing.is_stale(failure):
+                    raise
+                continue
+            if not await self._learnt(signing, terms, exchanged.reasons, until):
+                return exchanged
+
+    async def _learnt(
+        self, signing: Signing, terms: Terms, reasons: Iterable[exchange_pb2.Reason], until: Until
+    ) -> bool:
+        """Whether there is reason to ask again: what is missing can be signed here."""
+        lacking = [
+            await self._ask(self._questions.commitment_template(template, terms), until.left)
+            for template in signing.lacking(reasons)
+        ]
+        learnt = [signing.learn(template) for template in lacking]
+        return bool(learnt) and all(learnt)
 
     async def _settle(
         self, delivery: Delivery | None, acknowledge: bool | None, until: Until

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -14,15 +14,17 @@ import grpc
 from broker.client.acknowledging import ACKNOWLEDGE_SECONDS, AT_ONCE, CLOSING_SECONDS, Delivery, Until
 from broker.client.answer import Exchanged
 from broker.client.caller import Caller
+from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
 from broker.client.detokenizing import Detokenized, TokenRequest
-from broker.client.questions import Filter, Page, Question, Terms, UnaryTerms
+from broker.client.questions import Filter, Page, Question
 from broker.client.retry import Tries
 from broker.client.stream import Stream
-from broker.errors import BrokerError, VerificationFailed
+from broker.client.terms import Terms, UnaryTerms
+from broker.errors import BrokerError, MalformedRequest, VerificationFailed
 from broker.model import Receipt
 from broker.receipt.log_keys import LogKeys
-from broker.v1 import catalog_pb2, delivery_pb2
+from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, exchange_pb2
 
 T = TypeVar("T")
 
@@ -63,7 +65,7 @@ class Client(Caller):
             VerificationFailed: the answer or its receipt does not hold; use neither.
         """
         until = Until(timeout)
-        exchanged = self._ask(self._questions.exchange(terms), timeout)
+        exchanged = self._exchanged(terms, until)
         acknowledgement = self._settle(exchanged.delivery, terms.get("acknowledge"), until)
         return replace(exchanged, acknowledgement=acknowledgement) if acknowledgement else exchanged
 
@@ -77,7 +79,7 @@ class Client(Caller):
             BrokerError: as for :meth:`exchange`, here or while iterating.
             VerificationFailed: likewise.
         """
-        question = self._questions.stream(terms)
+        signing = self._questions.signing(terms)
         until, acknowledge = Until(timeout), terms.get("acknowledge")
 
         def settle(delivery: Delivery) -> Receipt | None:
@@ -90,7 +92,17 @@ class Client(Caller):
                 connection.leave()
             return Stream(call, next(call, None), question, tries, settle)
 
-        return self._try(begin, timeout, question.request.request_id)
+        while True:
+            question = self._questions.stream(terms, signing)
+            try:
+                stream = self._try(begin, until.left, question.request.request_id)
+            except MalformedRequest as failure:
+                if not signing.is_stale(failure):
+                    raise
+                continue
+            if not self._learnt(signing, terms, stream.reasons, until):
+                return stream
+            stream.cancel()
 
     def detokenize(self, request: TokenRequest, approval: bytes, *, timeout: float = 30.0) -> Detokenized:
         """What tokens stand for, if an officer of the provider has approved exactly this request.
@@ -134,6 +146,20 @@ class Client(Caller):
         authority's officers and auditors, those that concern the own department for others, its own for a
         system."""
         return self._items(self._questions.deliveries(consumer, overdue), timeout)
+
+    def commitment_template(
+        self, template: str, terms: Terms | None = None, *, timeout: float = 10.0
+    ) -> Template:
+        """A template of use commitments (数据使用责任状) in force, with what fills its blanks for ``terms``.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return self._ask(self._questions.commitment_template(template, terms), timeout)
+
+    def commitment_templates(self, *, timeout: float = 10.0) -> Iterator[commitment_pb2.CommitmentTemplate]:
+        """All templates in force, by id."""
+        return self._items(self._questions.commitment_templates(), timeout)
 
     def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """One catalog entry with its fields.
@@ -197,6 +223,30 @@ class Client(Caller):
     ) -> tuple[bytes, ...]:
         """Proof that the log of ``first_size`` is a prefix of that of ``second_size``."""
         return self._ask(self._questions.consistency_proof(first_size, second_size), timeout)
+
+    def _exchanged(self, terms: UnaryTerms, until: Until) -> Exchanged:
+        """The answer once the commitments are there that can be signed here."""
+        signing = self._questions.signing(terms)
+        while True:
+            try:
+                exchanged = self._ask(self._questions.exchange(terms, signing), until.left)
+            except MalformedRequest as failure:
+                if not signing.is_stale(failure):
+                    raise
+                continue
+            if not self._learnt(signing, terms, exchanged.reasons, until):
+                return exchanged
+
+    def _learnt(
+        self, signing: Signing, terms: Terms, reasons: Iterable[exchange_pb2.Reason], until: Until
+    ) -> bool:
+        """Whether there is reason to ask again: what is missing can be signed here."""
+        lacking = [
+            self._ask(self._questions.commitment_template(template, terms), until.left)
+            for template in signing.lacking(reasons)
+        ]
+        learnt = [signing.learn(template) for template in lacking]
+        return bool(learnt) and all(learnt)
 
     def _settle(self, delivery: Delivery | None, acknowledge: bool | None, until: Until) -> Receipt | None:
         """Acknowledges a delivery, if that is wanted, and a few that wait. None: it is not, or waits too."""

@@ -19,6 +19,7 @@ from broker.client.status import failure_of
 from broker.errors import Elsewhere, SetUpError
 from broker.v1 import (
     catalog_pb2_grpc,
+    commitment_pb2_grpc,
     delivery_pb2_grpc,
     exchange_pb2_grpc,
     masking_pb2_grpc,
@@ -56,6 +57,7 @@ class Stubs:
         self.exchanges = exchange_pb2_grpc.ExchangeServiceStub(channel)
         self.receipts = receipt_pb2_grpc.ReceiptServiceStub(channel)
         self.policies = policy_pb2_grpc.PolicyServiceStub(channel)
+        self.commitments = commitment_pb2_grpc.CommitmentServiceStub(channel)
         self.deliveries = delivery_pb2_grpc.DeliveryServiceStub(channel)
         self.masking = masking_pb2_grpc.MaskingServiceStub(channel)
 

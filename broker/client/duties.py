@@ -25,6 +25,8 @@ class Duties:
     """A signed application was demanded."""
     countersignature: bool = False
     """Only with the provider's countersignature."""
+    commitments: tuple[str, ...] = ()
+    """Templates of the use commitments that were demanded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class Review:
 def duties_of(decision: exchange_pb2.Decision) -> Duties:
     """The duties in a decision; for a refusal none."""
     obligations = decision.obligations
-    return Duties(**{name: getattr(obligations, name) for name in Duties.__slots__})
+    said = {name: getattr(obligations, name) for name in Duties.__slots__ if name != "commitments"}
+    templates = tuple(name.removeprefix("commitmentTemplates/") for name in obligations.commitments)
+    return Duties(**said, commitments=templates)
 
 
 def reviews_of(decision: exchange_pb2.Decision) -> tuple[Review, ...]:

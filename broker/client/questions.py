@@ -6,64 +6,33 @@ wait; what they ask and how they read the answer is here.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Required, TypedDict, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from broker.acknowledge.signed import Acknowledgement, sign
 from broker.acknowledge.signed import read as read_signed
 from broker.apply.signed import sign_application
 from broker.client.acknowledging import Delivery
 from broker.client.answer import Exchanged, checked_cose, checked_receipt, exchanged_of, receipt_of
+from broker.client.committing import Signing, Template, Templates, template_of
 from broker.client.connections import Stubs
 from broker.client.credentials import Credentials
 from broker.client.detokenizing import Detokenized, TokenRequest, detokenized_of
 from broker.client.evidence import Request, require_said
 from broker.client.proving import ProvedReceipts
 from broker.client.stream import StreamQuestion
+from broker.client.terms import Terms, UnaryTerms
 from broker.errors import VerificationFailed
 from broker.model import EntryKind, Receipt, Verdict
 from broker.receipt.key_history import proved
 from broker.receipt.log_keys import LogKeys, Trust
 from broker.receipt.note import VerifierKey
-from broker.v1 import catalog_pb2, delivery_pb2, exchange_pb2, masking_pb2, receipt_pb2
+from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, exchange_pb2, masking_pb2, receipt_pb2
 
 T = TypeVar("T")
 Kind = TypeVar("Kind", exchange_pb2.ExchangeRequest, exchange_pb2.StreamExchangeRequest)
-
-
-class Terms(TypedDict, total=False):
-    """What is asked, why, and who is behind it; ids as in the catalog."""
-
-    dataset: Required[str]
-    fields: Required[Sequence[str]]
-    subjects: Sequence[str]
-    """Identifiers of the subjects; a stream takes none as every row in scope, if policy permits that."""
-    purpose: Required[str]
-    service_item: str
-    case_no: str
-    legal_basis: str
-    operator: str
-    grant: str
-    """Under which grant to run."""
-    claims: Mapping[str, str | Sequence[str]]
-    """Field → what you believe it to be, for fields that policy only compares (比对核验): a text for a single
-    subject, else one for each in their order, empty for none. A stream takes no claims."""
-    sign: bool
-    """Add an application signed with the caller's own key."""
-    acknowledge: bool
-    """Acknowledge the delivery (交付确认), or do not; left out, it is done where policy wants it."""
-    request_id: str
-    """A UUID; give that of an earlier call to make it again. A fresh one is made otherwise."""
-
-
-class UnaryTerms(Terms, total=False):
-    """The same for an exchange in one message."""
-
-    validate_only: bool
-    """Decide only: nothing is read, and the request id stays free."""
 
 
 class Filter(TypedDict, total=False):
@@ -122,9 +91,10 @@ class Questions:
         self._credentials = credentials
         self._caller = credentials.uri
         self._trust = trust
+        self._templates = Templates()
 
-    def exchange(self, terms: UnaryTerms) -> Question[Exchanged]:
-        request = self._request(exchange_pb2.ExchangeRequest, terms)
+    def exchange(self, terms: UnaryTerms, signing: Signing | None = None) -> Question[Exchanged]:
+        request = self._request(exchange_pb2.ExchangeRequest, terms, signing)
         request.validate_only = terms.get("validate_only", False)
 
         def read(response: exchange_pb2.ExchangeResponse, attempts: int) -> Exchanged:
@@ -132,8 +102,8 @@ class Questions:
 
         return Question(lambda stubs: stubs.exchanges.Exchange, request, read, request.request_id)
 
-    def stream(self, terms: Terms) -> StreamQuestion:
-        request = self._request(exchange_pb2.StreamExchangeRequest, terms)
+    def stream(self, terms: Terms, signing: Signing | None = None) -> StreamQuestion:
+        request = self._request(exchange_pb2.StreamExchangeRequest, terms, signing)
         return StreamQuestion(request, self._caller, self._trust)
 
     def detokenize(self, asked: TokenRequest, approval: bytes) -> Question[Detokenized]:
@@ -180,6 +150,26 @@ class Questions:
     def dataset(self, dataset: str) -> Question[catalog_pb2.Dataset]:
         request = catalog_pb2.GetDatasetRequest(name=f"datasets/{dataset}")
         return Question(lambda stubs: stubs.catalog.GetDataset, request, lambda found, _: found.dataset)
+
+    def signing(self, terms: Terms) -> Signing:
+        """One application, whose commitments are signed as policy demands them if the caller allows it."""
+        return Signing(self._templates, self._credentials, terms)
+
+    def commitment_template(self, template: str, terms: Terms | None = None) -> Question[Template]:
+        """A template in force, with what fills its blanks for ``terms``."""
+        request = commitment_pb2.GetCommitmentTemplateRequest(name=_name("commitmentTemplates", template))
+        if terms is not None:
+            request.application.CopyFrom(_application(terms))
+        return Question(
+            lambda stubs: stubs.commitments.GetCommitmentTemplate,
+            request,
+            lambda found, _: template_of(found),
+        )
+
+    def commitment_templates(self) -> Question[Page[commitment_pb2.CommitmentTemplate]]:
+        request = commitment_pb2.ListCommitmentTemplatesRequest()
+        method = lambda stubs: stubs.commitments.ListCommitmentTemplates  # noqa: E731
+        return listing(method, request, lambda found: found.templates)
 
     def datasets(self, department: str) -> Question[Page[catalog_pb2.Dataset]]:
         request = catalog_pb2.ListDatasetsRequest(department=_name("departments", department))
@@ -245,21 +235,13 @@ class Questions:
             lambda stubs: stubs.receipts.GetConsistencyProof, request, lambda found, _: tuple(found.proof)
         )
 
-    def _request(self, kind: type[Kind], terms: Terms) -> Kind:
+    def _request(self, kind: type[Kind], terms: Terms, signing: Signing | None) -> Kind:
+        signing = signing or self.signing(terms)
         request = kind(
-            request_id=terms.get("request_id") or str(uuid.uuid4()),
-            application=exchange_pb2.Application(
-                dataset=_name("datasets", terms["dataset"]),
-                fields=terms["fields"],
-                subjects=terms.get("subjects", ()),
-                purpose=terms["purpose"],
-                service_item=terms.get("service_item", ""),
-                case_no=terms.get("case_no", ""),
-                legal_basis=terms.get("legal_basis", ""),
-                operator=terms.get("operator", ""),
-                claims=[_claim(field, said) for field, said in terms.get("claims", {}).items()],
-            ),
+            request_id=signing.request_id,
+            application=_application(terms),
             grant=_name("grants", terms.get("grant", "")),
+            signed_commitments=signing.signed(),
         )
         if terms.get("sign", False):
             request.signed_application = self._signed(request)
@@ -295,6 +277,20 @@ def _digest_in(message: bytes) -> str:
 
 def _unproved(page: receipt_pb2.ListReceiptsResponse) -> Sequence[Receipt]:
     return [receipt_of(receipt) for receipt in page.receipts]
+
+
+def _application(terms: Terms) -> exchange_pb2.Application:
+    return exchange_pb2.Application(
+        dataset=_name("datasets", terms["dataset"]),
+        fields=terms["fields"],
+        subjects=terms.get("subjects", ()),
+        purpose=terms["purpose"],
+        service_item=terms.get("service_item", ""),
+        case_no=terms.get("case_no", ""),
+        legal_basis=terms.get("legal_basis", ""),
+        operator=terms.get("operator", ""),
+        claims=[_claim(field, said) for field, said in terms.get("claims", {}).items()],
+    )
 
 
 def _claim(field: str, said: str | Sequence[str]) -> exchange_pb2.Claim:

@@ -22,6 +22,7 @@ from broker.model.catalog import (
     SharingAttribute,
     SourceSpec,
 )
+from broker.model.commitment import CommitmentTemplate, Signer, UseCommitment
 from broker.model.delegation import Delegation
 from broker.model.exchange import (
     MATCH,
@@ -103,6 +104,7 @@ __all__ = [
     "CertificateChain",
     "Charge",
     "Claim",
+    "CommitmentTemplate",
     "Dataset",
     "Decision",
     "Delegation",
@@ -144,6 +146,7 @@ __all__ = [
     "SharingMode",
     "SignedAct",
     "SignedApplication",
+    "Signer",
     "SourceSpec",
     "Stage",
     "State",
@@ -155,6 +158,7 @@ __all__ = [
     "Target",
     "Terms",
     "TimeLimits",
+    "UseCommitment",
     "UseScope",
     "Verdict",
     "Why",

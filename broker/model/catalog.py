@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
+from broker.model.commitment import CommitmentTemplate
 from broker.model.limits import NATIONAL, TimeLimits
 from broker.model.parties import Department, region_prefix
 
@@ -238,6 +239,8 @@ class Catalog:
     """By name; no two cover one exchange."""
     limits: Mapping[str, TimeLimits] = field(default_factory=dict)
     """GB/T 2260 code → the time limits of that jurisdiction, whole."""
+    commitments: Mapping[str, CommitmentTemplate] = field(default_factory=dict)
+    """Templates of use commitments (数据使用责任状), by id."""
 
     def limits_of(self, department: str) -> TimeLimits:
         """The time limits that a department (the one that must act) is under: of the narrowest jurisdiction

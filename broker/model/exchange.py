@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from broker.model.catalog import Dataset, LinkDomain, Mask
+from broker.model.commitment import UseCommitment
 from broker.model.parties import Identity
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class Application:
     streamed: bool = False
     claims: tuple[Claim, ...] = ()
     """Each about another of :attr:`fields`; a stream has none."""
+    commitments: tuple[UseCommitment, ...] = ()
+    """Verified: those that came with the request, and those lodged before that stand for it; at most one of
+    each template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,8 @@ class Obligations:
     """Only with the provider's countersignature, hence by review."""
     k_anonymity: KAnonymity | None = None
     aggregate: Aggregate | None = None
+    commitments: tuple[str, ...] = ()
+    """Templates of the use commitments that the consumer must have signed, in ascending order."""
 
 
 @dataclass(frozen=True, slots=True)

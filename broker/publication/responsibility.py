@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from broker.approve.catalog import CATALOG_FOLDER
 from broker.approve.document import MappingNode, Node, ScalarNode, SequenceNode, parse
 from broker.approve.files import MANIFEST, Files, is_policy
-from broker.approve.grammar import DEPARTMENTS_FILE, LINKS_FILE
+from broker.approve.grammar import COMMITMENT_FILES, DEPARTMENTS_FILE, LINKS_FILE
 from broker.approve.problem import Problems
 from broker.errors import VerificationFailed
 from broker.model import DepartmentKind
@@ -58,9 +58,9 @@ def owner_of(file: str, content: bytes) -> str:
     """The department whose file it is; empty for the base files.
 
     Raises:
-        VerificationFailed: it is a policy whose owner cannot be read.
+        VerificationFailed: it is a policy, or a commitment template, whose owner cannot be read.
     """
-    if is_policy(file):
+    if is_policy(file) or COMMITMENT_FILES.holds(file):
         if owner := _text(_entry(_document(file, content), "owner")):
             return owner
         raise VerificationFailed(f"{file} 没有 owner / {file}: has no owner")

@@ -20,10 +20,18 @@ _APPLIED = frozenset(
 
 def acts_of(content: Mapping[str, Any]) -> tuple[str, ...]:
     """The digests (hexadecimal) of the signed messages that are held beside a statement's leaf: the signed
-    application, and an officer's approval of a detokenization."""
+    application, use commitments, and an officer's approval of a detokenization."""
     applied = content.get("signed_application", "") if content.get("kind") in _APPLIED else ""
+    committed = [one["digest"] for one in committed_in(content)]
     approved = content["approval"]["digest"] if "approval" in content else ""
-    return tuple(digest for digest in (applied, approved) if digest)
+    return tuple(digest for digest in (applied, *committed, approved) if digest)
+
+
+def committed_in(content: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What a statement says of the use commitments that are held beside its leaf."""
+    if content.get("kind") not in _APPLIED:
+        return ()
+    return [one for one in content.get("commitments", ()) if "lodged" not in one]
 
 
 def approvals_of(content: Mapping[str, Any]) -> tuple[str, ...]:

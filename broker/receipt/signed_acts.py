@@ -26,8 +26,10 @@ from broker.keys.spiffe import DepartmentId, parse
 from broker.model import EntryKind, Receipt, Role
 from broker.receipt.bundle import read_json
 from broker.receipt.log_keys import Trust
-from broker.receipt.named_acts import MAX_ACT, certificates_of, require_named
+from broker.receipt.named_acts import MAX_ACT, certificates_of, committed_in, require_named
+from broker.receipt.statement import instant
 from broker.receipt.verify import STATEMENT, verify_receipt
+from broker.use_commitment.signed import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +188,30 @@ def _signer(
         for approval in (content.get("approval"), *content.get("publication", {}).get("approvals", ()))
         if approval
     }
+    committed = {one["digest"]: one for one in committed_in(content)}
     if digest in officers:
         right = officers[digest] == str(who)
+    elif digest in committed:
+        right = _is_committed(act, committed[digest], content, who)
     else:  # an application: by a system of the department that asked
         right = (content["consumer"]["department"], Role.SYSTEM) == (who.department, who.role)
     if not right:
         raise VerificationFailed("签署者不是存证所记 / act: signed by another than is said")
     return who
+
+
+def _is_committed(act: bytes, told: Mapping[str, Any], content: Mapping[str, Any], who: DepartmentId) -> bool:
+    """Whether a use commitment is by who is said, of the consumer's department, and binds it to what the
+    statement is about."""
+    signed = read(act).said
+    said = (signed.template, signed.version, instant(signed.expires), signed.request_id)
+    about = (signed.consumer, signed.dataset, signed.purpose, signed.case_no)
+    return (
+        str(who) == told["signer"]
+        and who.department == content["consumer"]["department"]
+        and said == (told["template"], told["version"], told["expires"], content["request_id"])
+        and about == (who.department, *[content[name] for name in ("dataset", "purpose", "case_no")])
+    )
 
 
 def _malformed() -> VerificationFailed:

@@ -28,6 +28,7 @@ from broker.model import (
     RowCounts,
     SubjectAnswer,
     Suspension,
+    UseCommitment,
     Why,
 )
 
@@ -112,6 +113,7 @@ def statement(
         "dataset": application.dataset,
         "fields": application.fields,
         **({"claims": [claim.field for claim in application.claims]} if application.claims else {}),
+        **_committed(application.commitments),
         **marked(subject_tags, subject_numbers),
         "decision": {
             "verdict": decision.verdict,
@@ -137,6 +139,25 @@ def statement(
     if acknowledge_by is not None:
         content["acknowledge_by"] = instant(acknowledge_by)
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def _committed(commitments: Sequence[UseCommitment]) -> dict[str, object]:
+    """The use commitments that the consumer is bound by; one that was lodged is held at another leaf."""
+    if not commitments:
+        return {}
+    return {
+        "commitments": [
+            {
+                "template": one.template,
+                "version": one.version,
+                "digest": one.digest.hex(),
+                "signer": one.signer.uri,
+                "expires": instant(one.expires),
+                **({} if one.lodged is None else {"lodged": one.lodged}),
+            }
+            for one in commitments
+        ]
+    }
 
 
 def fits(kind: EntryKind, content: bytes) -> bool:
@@ -283,6 +304,8 @@ DUTIES = ("acknowledge_hours", "no_onward_sharing", "watermark", "notify_subject
 
 def _duties(obligations: Obligations) -> dict[str, object]:
     duties = {name: value for name in DUTIES if (value := getattr(obligations, name))}
+    if obligations.commitments:
+        duties["commitments"] = obligations.commitments
     if (gate := obligations.k_anonymity) is not None:
         names = list(gate.quasi_identifiers)
         duties["k_anonymity"] = {"quasi_identifiers": names, "k": gate.k, "below": gate.below}

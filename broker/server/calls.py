@@ -41,6 +41,8 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "/broker.v1.ReceiptService/GetConsistencyProof": EVERYONE,
     "/broker.v1.DeliveryService/AcknowledgeDelivery": frozenset({Role.SYSTEM, Role.OFFICER}),
     "/broker.v1.DeliveryService/ListDeliveries": READERS,
+    "/broker.v1.CommitmentService/GetCommitmentTemplate": EVERYONE,
+    "/broker.v1.CommitmentService/ListCommitmentTemplates": EVERYONE,
     "/broker.v1.MaskingService/Detokenize": frozenset({Role.SYSTEM, Role.OFFICER}),
     "/broker.v1.PolicyService/ProposeBundle": OFFICERS,
     "/broker.v1.PolicyService/ApproveProposal": OFFICERS,

@@ -40,6 +40,7 @@ from broker.releases import Masks
 from broker.server.asking import Status, answering
 from broker.server.bundles import compiler, operators_of
 from broker.server.calls import CallInterceptor, Identify
+from broker.server.commitments import CommitmentService
 from broker.server.deliveries import DeliveryService
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
@@ -68,6 +69,8 @@ from broker.store.store import Store, open_store
 from broker.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,
+    commitment_pb2,
+    commitment_pb2_grpc,
     delivery_pb2,
     delivery_pb2_grpc,
     exchange_pb2,
@@ -92,6 +95,7 @@ SERVICES = tuple(
         (exchange_pb2, "ExchangeService"),
         (receipt_pb2, "ReceiptService"),
         (delivery_pb2, "DeliveryService"),
+        (commitment_pb2, "CommitmentService"),
         (policy_pb2, "PolicyService"),
         (masking_pb2, "MaskingService"),
     )
@@ -200,6 +204,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         masking_pb2_grpc.add_MaskingServiceServicer_to_server(MaskingService(detokenizer), server)
         deliveries = DeliveryService(acknowledger, receipts, epochs, clock)
         delivery_pb2_grpc.add_DeliveryServiceServicer_to_server(deliveries, server)
+        commitment_pb2_grpc.add_CommitmentServiceServicer_to_server(CommitmentService(epochs), server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)

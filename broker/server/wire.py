@@ -76,6 +76,7 @@ def request_of(message: exchange_pb2.ExchangeRequest | exchange_pb2.StreamExchan
         signed_application=message.signed_application,
         validate_only=getattr(message, "validate_only", False),
         streamed=isinstance(message, exchange_pb2.StreamExchangeRequest),
+        signed_commitments=tuple(message.signed_commitments),
         claims=tuple(Claim(claim.field, tuple(claim.values)) for claim in application.claims),
     )
 
@@ -149,6 +150,7 @@ def _obligations(obligations: Obligations, masks: Mapping[str, str]) -> exchange
         countersignature=obligations.countersignature,
         k_anonymity=_k_anonymity(obligations.k_anonymity) if obligations.k_anonymity else None,
         aggregate=_aggregate(obligations.aggregate) if obligations.aggregate else None,
+        commitments=[f"commitmentTemplates/{template}" for template in obligations.commitments],
     )
 
 

@@ -67,18 +67,20 @@ class Claim(_message.Message):
     def __init__(self, field: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ExchangeRequest(_message.Message):
-    __slots__ = ("request_id", "application", "grant", "signed_application", "validate_only")
+    __slots__ = ("request_id", "application", "grant", "signed_application", "signed_commitments", "validate_only")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     APPLICATION_FIELD_NUMBER: _ClassVar[int]
     GRANT_FIELD_NUMBER: _ClassVar[int]
     SIGNED_APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_COMMITMENTS_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     application: Application
     grant: str
     signed_application: bytes
+    signed_commitments: _containers.RepeatedScalarFieldContainer[bytes]
     validate_only: bool
-    def __init__(self, request_id: _Optional[str] = ..., application: _Optional[_Union[Application, _Mapping]] = ..., grant: _Optional[str] = ..., signed_application: _Optional[bytes] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., application: _Optional[_Union[Application, _Mapping]] = ..., grant: _Optional[str] = ..., signed_application: _Optional[bytes] = ..., signed_commitments: _Optional[_Iterable[bytes]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class ExchangeResponse(_message.Message):
     __slots__ = ("decision", "answer", "receipt", "redelivered")
@@ -93,16 +95,18 @@ class ExchangeResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., redelivered: _Optional[bool] = ...) -> None: ...
 
 class StreamExchangeRequest(_message.Message):
-    __slots__ = ("request_id", "application", "grant", "signed_application")
+    __slots__ = ("request_id", "application", "grant", "signed_application", "signed_commitments")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     APPLICATION_FIELD_NUMBER: _ClassVar[int]
     GRANT_FIELD_NUMBER: _ClassVar[int]
     SIGNED_APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_COMMITMENTS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     application: Application
     grant: str
     signed_application: bytes
-    def __init__(self, request_id: _Optional[str] = ..., application: _Optional[_Union[Application, _Mapping]] = ..., grant: _Optional[str] = ..., signed_application: _Optional[bytes] = ...) -> None: ...
+    signed_commitments: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, request_id: _Optional[str] = ..., application: _Optional[_Union[Application, _Mapping]] = ..., grant: _Optional[str] = ..., signed_application: _Optional[bytes] = ..., signed_commitments: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class StreamExchangeResponse(_message.Message):
     __slots__ = ("opening", "chunk", "outcome")
@@ -185,7 +189,7 @@ class Review(_message.Message):
     def __init__(self, departments: _Optional[_Iterable[str]] = ..., count: _Optional[int] = ..., within_working_days: _Optional[int] = ..., never_own: _Optional[bool] = ...) -> None: ...
 
 class Obligations(_message.Message):
-    __slots__ = ("masks", "retain_days", "signed_application", "acknowledge_hours", "no_onward_sharing", "watermark", "notify_subject", "countersignature", "k_anonymity", "aggregate")
+    __slots__ = ("masks", "retain_days", "signed_application", "acknowledge_hours", "no_onward_sharing", "watermark", "notify_subject", "countersignature", "k_anonymity", "aggregate", "commitments")
     class MasksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -203,6 +207,7 @@ class Obligations(_message.Message):
     COUNTERSIGNATURE_FIELD_NUMBER: _ClassVar[int]
     K_ANONYMITY_FIELD_NUMBER: _ClassVar[int]
     AGGREGATE_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENTS_FIELD_NUMBER: _ClassVar[int]
     masks: _containers.ScalarMap[str, str]
     retain_days: int
     signed_application: bool
@@ -213,7 +218,8 @@ class Obligations(_message.Message):
     countersignature: bool
     k_anonymity: KAnonymity
     aggregate: Aggregate
-    def __init__(self, masks: _Optional[_Mapping[str, str]] = ..., retain_days: _Optional[int] = ..., signed_application: _Optional[bool] = ..., acknowledge_hours: _Optional[int] = ..., no_onward_sharing: _Optional[bool] = ..., watermark: _Optional[bool] = ..., notify_subject: _Optional[bool] = ..., countersignature: _Optional[bool] = ..., k_anonymity: _Optional[_Union[KAnonymity, _Mapping]] = ..., aggregate: _Optional[_Union[Aggregate, _Mapping]] = ...) -> None: ...
+    commitments: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, masks: _Optional[_Mapping[str, str]] = ..., retain_days: _Optional[int] = ..., signed_application: _Optional[bool] = ..., acknowledge_hours: _Optional[int] = ..., no_onward_sharing: _Optional[bool] = ..., watermark: _Optional[bool] = ..., notify_subject: _Optional[bool] = ..., countersignature: _Optional[bool] = ..., k_anonymity: _Optional[_Union[KAnonymity, _Mapping]] = ..., aggregate: _Optional[_Union[Aggregate, _Mapping]] = ..., commitments: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class KAnonymity(_message.Message):
     __slots__ = ("quasi_identifiers", "k", "refuse")

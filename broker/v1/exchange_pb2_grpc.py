@@ -60,7 +60,7 @@ class ExchangeServiceServicer:
 
         Idempotent by `request_id`: a retry with the same request gives the same answer and receipt.
         Errors: INVALID_ARGUMENT (REQUEST_MALFORMED, with all field violations
-        that fit into an error, and how many more there are; SIGNED_APPLICATION_INVALID);
+        that fit into an error, and how many more there are; SIGNED_APPLICATION_INVALID; COMMITMENT_INVALID);
         ALREADY_EXISTS (REQUEST_ID_REUSED) for another request under the same id;
         ABORTED (DATA_CHANGED) when a retry finds other data; UNAVAILABLE (SOURCE_UNAVAILABLE, LOG_UNAVAILABLE,
         CLOCK_BEHIND_LOG): nothing was released; RESOURCE_EXHAUSTED (OVERLOADED): all places of the process are

@@ -41,12 +41,16 @@ REQUEST = Request(
 )
 
 
+def no_commitment(messages, application):
+    raise AssertionError("there is none")
+
+
 def no_signature(message, application):
     raise AssertionError("nothing was signed")
 
 
 def application(**changes):
-    return admit(replace(REQUEST, **changes), CONSUMER, CATALOG, no_signature)
+    return admit(replace(REQUEST, **changes), CONSUMER, CATALOG, no_signature, no_commitment)
 
 
 def violations(**changes):
@@ -202,7 +206,7 @@ def test_signed_application_is_verified_against_the_request():
         asked.append((message, application))
         return SIGNED
 
-    signed = admit(replace(REQUEST, signed_application=b"cose"), CONSUMER, CATALOG, verify)
+    signed = admit(replace(REQUEST, signed_application=b"cose"), CONSUMER, CATALOG, verify, no_commitment)
     assert signed == replace(application(), signed=SIGNED, signed_digest=DIGEST)
     assert asked == [(b"cose", application())]
     assert violations(signed_application=bytes(MAX_SIGNED_APPLICATION + 1)) == {"signed_application": 1}
@@ -233,7 +237,7 @@ ODD = WORD.map(lambda text: f"canary{text}canary")
 def test_violations_repeat_nothing(request_):
     """Whatever was sent, what is said of it is ours: paths and sentences, no value."""
     with pytest.raises(MalformedRequest) as refused:
-        admit(request_, CONSUMER, CATALOG, no_signature)
+        admit(request_, CONSUMER, CATALOG, no_signature, no_commitment)
     told = f"{refused.value} {refused.value.violations}"
     assert "canary" not in told
     for violation in refused.value.violations:

@@ -166,6 +166,9 @@ def by_demands(
         )
         if not there
     ]
+    wanted = {template for rule in binding for template in rule.obligations.commitments}
+    signed = {commitment.template for commitment in asked.commitments}
+    missing += [Why(Reason.COMMITMENT_MISSING, template) for template in sorted(wanted - signed)]  # 6.4
     missing += [Why(Reason.CLAIM_MISSING, field) for field in matched if field not in claimed]  # 6.2
     if missing:  # 4.6
         asking = tuple(sorted(rule.id for rule in [*binding, *reviews]))
@@ -205,6 +208,7 @@ def by_demands(
             countersignature=False,
             k_anonymity=anonymity(binding, asked),
             aggregate=strictest_aggregate(list(aggregates.values())),
+            commitments=tuple(sorted(wanted)),
         ),
         rows_per_call=smallest(rule.limits.rows_per_call for rule in binding),
         row_scopes=scopes,

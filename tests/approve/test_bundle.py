@@ -41,7 +41,9 @@ def problems_of(load: Load, folder: Path) -> list[str]:
 def test_broken_file_is_refused_with_its_problems(path: Path, folder: Path, load: Load) -> None:
     """Each file under ``broken``, put where its first line says, gives exactly the problems beside it."""
     content = path.read_text("utf-8")
-    (folder / content.splitlines()[0].removeprefix("# ")).write_text(content, "utf-8")
+    place = folder / content.splitlines()[0].removeprefix("# ")
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(content, "utf-8")
     assert problems_of(load, folder) == path.with_suffix(".txt").read_text("utf-8").splitlines()
 
 

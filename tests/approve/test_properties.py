@@ -181,6 +181,7 @@ def assert_demands(decision: Decision, demanded: Decision) -> None:
     assert (decision.minimum_group_size or 0) >= (demanded.minimum_group_size or 0)
     for duty in ("signed_application", "no_onward_sharing", "watermark", "notify_subject"):
         assert getattr(ours, duty) >= getattr(theirs, duty)
+    assert set(theirs.commitments) <= set(ours.commitments)
     if (gate := theirs.k_anonymity) is not None and (asked := set(gate.quasi_identifiers)):
         assert ours.k_anonymity is not None
         assert asked <= set(ours.k_anonymity.quasi_identifiers)

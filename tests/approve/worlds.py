@@ -40,6 +40,7 @@ from broker.model import (
     Suspension,
     System,
     Target,
+    UseCommitment,
 )
 
 NOW = datetime(2026, 11, 23, 17, 30, tzinfo=UTC)
@@ -175,7 +176,8 @@ def _obligations() -> Obligations:
     duties = [_duty() for _ in range(5)]
     k_anonymity = _DRAW.choice(_GATES) if _duty() else None
     aggregate = _DRAW.choice(_AGGREGATES) if _DRAW.random() < 0.03 else None
-    return Obligations(masks, _limit(), duties[0], _limit(), *duties[1:], k_anonymity, aggregate)
+    commitments = tuple(sorted(name for name in ("t", "u") if _duty()))
+    return Obligations(masks, _limit(), duties[0], _limit(), *duties[1:], k_anonymity, aggregate, commitments)
 
 
 _LISTS = [{"grid": ("g1",)}, {"grid": ("g3",), "c": ("1",)}, {"c": ("1", "2")}, {"c": ("2", "3")}]
@@ -247,6 +249,12 @@ def application(**changes: Any) -> Application:
     return replace(sound, **changes)
 
 
+def committed(template: str) -> UseCommitment:
+    """A use commitment of a template, as far as policy looks at it."""
+    signer = Identity("t", "x", Role.SYSTEM, "s", 1, FUTURE, b"")
+    return UseCommitment(template, 1, "", "x", "p.d", "u", "", "r", NOW, FUTURE, b"", b"", signer)
+
+
 def _mostly(usual: object, *others: object) -> st.SearchStrategy[Any]:
     return st.sampled_from([usual] * 4 * len(others) + [*others])
 
@@ -271,6 +279,7 @@ APPLICATION = st.builds(
     legal_basis=_mostly("law 1", "law 2", "law 3", ""),
     case_no=_mostly("case", ""),
     signed_digest=_mostly(b"d", b""),
+    commitments=_mostly((committed("t"), committed("u")), (committed("u"),), ()),
 )
 INSTANT = st.sampled_from(
     [

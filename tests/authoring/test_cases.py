@@ -39,6 +39,7 @@ WHOLE = """
       retain_days: 30
       acknowledge_hours: none
       duties: none
+      commitments: none
       rows_per_call: 10
       minimum_group_size: none
       matches_per_day: none

@@ -32,7 +32,7 @@ _EFFECTS: Mapping[str, str] = {
     Effect.DELEGATE: "授权下级制定许可",
 }
 _DUTIES = {
-    "signed_application": "须附签名的申请（数据使用责任状）",
+    "signed_application": "须附签名的申请",
     "no_onward_sharing": "不得转供他人",
     "watermark": "结果带水印",
     "notify_subject": "须告知当事人",
