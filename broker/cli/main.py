@@ -131,6 +131,11 @@ app = lazy_app(
             "交付：确认收到、列出未确认的 / deliveries: acknowledge, list what is not acknowledged",
         ),
         Later(
+            "commitment",
+            "broker.cli.commitment:app",
+            "数据使用责任状：模板、签署 / use commitments: templates, signing",
+        ),
+        Later(
             "revocations",
             "broker.cli.epoch:revocations",
             "吊销列表：发布、查看 / the revocation list in force: publish, show",

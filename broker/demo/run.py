@@ -150,6 +150,7 @@ def _terms(embedded: Embedded, scenario: Scenario, ask: Ask) -> dict[str, Any]:
         "case_no": scenario.case_no,
         "operator": scenario.operator,
         "sign": ask.sign,
+        "commit": True,
     }
 
 

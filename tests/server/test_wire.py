@@ -122,6 +122,7 @@ DUTIES = Obligations(
     watermark=True,
     notify_subject=True,
     countersignature=True,
+    commitments=("strict-use",),
 )
 
 
@@ -129,9 +130,11 @@ def test_duties_of_a_permit():
     """Each duty of a permit is on the wire under its own name, and as much for a review that knows them."""
     for verdict in (Verdict.PERMIT, Verdict.REVIEW):
         message = wire.decision_message(Decision(verdict, "00", obligations=DUTIES), {})
-        for name in Duties.__slots__:
+        for name in set(Duties.__slots__) - {"commitments"}:
             assert getattr(message.obligations, name) == (getattr(DUTIES, name) or 0)
-        assert duties_of(message) == Duties(1, 48, True, True, True, countersignature=True)
+        assert message.obligations.commitments == ["commitmentTemplates/strict-use"]
+        said = Duties(1, 48, True, True, True, countersignature=True, commitments=("strict-use",))
+        assert duties_of(message) == said
 
 
 def test_reviews():
