@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +25,13 @@ app = typer.Typer(
 )
 
 Language = Annotated[Lang, typer.Option("--lang", help="语言 / language")]
+_HEADINGS = (
+    "序号\nleaf",
+    "时间\nrecorded",
+    "需求\nconsumer",
+    "数据、场景\ndataset, purpose",
+    "结论\nverdict",
+)
 _NO_STATEMENT = VerificationFailed("存证内容格式不符 / statement: not of the documented form")
 
 
@@ -41,16 +49,8 @@ def list_receipts(
     as_json: Json = False,
 ) -> None:
     """列出本人可查的回执，新的在前 / list the receipts you may read, newest first."""
-    table = Table()
-    for heading in (
-        "序号 leaf",
-        "时间 recorded",
-        "需求 consumer",
-        "数据 dataset",
-        "场景 purpose",
-        "结论 verdict",
-        "流 stream",
-    ):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in _HEADINGS:
         table.add_column(heading, overflow="fold")  # a name cut short is no name
     outcomes: dict[int, int] = {}
     with connect(address, identity) as broker:
@@ -70,9 +70,17 @@ def list_receipts(
                 _print_json({"leaf_index": index, "statement": statement})
             else:
                 stream = became(statement, outcomes.get(index))
-                table.add_row(str(index), *map(Text, (*row(statement), stream)))
+                table.add_row(str(index), *map(Text, _cells(*row(statement), stream)))
     if not as_json:
         Console().print(table)
+
+
+def _cells(
+    recorded: str, consumer: str, dataset: str, purpose: str, verdict: str, stream: str
+) -> tuple[str, str, str, str]:
+    """What belongs together in one column, so that names are whole in a terminal of 80."""
+    about, became_of = (f"{dataset}\n{purpose}", f"{verdict}\n{stream}")
+    return recorded.replace(" ", "\n"), consumer, about.rstrip(), became_of.rstrip()
 
 
 @app.command()

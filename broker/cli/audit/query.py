@@ -24,7 +24,7 @@ from broker.cli.receipt_text import VERDICT_TITLES
 from broker.client import Credentials
 from broker.model import Receipt
 
-HEADINGS = ("序号\nleaf", "时间\nrecorded", "谁\nwho", "什么\nwhat", "办件\ncase", "结论\nverdict")
+HEADINGS = ("序号、时间\nleaf, time", "谁\nwho", "什么\nwhat", "办件\ncase", "结论\nverdict")
 
 
 def query(
@@ -91,7 +91,7 @@ def _machine(receipt: Receipt) -> dict[str, Any]:
 
 
 def _table(receipts: list[Receipt]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in HEADINGS:
         table.add_column(heading, overflow="fold")  # a name cut short is no name
     for receipt in receipts:
@@ -100,7 +100,7 @@ def _table(receipts: list[Receipt]) -> Table:
             if receipt.statement
             else ("", "", "（已删除 erased）", "", "")
         )
-        table.add_row(str(receipt.leaf_index), *map(Text, cells))
+        table.add_row(*map(Text, (_lines(str(receipt.leaf_index), cells[0]), *cells[1:])))
     return table
 
 
@@ -111,7 +111,7 @@ def _cells(said: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     return (
         recorded,
         _lines(said["consumer"], said["operator"]),
-        _lines(said["dataset"], said["purpose"]) if said["dataset"] else said["kind"] or "",
+        _lines(said["dataset"], said["purpose"], "" if verdict else said["kind"]),
         said["case_no"] or "",
         _lines(verdict, *(said["reasons"] or ())),
     )

@@ -21,11 +21,14 @@ _HEAD = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>数据共享审计报告</title>
 <style>
-body { font-family: sans-serif; max-width: 60em; margin: 2em auto; line-height: 1.5 }
+body { font-family: sans-serif; max-width: 64em; margin: 2em auto; padding: 0 1em; line-height: 1.5 }
 table { border-collapse: collapse; width: 100%; margin-bottom: 1em }
-th, td { border: 1px solid #999; padding: .2em .5em; text-align: right; overflow-wrap: anywhere }
-th { background: #eee; font-weight: normal }
-th:first-child, td:first-child, .text td { text-align: left }
+th, td { border: 1px solid #999; padding: .2em .5em; text-align: right; overflow-wrap: break-word }
+th { background: #eee; font-weight: normal; min-width: 2em }
+th, td { font-size: .9em }
+th:first-child, td:first-child, .text th, .text td { text-align: left }
+table:not(.text) td:first-child { white-space: nowrap }
+.text td { overflow-wrap: anywhere }
 tr.sum td { font-weight: bold }
 svg { max-width: 100%; height: auto; font-size: 13px }
 h2 { font-size: 1.2em; margin: 1.5em 0 .3em }
