@@ -14,6 +14,7 @@
     ├── NotApproved              FAILED_PRECONDITION
     ├── NotReversible            FAILED_PRECONDITION
     ├── NotAcknowledged          FAILED_PRECONDITION
+    ├── NotPossible              FAILED_PRECONDITION
     ├── Exhausted                RESOURCE_EXHAUSTED, mostly with a time after which to ask again
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
@@ -116,6 +117,10 @@ class NotReversible(BrokerError):
 class NotAcknowledged(BrokerError):
     """An acknowledgement that is none: nothing was delivered, or the consumer says that it got something
     else; ``about`` is then the receipt of the dispute."""
+
+
+class NotPossible(BrokerError):
+    """An act that does not go with the state of what it is done to; ``about`` is that state."""
 
 
 class Exhausted(BrokerError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from broker.model import Charge, Entry, Need, ReceiptFilter, Verdict
+from broker.model import Charge, Entry, Need, ReceiptFilter, State, Verdict
 
 RequestKey = tuple[str, str]
 """(consumer uri, request id): what makes a retry a retry."""
@@ -128,6 +128,23 @@ class DeliveryFilter:
     """Only those in which this department is provider or consumer."""
     consumer_uri: str = ""
     """Only those of this caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationFilter:
+    """Which applications to list; empty means any. The last two are what the reader may see."""
+
+    state: State | None = None
+    consumer: str = ""
+    """Department id."""
+    provider: str = ""
+    """Likewise."""
+    overdue: bool = False
+    """Only those whose limit has passed."""
+    reader: str = ""
+    """Department that reads: it sees what concerns it."""
+    sees_filed: bool = False
+    """It sees all that was filed, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,18 @@ class Reason(StrEnum):
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
     SAME_PERSON = "SAME_PERSON"
     NOT_RESPONSIBLE = "NOT_RESPONSIBLE"
+    # applications that people decide
+    APPLICATION_MOVED = "APPLICATION_MOVED"
+    ACT_NOT_POSSIBLE = "ACT_NOT_POSSIBLE"
+    NOT_A_REVIEWER = "NOT_A_REVIEWER"
+    APPLICATION_SIGNATURE_INVALID = "APPLICATION_SIGNATURE_INVALID"
+    NO_LONGER_IN_CATALOG = "NO_LONGER_IN_CATALOG"
+    SCENARIO_MISSING = "SCENARIO_MISSING"
+    SHARING_MODE_MISSING = "SHARING_MODE_MISSING"
+    SHARING_MODE_NOT_OFFERED = "SHARING_MODE_NOT_OFFERED"
+    ROWS_MISSING = "ROWS_MISSING"
+    PERIOD_MISSING = "PERIOD_MISSING"
+    PERIOD_OVER = "PERIOD_OVER"
     # detokenize
     APPROVAL_MISSING = "APPROVAL_MISSING"
     APPROVAL_INVALID = "APPROVAL_INVALID"
@@ -343,6 +355,49 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.NOT_RESPONSIBLE: Sentence(
         "文件 {about} 不由本部门负责，本部门的管理员不能审批。",
         "File {about} is not your department's, so its officers must approve it.",
+    ),
+    Reason.APPLICATION_MOVED: Sentence(
+        "申请已有新的办理动作（{about}），本次操作未生效；请查看最新状态后再办。",
+        "Something else was done to the application first ({about}), so nothing was done now; look at it again, then act.",
+    ),
+    Reason.ACT_NOT_POSSIBLE: Sentence(
+        "申请当前状态为 {about}，不能进行此操作；请查看申请的最新状态。",
+        "The application is {about}, which this act does not go with; look at what it waits for.",
+    ),
+    Reason.NOT_A_REVIEWER: Sentence(
+        "此申请现阶段不由您审核，或您已审核过；请由策略指定的其他数据资源管理员审核。",
+        "This review does not ask for you at this stage, or has your approval already; another officer named by policy must act.",
+    ),
+    Reason.APPLICATION_SIGNATURE_INVALID: Sentence(
+        "签名未通过验证，请按说明对申请现有内容重新签署。",
+        "The signature does not verify; sign the application as it is now, as the violation says.",
+    ),
+    Reason.NO_LONGER_IN_CATALOG: Sentence(
+        "现行目录中已没有 {about}，请按现行目录修改申请后重新提交。",
+        "The catalog in force has no {about} any more; change the application to what it has and file it again.",
+    ),
+    Reason.SCENARIO_MISSING: Sentence(
+        "缺使用场景说明，请写明数据用于哪项业务、如何使用。",
+        "How the data will be used is missing; describe the business and the use (scenario).",
+    ),
+    Reason.SHARING_MODE_MISSING: Sentence(
+        "缺共享方式，请选择 api、batch 或 file。", "The sharing mode is missing; choose api, batch or file."
+    ),
+    Reason.SHARING_MODE_NOT_OFFERED: Sentence(
+        "该数据资源不以 {about} 方式共享，请改选目录所列的共享方式。",
+        "The dataset is not shared by {about}; choose a mode that its catalog entry lists.",
+    ),
+    Reason.ROWS_MISSING: Sentence(
+        "缺每次调用的最多行数，请写明（rows_per_call）。",
+        "The most rows of one call are missing; state them (rows_per_call).",
+    ),
+    Reason.PERIOD_MISSING: Sentence(
+        "缺使用时限，请写明起止时间（{about}）。",
+        "The time of use is missing; state from when until when ({about}).",
+    ),
+    Reason.PERIOD_OVER: Sentence(
+        "使用时限已过，请改写截止时间（{about}）。",
+        "The time of use is over already; state a later end ({about}).",
     ),
     Reason.APPROVAL_MISSING: Sentence(
         "还原令牌须先由提供部门的数据资源管理员签名审批。",

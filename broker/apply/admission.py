@@ -194,10 +194,10 @@ def _is_spelled(text: str, kind: FieldType) -> bool:
     return True
 
 
-def text_violations(path: str, text: str) -> Iterator[Violation]:
-    """What is wrong with a text that stands in a receipt."""
-    if len(text) > MAX_TEXT:
-        yield Violation(path, f"不得超过 {MAX_TEXT} 个字符", f"must not exceed {MAX_TEXT} characters")
+def text_violations(path: str, text: str, most: int = MAX_TEXT) -> Iterator[Violation]:
+    """What is wrong with a text, of ``most`` characters, that stands in a receipt."""
+    if len(text) > most:
+        yield Violation(path, f"不得超过 {most} 个字符", f"must not exceed {most} characters")
     elif text != text.strip() or not (text.isprintable() or not any(map(_is_invisible, text))):
         yield Violation(
             path,

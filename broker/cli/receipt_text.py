@@ -20,6 +20,42 @@ _ROWS_ZH, _ROWS_EN = (
 _LEFT_OUT_ZH, _LEFT_OUT_EN = "，略去 {suppressed}（同类的人太少）", ", left out {suppressed} (too few alike)"
 STATUS_TITLES = {"found": "有", "none": "无", "doubtful": "存疑", "stale": "过期"}
 
+STATE_TITLES = {
+    "draft": "草稿",
+    "filed": "已提交",
+    "needs_supplement": "待补正",
+    "under_review": "审核中",
+    "approved": "已同意",
+    "refused": "不同意共享",
+    "active": "使用中",
+    "suspended": "已暂停",
+    "expired": "已到期",
+    "terminated": "已终止",
+    "withdrawn": "已撤回",
+}
+"""States of an application that people decide."""
+ACT_TITLES = {
+    "create": "起草",
+    "supplement": "补正",
+    "consent": "需求部门同意并提交",
+    "return": "一次性告知补正",
+    "accept": "受理",
+    "endorse": "审核同意（尚缺他人）",
+    "approve": "审核同意",
+    "refuse": "不同意共享",
+    "ask_extension": "请求延长答复期限",
+    "extend": "同意延长答复期限",
+    "withdraw": "撤回",
+    "activate": "生效",
+    "suspend": "暂停",
+    "resume": "恢复",
+    "terminate": "终止",
+    "expire": "到期",
+    "remind": "催办",
+    "escalate": "逾期上报",
+}
+"""What is done to one."""
+
 
 def describe(leaf_index: int, statement: dict[str, Any], lang: Lang) -> Table:
     """A statement as a table of two columns for people."""
@@ -52,6 +88,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             *_chain(statement),
             *_log_key(statement),
             *_retention(statement, zh),
+            *_application(statement, zh),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
@@ -235,9 +272,33 @@ def _held(statement: dict[str, Any], zh: bool) -> str:
     return ", ".join([*statement["hold"], *counted])
 
 
+def _application(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
+    """Of an act upon an application that people decide; nothing for other statements."""
+    if statement["kind"] != "application":
+        return []
+    before, after = (STATE_TITLES.get(statement[name], "") for name in ("before", "after"))
+    step = f"{before} → {after}" if zh else f"{statement['before'] or ''} → {statement['after']}"
+    return [
+        ("申请", "application", f"applications/{statement['application']}"),
+        ("办理动作", "act", ACT_TITLES[statement["act"]] if zh else statement["act"]),
+        ("状态", "state", step),
+        ("需求部门", "consumer", statement["consumer"]["department"]),
+        ("提供部门", "provider", statement["provider"]),
+        ("数据资源", "dataset", statement["dataset"]),
+        ("使用场景", "purpose", statement["purpose"]),
+        ("办理人", "actor", statement.get("caller", {}).get("uri", "sharebroker")),
+        ("理由", "reason", statement.get("reason", "")),
+        ("依据", "legal basis", statement.get("legal_basis", "")),
+        ("缺少", "missing", _reasons(statement.get("missing", []), zh)),
+        ("办理期限", "due", statement.get("due_at", "")),
+        ("签名摘要", "signatures", "\n".join(statement.get("signed", []))),
+        ("内容摘要", "terms", statement["terms"]),
+    ]
+
+
 def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What moved the epoch; nothing for other statements."""
-    if "act" not in statement:
+    if statement["kind"] != "epoch":
         return []
     suspension, publication = statement.get("suspension", {}), statement.get("publication", {})
     approvals = [f"{one['officer']}  sha256 {one['digest']}" for one in publication.get("approvals", ())]

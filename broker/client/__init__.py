@@ -18,10 +18,12 @@ but a decision with reasons. ``docs/client.md`` explains all of it.
 from broker.client.acknowledging import Delivery
 from broker.client.aio import AsyncClient, AsyncStream
 from broker.client.answer import Exchanged
+from broker.client.applications import Watch
 from broker.client.client import Client
 from broker.client.credentials import Credentials
 from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.duties import Duties, Review
+from broker.client.filing import Filed
 from broker.client.officer import OfficerClient, ProposedBundle
 from broker.client.stream import Stream
 from broker.receipt.bundle import export as export_receipt
@@ -38,12 +40,14 @@ __all__ = [
     "Detokenized",
     "Duties",
     "Exchanged",
+    "Filed",
     "OfficerClient",
     "ProposedBundle",
     "Review",
     "Stream",
     "TokenRequest",
     "VerifierKey",
+    "Watch",
     "export_receipt",
     "parse_receipt",
     "verify_receipt",

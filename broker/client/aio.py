@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from broker.client import frames
 from broker.client.acknowledging import ACKNOWLEDGE_SECONDS, AT_ONCE, CLOSING_SECONDS, Delivery, Until
+from broker.client.aio_applications import AsyncApplications
 from broker.client.answer import Exchanged
 from broker.client.caller import Caller
 from broker.client.committing import Signing, Template
@@ -107,6 +109,11 @@ class AsyncClient(Caller):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    @cached_property
+    def applications(self) -> AsyncApplications:
+        """See :attr:`Client.applications`."""
+        return AsyncApplications(self._filing, self._ask, self._items, self._try)
 
     async def close(self) -> None:
         """See :meth:`Client.close`."""

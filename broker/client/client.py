@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -13,6 +14,7 @@ import grpc
 
 from broker.client.acknowledging import ACKNOWLEDGE_SECONDS, AT_ONCE, CLOSING_SECONDS, Delivery, Until
 from broker.client.answer import Exchanged
+from broker.client.applications import Applications
 from broker.client.caller import Caller
 from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
@@ -47,6 +49,11 @@ class Client(Caller):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @cached_property
+    def applications(self) -> Applications:
+        """Applications that people decide, and the grants that approved ones are."""
+        return Applications(self._filing, self._ask, self._items, self._try)
 
     def close(self) -> None:
         """Send the acknowledgements that wait, if that is done soon; then end the connections, and with them

@@ -18,6 +18,7 @@ from broker.client.retry import RETRIED, Tries
 from broker.client.status import failure_of
 from broker.errors import Elsewhere, SetUpError
 from broker.v1 import (
+    application_pb2_grpc,
     catalog_pb2_grpc,
     commitment_pb2_grpc,
     delivery_pb2_grpc,
@@ -59,6 +60,7 @@ class Stubs:
         self.policies = policy_pb2_grpc.PolicyServiceStub(channel)
         self.commitments = commitment_pb2_grpc.CommitmentServiceStub(channel)
         self.deliveries = delivery_pb2_grpc.DeliveryServiceStub(channel)
+        self.applications = application_pb2_grpc.ApplicationServiceStub(channel)
         self.masking = masking_pb2_grpc.MaskingServiceStub(channel)
 
 

@@ -34,6 +34,7 @@ BY_REASON: dict[Reason, type[errors.BrokerError]] = {
     Reason.NOT_APPROVED: errors.NotApproved,
     Reason.APPROVAL_MISSING: errors.NotApproved,
     Reason.NOT_REVERSIBLE: errors.NotReversible,
+    Reason.ACT_NOT_POSSIBLE: errors.NotPossible,
     Reason.NOTHING_DELIVERED: errors.NotAcknowledged,
     Reason.DELIVERY_DISPUTED: errors.NotAcknowledged,
 }

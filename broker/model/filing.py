@@ -260,6 +260,31 @@ class FiledApplication:
         return tuple(one for one in self.signed if one.act is Act.APPROVE)
 
     @property
+    def concerned(self) -> tuple[str, ...]:
+        """Departments that may know of it: the consumer and, once it was filed, who provides and reviews. In
+        ascending order. The authority may know of all that was filed."""
+        if self.filed_at is None:
+            return (self.terms.consumer,)
+        reviewing = frozenset[str]().union(*[review.departments for review in self.reviews])
+        return tuple(sorted({self.terms.consumer, self.provider} | reviewing))
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When the broker itself has something to do about it; None: nothing, while nobody acts."""
+        match self.state:
+            case State.FILED:
+                return self.filed_at
+            case State.NEEDS_SUPPLEMENT | State.UNDER_REVIEW:
+                times = (self.remind_at, None if self.overdue else self.due_at)
+            case State.APPROVED:
+                times = (self.terms.valid_from, self.terms.valid_until)
+            case State.ACTIVE | State.SUSPENDED:
+                times = (self.terms.valid_until, None)
+            case _:
+                return None
+        return min((time for time in times if time is not None), default=None)
+
+    @property
     def is_grant(self) -> bool:
         """Whether it was approved and has not ended."""
         return self.state in (State.APPROVED, State.ACTIVE, State.SUSPENDED)

@@ -48,6 +48,8 @@ class EntryKind(StrEnum):
     """The consumer has signed that it received something else than was recorded."""
     ACKNOWLEDGEMENT_MISSING = "acknowledgement_missing"
     """It has not signed by the deadline."""
+    APPLICATION = "application"
+    """Something was done to an application that people decide."""
 
 
 @dataclass(frozen=True, slots=True)

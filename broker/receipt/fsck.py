@@ -16,6 +16,7 @@ from broker.model import EntryKind
 from broker.receipt.acts import Acts
 from broker.receipt.cosigned import CosignedCheck
 from broker.receipt.deliveries import SAID, Deliveries
+from broker.receipt.filings import Filings
 from broker.receipt.finding import Finding, leaf_name, row_name, tile_name
 from broker.receipt.held import Held
 from broker.receipt.indexed import Indexed, indexed
@@ -71,6 +72,7 @@ class Fsck:
         self._needs = Needs(snapshot)
         self._deliveries = Deliveries(snapshot)
         self._held = Held(snapshot)
+        self._filings = Filings(snapshot)
         self._publications = Publications(snapshot)
         self._erased_kinds: Set[object] = frozenset()
         self._genesis: Indexed | None = None
@@ -99,6 +101,7 @@ class Fsck:
         yield from _read("lease", self._streams.findings(erased_outcomes=erased_outcomes))
         yield from _read("subject_tag", self._tags.findings())
         yield from _read("act", self._held.findings())
+        yield from _read("application", self._filings.findings())
         yield from _read("need", self._needs.findings(erased=self.erased))
         yield from _read("delivery", self._deliveries.findings(erased=bool(SAID & self._erased_kinds)))
 
@@ -154,6 +157,7 @@ class Fsck:
         self._needs.heard(index, said)
         self._deliveries.heard(index, said)
         yield from self._held.heard(index, said)
+        yield from self._filings.heard(index, said)
 
     def _beginning(self) -> Iterator[Finding]:
         said, keys = self._genesis.content if self._genesis else {}, self._keys

@@ -40,6 +40,8 @@ class Indexed:
                 return self.leased
             case EntryKind.ACKNOWLEDGEMENT:
                 return True
+            case EntryKind.APPLICATION:
+                return bool(self.request_id)
             case EntryKind.STREAM_OUTCOME:
                 complete = not self.content["outcome"]["interrupted"]
                 return self.leased and complete and "of" not in self.content

@@ -322,26 +322,29 @@ class ReceiptLog:
             )
 
 
-def append_alone(transaction: AppendTransaction, journal: Journal, entry: Entry) -> int:
-    """Appends one entry within a transaction that is about more than the log; gives its leaf index. The
-    chains of certificates that act in it and never did come before it.
+def append_alone(transaction: AppendTransaction, journal: Journal, *entries: Entry) -> int:
+    """Appends entries, at least one, within a transaction that is about more than the log; gives the leaf
+    index of the last. The chains of certificates that act in one and never did come before it.
 
-    The head over it is signed with the next batch: such an act must not wait for a signer.
+    The head over them is signed with the next batch: such an act must not wait for a signer.
 
     Raises:
-        SetUpError: its statement is too long.
+        SetUpError: a statement is too long.
     """
-    if not fits(entry.kind, entry.statement):
+    if not all(fits(entry.kind, entry.statement) for entry in entries):
         raise SetUpError(
             "存证内容过长，未予记录，请缩小范围。",
             "The statement would be too long, so nothing was recorded; ask for less.",
         )
     size = transaction.head.size
-    chains = Chains.of(transaction, {chain.fingerprint for chain in entry.chains})
-    entries = [*chains.before(entry, size), entry]
-    leaves = [Leaf(index, leaf_entry(e.statement), e) for index, e in enumerate(entries, size)]
+    chains = Chains.of(transaction, {chain.fingerprint for entry in entries for chain in entry.chains})
+    leaves: list[Leaf] = []
+    for entry in entries:
+        for one in (*chains.before(entry, size + len(leaves)), entry):
+            leaves.append(Leaf(size + len(leaves), leaf_entry(one.statement), one))
     _, tiles = Tree(size, journal.tile, TileCache()).append([leaf_hash(leaf.log_entry) for leaf in leaves])
-    transaction.put(leaves, tiles, {}, max(entry.recorded_at, transaction.head.recorded_at))
+    latest = max(entry.recorded_at for entry in entries)
+    transaction.put(leaves, tiles, {}, max(latest, transaction.head.recorded_at))
     chains.settle(transaction)
     return leaves[-1].index
 

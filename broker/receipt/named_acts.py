@@ -20,11 +20,13 @@ _APPLIED = frozenset(
 
 def acts_of(content: Mapping[str, Any]) -> tuple[str, ...]:
     """The digests (hexadecimal) of the signed messages that are held beside a statement's leaf: the signed
-    application, use commitments, and an officer's approval of a detokenization."""
+    application, use commitments, an officer's approval of a detokenization, and what officers sign about an
+    application that people decide."""
     applied = content.get("signed_application", "") if content.get("kind") in _APPLIED else ""
     committed = [one["digest"] for one in committed_in(content)]
     approved = content["approval"]["digest"] if "approval" in content else ""
-    return tuple(digest for digest in (applied, *committed, approved) if digest)
+    signed = content.get("signed", ()) if content.get("kind") == EntryKind.APPLICATION else ()
+    return tuple(digest for digest in (applied, *committed, approved, *signed) if digest)
 
 
 def committed_in(content: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -47,7 +49,7 @@ def certificates_of(content: Mapping[str, Any], acts: Sequence[bytes]) -> frozen
     Raises:
         VerificationFailed: an act is malformed.
     """
-    parties = (content.get("consumer", {}), content.get("signer", {}))
+    parties = (content.get("consumer", {}), content.get("signer", {}), content.get("caller", {}))
     named = {party["certificate"] for party in parties if "certificate" in party}
     signed = {sha256(der).hexdigest() for act in acts for der in cose.parse(act, MAX_ACT).chain[:1]}
     return frozenset(named | signed)

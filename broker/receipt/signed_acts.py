@@ -159,7 +159,7 @@ def verify_acts(
             fingerprint: verify_certificate(chain, recorded, authority or chain.authority)
             for fingerprint, chain in chains.items()
         }
-        for party in (content.get("consumer", {}), content.get("signer", {})):
+        for party in (content.get(role, {}) for role in ("consumer", "signer", "caller")):
             if "certificate" in party and str(holders[party["certificate"]]) != party["uri"]:
                 raise VerificationFailed("证书持有者不是存证所记 / certificate: another holder than is said")
         return tuple(_signer(act, content, chains, recorded, authority) for act in receipt.acts)

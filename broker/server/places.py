@@ -24,9 +24,9 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 5.0
 WEIGHT = 1 / 16
 """Of the newest stay in the average."""
 
-REFLECTIONS, CHECKS, WATCHES = 8, 64, 256
-"""Places beside the exchanges, whose own no such call can take: reflection streams, health checks, and health
-watches, which hold no thread."""
+REFLECTIONS, CHECKS, WATCHES, NOTICES = 8, 64, 256, 128
+"""Places beside the exchanges, whose own no such call can take: reflection streams, health checks, health
+watches, which hold no thread, and watches of notices."""
 CHECKING_THREADS = 4
 
 
@@ -111,9 +111,11 @@ class Lanes:
         self.streams = Lane(Places(settings.max_streams), _threads(settings.max_streams, "stream"))
         reflections = Lane(Places(REFLECTIONS), _threads(REFLECTIONS, "reflection"))
         checks, watches = Lane(Places(CHECKS), checking), Lane(Places(WATCHES), checking)
-        self._all = (self.calls, self.streams, reflections, checks, watches)
+        notices = Lane(Places(NOTICES), _threads(NOTICES, "notices"))
+        self._all = (self.calls, self.streams, reflections, checks, watches, notices)
         self._by_method: Mapping[str, Lane] = {
             "/broker.v1.ExchangeService/StreamExchange": self.streams,
+            "/broker.v1.ApplicationService/WatchNotices": notices,
             "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": reflections,
             "/grpc.health.v1.Health/Check": checks,
             "/grpc.health.v1.Health/List": checks,

@@ -22,6 +22,9 @@ from grpc_reflection.v1alpha import reflection
 
 from broker.acknowledge.acknowledge import Acknowledger
 from broker.acknowledge.overdue import Overdue
+from broker.applications.duties import Duties
+from broker.applications.notices import Notices
+from broker.applications.register import Register
 from broker.apply.identity import identify
 from broker.detokenize.detokenize import Detokenizer
 from broker.epoch import Epochs
@@ -37,6 +40,7 @@ from broker.receipt.coverage import Coverage, ProvedCover
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.releases import Masks
+from broker.server.applications import ApplicationService
 from broker.server.asking import Status, answering
 from broker.server.bundles import compiler, operators_of
 from broker.server.calls import CallInterceptor, Identify
@@ -45,6 +49,7 @@ from broker.server.deliveries import DeliveryService
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
 from broker.server.masking import MaskingService
+from broker.server.noticing import NoticeBoard
 from broker.server.parts import (
     begin_epoch,
     ca_of,
@@ -67,6 +72,8 @@ from broker.server.witnesses import cosigning_of, witnesses_of
 from broker.settings import Server, Settings
 from broker.store.store import Store, open_store
 from broker.v1 import (
+    application_pb2,
+    application_pb2_grpc,
     catalog_pb2,
     catalog_pb2_grpc,
     commitment_pb2,
@@ -96,6 +103,7 @@ SERVICES = tuple(
         (receipt_pb2, "ReceiptService"),
         (delivery_pb2, "DeliveryService"),
         (commitment_pb2, "CommitmentService"),
+        (application_pb2, "ApplicationService"),
         (policy_pb2, "PolicyService"),
         (masking_pb2, "MaskingService"),
     )
@@ -122,6 +130,7 @@ class Broker:
     port: int
     server: grpc.Server
     health: Health
+    board: NoticeBoard
     lanes: Lanes
     keeper: Keeper
     closing: ExitStack
@@ -129,6 +138,7 @@ class Broker:
     def stop(self, grace: float) -> None:
         """Refuse new calls, let those under way finish for ``grace`` seconds, close everything."""
         self.health.drain()
+        self.board.stop()  # its watches would last as long as the grace
         self.server.stop(grace).wait()
         # gRPC does not wait for threads: a stream that it has cut off may still have to record that.
         self.keeper.settle(SETTLE_SECONDS)
@@ -187,6 +197,8 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         )
         acknowledger = Acknowledger(epochs, receipts, ca, clock)
         overdue, cosigning = Overdue(store, receipts, clock), cosigning_of(settings, receipts, store)
+        register = Register(epochs, store, receipts, ca, clock)
+        duties, board = Duties(register), NoticeBoard(Notices(store))
         policies = PolicyService(proposals, store, epochs, demanded=scrutiny is not None)
         lanes, patience = Lanes(settings.server), Patience(settings.server.stall_seconds)
         closing.callback(lanes.close)
@@ -205,16 +217,18 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         deliveries = DeliveryService(acknowledger, receipts, epochs, clock)
         delivery_pb2_grpc.add_DeliveryServiceServicer_to_server(deliveries, server)
         commitment_pb2_grpc.add_CommitmentServiceServicer_to_server(CommitmentService(epochs), server)
+        applications = ApplicationService(register, board, listening.stream_port)
+        application_pb2_grpc.add_ApplicationServiceServicer_to_server(applications, server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
         if listening.stream_port is None:
-            for watcher in (keeper, overdue, cosigning):
+            for watcher in (keeper, overdue, cosigning, duties, board):
                 watcher.start()
                 closing.callback(watcher.stop)
         server.start()  # nothing may fail after it: a server that runs keeps its process from ending
         log.info("serving", port=port)
-        return Broker(port, server, health_service, lanes, keeper, closing.pop_all())
+        return Broker(port, server, health_service, board, lanes, keeper, closing.pop_all())
 
 
 def settle_down() -> None:

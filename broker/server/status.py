@@ -26,6 +26,7 @@ CODES: dict[type[errors.BrokerError], grpc.StatusCode] = {
     errors.NotApproved: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotReversible: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotAcknowledged: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.NotPossible: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, literal_column, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.errors import Unavailable
@@ -22,9 +22,10 @@ from broker.journal import (
     NeedOnRecord,
     RequestKey,
 )
-from broker.model import ReceiptFilter
+from broker.model import EntryKind, ReceiptFilter
 from broker.reasons import Reason
 from broker.store import expiry, rows
+from broker.store.applications import ApplicationTables
 from broker.store.chains import ChainTables, held_acts
 from broker.store.connection import Database, connect
 from broker.store.cosigned import CosignedTable
@@ -116,6 +117,15 @@ class Store:
         with self._reading() as connection:
             return [rows.leaf(row) for row in connection.execute(query).mappings()]
 
+    def told(self, kinds: Collection[EntryKind], after: int, limit: int) -> list[Leaf]:
+        """At most ``limit`` leaves of these kinds (but exchanges) above ``after``, oldest first."""
+        # The second condition says to the database that its index of the rarer kinds has them all.
+        wanted = LEAF.c.kind.in_(kinds), LEAF.c.kind != literal_column("'exchange'")
+        query = _READ_LEAVES.where(LEAF.c.leaf_index > after, *wanted)
+        query = query.order_by(LEAF.c.leaf_index).limit(limit)
+        with self._reading() as connection:
+            return [rows.leaf(row) for row in connection.execute(query).mappings()]
+
     @contextmanager
     def searches(self) -> Iterator[Searches]:
         """Leaves by time and kind, as committed."""
@@ -166,6 +176,12 @@ class Store:
             yield EpochTables(connection)
 
     @contextmanager
+    def applications(self) -> Iterator[ApplicationTables]:
+        """The applications that people decide, as committed."""
+        with self._reading() as connection:
+            yield ApplicationTables(connection)
+
+    @contextmanager
     def leases(self) -> Iterator[LeaseTables]:
         """The streams under way, as committed."""
         with self._reading() as connection:
@@ -211,6 +227,11 @@ class StoreTransaction:
 
     def tile(self, level: int, index: int) -> bytes:
         return _tile(self._statements, self._cursor, level, index)
+
+    @property
+    def applications(self) -> ApplicationTables:
+        """The applications that people decide, likewise."""
+        return ApplicationTables(self.connection)
 
     @property
     def leases(self) -> LeaseTables:

@@ -335,6 +335,34 @@ class ActRow(SQLModel, table=True):
     content: bytes
 
 
+class ApplicationRow(SQLModel, table=True):
+    """An application that people decide, as its last act left it."""
+
+    __tablename__ = "application"
+    __table_args__ = (
+        Index("application_wake_at", "wake_at", **_where("wake_at IS NOT NULL")),
+        Index("application_state", "state", "number"),
+    )
+
+    number: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    version: int = Field(sa_type=BIG)
+    state: str
+    consumer: str
+    provider: str
+    concerned: str
+    """Departments that may know of it, with a blank before, after and between."""
+    filed: int
+    """1 if it was ever filed, else 0: drafts are the consumer's alone."""
+    overdue: int
+    """1 if its limit has passed, else 0."""
+    wake_at: int | None = Field(default=None, sa_type=BIG)
+    """When the broker has something to do about it, in microseconds since 1970-01-01 UTC; null: nothing."""
+    leaf_index: int = Field(sa_type=BIG)
+    """Leaf of its last act."""
+    content: bytes
+    """The record, JSON; the columns before it only repeat what it says."""
+
+
 # The same as Core tables, for the append path, where the ORM would cost ten times the statement.
 (
     HEAD,
@@ -359,6 +387,7 @@ class ActRow(SQLModel, table=True):
         *("epoch", "bundle", "crl", "suspension", "lease", "need", "delivery", "cosigned"),
     )
 )
-PROPOSAL, APPROVAL, PUBLICATION, CERTIFICATE, ACT = (
-    SQLModel.metadata.tables[name] for name in ("proposal", "approval", "publication", "certificate", "act")
+PROPOSAL, APPROVAL, PUBLICATION, CERTIFICATE, ACT, APPLICATION = (
+    SQLModel.metadata.tables[name]
+    for name in ("proposal", "approval", "publication", "certificate", "act", "application")
 )

@@ -38,7 +38,7 @@ class ApplicationServiceStub:
     it then is and the receipt of the first; another under the same id ALREADY_EXISTS (REQUEST_ID_REUSED).
 
     Consumer and provider see an application from when it is filed, the consumer alone its drafts; officers and auditors
-    of the authority see all but drafts. Nothing that is seen of others' does exist: NOT_FOUND (RESOURCE_NOT_FOUND).
+    of the authority see all but drafts. What a caller may not see does not exist for it: NOT_FOUND (RESOURCE_NOT_FOUND).
 
     Errors of every method that acts, beside its own: NOT_FOUND (RESOURCE_NOT_FOUND); PERMISSION_DENIED (ROLE_NOT_ALLOWED)
     for a caller whose act it is not; FAILED_PRECONDITION (ACT_NOT_POSSIBLE) when the application is in a state that the
@@ -132,7 +132,7 @@ class ApplicationServiceServicer:
     it then is and the receipt of the first; another under the same id ALREADY_EXISTS (REQUEST_ID_REUSED).
 
     Consumer and provider see an application from when it is filed, the consumer alone its drafts; officers and auditors
-    of the authority see all but drafts. Nothing that is seen of others' does exist: NOT_FOUND (RESOURCE_NOT_FOUND).
+    of the authority see all but drafts. What a caller may not see does not exist for it: NOT_FOUND (RESOURCE_NOT_FOUND).
 
     Errors of every method that acts, beside its own: NOT_FOUND (RESOURCE_NOT_FOUND); PERMISSION_DENIED (ROLE_NOT_ALLOWED)
     for a caller whose act it is not; FAILED_PRECONDITION (ACT_NOT_POSSIBLE) when the application is in a state that the
@@ -348,7 +348,7 @@ class ApplicationService:
     it then is and the receipt of the first; another under the same id ALREADY_EXISTS (REQUEST_ID_REUSED).
 
     Consumer and provider see an application from when it is filed, the consumer alone its drafts; officers and auditors
-    of the authority see all but drafts. Nothing that is seen of others' does exist: NOT_FOUND (RESOURCE_NOT_FOUND).
+    of the authority see all but drafts. What a caller may not see does not exist for it: NOT_FOUND (RESOURCE_NOT_FOUND).
 
     Errors of every method that acts, beside its own: NOT_FOUND (RESOURCE_NOT_FOUND); PERMISSION_DENIED (ROLE_NOT_ALLOWED)
     for a caller whose act it is not; FAILED_PRECONDITION (ACT_NOT_POSSIBLE) when the application is in a state that the

@@ -17,7 +17,7 @@ def _generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["error-reasons.md", "settings.md", "masking.md"])
+@pytest.mark.parametrize("page", ["error-reasons.md", "settings.md", "masking.md", "applications.md"])
 def test_page_is_current(page):
     """A generated page that `make docs` would write differently fails the build."""
     assert (DOCS / page).read_text("utf-8") == _generator().PAGES[page]()

@@ -43,16 +43,17 @@ from broker.receipt.tiles import Tree
 from broker.receipt.witnesses import cosign
 from broker.store import open_store
 from broker.store.snapshot import open_snapshot
+from tests.applications import making
 
-LEAVES = 300
+LEAVES = 302
 """A full tile of leaves and a part of one, and a tile above them."""
 ERASED = 9
 """A leaf in a full tile whose statement was erased."""
-SIGNED = LEAVES - 22
+SIGNED = LEAVES - 24
 """What an officer approved; the leaf before it has the chain of its certificate."""
-STREAM = LEAVES - 21
+STREAM = LEAVES - 23
 """A stream with its outcome, the same again, and one that is under way."""
-RETRIED, SUSPENDED, LIFTED = LEAVES - 5, LEAVES - 3, LEAVES - 2
+RETRIED, SUSPENDED, LIFTED = LEAVES - 7, LEAVES - 5, LEAVES - 4
 
 
 @dataclass
@@ -127,6 +128,7 @@ def world(
         running.append(replace(retried, statement=log.exchange().statement))
         acts(url)
         publish(url, folder)
+        applications(url)
         running.sign()
         cosigned(url, running.checkpoint())
     engine = create_engine(url)
@@ -236,6 +238,17 @@ def publish(url: str, folder: Path) -> None:
         append_alone(transaction, store, Entry(EntryKind.EPOCH, said, now))
 
 
+def applications(url: str) -> None:
+    """One application is created and filed. Two leaves."""
+    now = datetime.now(UTC)
+    with closing(open_store(url)) as store:
+        created = making.draft()
+        for step in (created, making.consented(created)):
+            with store.append_transaction() as transaction:
+                leaf = append_alone(transaction, store, making.entry(step, now))
+                transaction.applications.keep(step, leaf)
+
+
 def test_a_sound_log_is_clean(world: World) -> None:
     """Permits, refusals, a redelivery, acts, an erased statement: nothing of what a broker does is wrong."""
     check = world.check()
@@ -272,6 +285,7 @@ WHERE = {
     "publication": "sequence = 2",
     "certificate": f"leaf_index = {SIGNED - 1}",
     "act": f"leaf_index = {SIGNED}",
+    "application": "number = 1",
 }
 CANNOT_BE_CHECKED = {
     ("head", "id"),  # the database allows no other value
@@ -403,7 +417,7 @@ def test_a_history_rewritten_with_all_its_hashes_contradicts_what_was_signed(wor
         world.changed("statement", where, "content", forged),
         world.changed("leaf", where, "log_entry", entry),
         world.changed(
-            "tile", "level = 0 AND tile_index = 1", "hashes", tile[:-64] + leaf_hash(entry) + tile[-32:]
+            "tile", "level = 0 AND tile_index = 1", "hashes", tile[:-128] + leaf_hash(entry) + tile[-96:]
         ),
     ):
         assert world.found() == {("", "", ""), ("cosigned", "id=1", "note")}

@@ -20,6 +20,8 @@ from broker.receipt.chains import certificate_chain
 from broker.receipt.log import append_alone
 from broker.receipt.lookups import Named, audit_read, subject_access, subject_forgotten, trace
 from broker.receipt.statement import MAX_BYTES, epoch_act, fits, genesis, instant, log_key, retention
+from tests.applications.making import consented, draft
+from tests.applications.making import entry as applied
 from tests.statement_schema import SCHEMA, wrong_in
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
@@ -105,6 +107,8 @@ def examples() -> list[bytes]:
         trace("甲", "", NOW, sha256=DIGEST.hex(), size=5, words=2, keys=1, found=[named]),
         subject_access("甲", "", NOW, str(uuid4()), [], receipts=0, missing=0),
         subject_forgotten("甲", "", NOW, "0" * 32),
+        applied(draft()).statement,
+        applied(consented(draft()), NOW, str(uuid4())).statement,
         audit_read(AUDITOR, NOW, {"receipt": 7}, (), (7,), proofs=True),
         audit_read(AUDITOR, NOW, {"kind": "exchange", "until": instant(NOW)}, (DIGEST,), (), proofs=False),
     ]

@@ -72,13 +72,14 @@ def test_a_single_place_can_be_had():
 
 
 def test_lanes_do_not_share_places():
-    """Streams, reflection, health checks and watches each have their own; all else is a call."""
+    """Streams, reflection, checks and watches of either kind each have their own; all else is a call."""
     lanes = Lanes(Server(max_concurrent_calls=7, max_streams=3))
     apart = [
         "/broker.v1.ExchangeService/StreamExchange",
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Watch",
+        "/broker.v1.ApplicationService/WatchNotices",
         "/broker.v1.ExchangeService/Exchange",
     ]
     found = [lanes.of(method) for method in apart]

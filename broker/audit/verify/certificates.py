@@ -64,6 +64,12 @@ def signer(said: Said) -> Iterator[Remark | End]:
     yield _used(said, said.content["signer"])
 
 
+def caller(said: Said) -> Iterator[Remark | End]:
+    """Who acted did so by a certificate; what the broker does by itself has nobody's."""
+    if "caller" in said.content:
+        yield _used(said, said.content["caller"])
+
+
 def judge(ends: Sequence[End], known: Known) -> Iterator[Remark]:
     """All chains and uses. Logs of before have no chains: what is older than the first is not judged."""
     since: dict[int, End] = {}

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from broker.audit.verify import certificates, deliveries, epochs, expiries, reads, requests
+from broker.audit.verify import (
+    applications,
+    certificates,
+    deliveries,
+    epochs,
+    expiries,
+    reads,
+    requests,
+)
 from broker.audit.verify.remarks import Remark
 from broker.audit.verify.said import Said
 from broker.audit.verify.ties import End, Relations
@@ -42,6 +50,7 @@ CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.SUBJECT_ACCESS: (),
     EntryKind.SUBJECT_FORGOTTEN: (),
     EntryKind.AUDIT_READ: (reads.read,),
+    EntryKind.APPLICATION: (applications.act, certificates.caller),
 }
 
 RELATIONS: Relations = {
@@ -49,4 +58,5 @@ RELATIONS: Relations = {
     "request": requests.REQUEST,
     "epoch": epochs.EPOCH,
     "delivery": deliveries.DELIVERY,
+    "application": applications.APPLICATION,
 }
