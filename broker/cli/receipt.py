@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,15 +71,14 @@ def list_receipts(
                 _print_json({"leaf_index": index, "statement": statement})
             else:
                 stream = became(statement, outcomes.get(index))
-                table.add_row(str(index), *map(Text, _cells(*row(statement), stream)))
+                table.add_row(str(index), *map(Text, _cells(row(statement), stream)))
     if not as_json:
         Console().print(table)
 
 
-def _cells(
-    recorded: str, consumer: str, dataset: str, purpose: str, verdict: str, stream: str
-) -> tuple[str, str, str, str]:
+def _cells(told: Sequence[str], stream: str) -> tuple[str, str, str, str]:
     """What belongs together in one column, so that names are whole in a terminal of 80."""
+    recorded, consumer, dataset, purpose, verdict = told
     about, became_of = (f"{dataset}\n{purpose}", f"{verdict}\n{stream}")
     return recorded.replace(" ", "\n"), consumer, about.rstrip(), became_of.rstrip()
 
