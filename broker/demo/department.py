@@ -39,6 +39,7 @@ def _told(exchanged: Exchanged, elapsed_ms: float) -> dict[str, Any]:
         "as_of": exchanged.as_of,
         "records": exchanged.records,
         "masks": exchanged.masks,
+        "commitments": exchanged.duties.commitments,
         "elapsed_ms": round(elapsed_ms, 2),
         "receipt": orjson.loads(export_receipt(exchanged.receipt)),
         "acknowledgement": exchanged.acknowledgement and exchanged.acknowledgement.leaf_index,

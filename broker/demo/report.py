@@ -160,6 +160,9 @@ def _decision(result: dict[str, Any], zh: bool) -> Text:
     text.append(zh_name if zh else en_name, style=f"bold {colour}")
     if result["rules"]:
         text.append(("  规则：" if zh else "  rule: ") + ", ".join(result["rules"]))
+    if result["commitments"]:
+        text.append("  责任状（调用中签署）：" if zh else "  commitment, signed in the call: ")
+        text.append(", ".join(result["commitments"]))
     for reason in result["reasons"]:
         text.append(f"\n{reason['code']}  {reason['zh'] if zh else reason['en']}", style=colour)
     return text

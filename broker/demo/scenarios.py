@@ -180,7 +180,6 @@ GRID = Scenario(
             "applicant",
             "grid_service",
             Title("核对医保缴费", "check the contributions"),
-            sign=True,
         ),
         Ask(
             "grid_centre.population",

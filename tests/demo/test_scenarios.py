@@ -76,6 +76,14 @@ def test_the_grids_service_joins_three_departments(report, bundle):
     assert household.result["records"][0]["household_no"] != household.before[0]["household_no"]
 
 
+def test_the_tax_office_has_its_commitment_in_the_call(report):
+    """Instead of a deposit and two months: signed by the consumer's key, held in the receipt."""
+    (of_tax,) = [one for one in told(report, GRID) if one.ask.dataset == "tax.contribution"]
+    (commitment,) = orjson.loads(of_tax.result["receipt"]["statement"])["commitments"]
+    assert commitment["template"] == "tax-contribution-use"
+    assert of_tax.result["commitments"] == ["tax-contribution-use"]
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_it_is_printed_in_one_language(report, bundle, lang):
     """Every scenario by its title, every question with its answer."""

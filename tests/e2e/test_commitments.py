@@ -36,6 +36,7 @@ from tests.statement_schema import require_documented
 DEPARTMENTS = ("data_authority", "civil_affairs", "medical_insurance", "tax")
 PATIENCE = 120.0
 TEMPLATE, PACKAGE_TEMPLATE = "tax-income-use", "household-use"
+TEMPLATES = [PACKAGE_TEMPLATE, "tax-contribution-use", TEMPLATE]
 PACKAGE_TEXT = """\
 format: share-commitment/v1
 id: household-use
@@ -170,7 +171,7 @@ def test_without_it_the_answer_says_what_is_missing_and_where_it_is(house, incom
     assert (template.id, template.version, template.valid_days) == (TEMPLATE, 1, 0)
     assert template.blanks["consumer"] == "民政局"
     assert [one.name for one in desk.commitment_templates()] == [
-        f"commitmentTemplates/{name}" for name in (PACKAGE_TEMPLATE, TEMPLATE)
+        f"commitmentTemplates/{name}" for name in TEMPLATES
     ]
     with pytest.raises(NotFound):
         desk.commitment_template("no-such")
@@ -220,7 +221,7 @@ def test_the_twin_signs_as_well(house, income):
 
     exchanged, names, template = asyncio.run(ask())
     assert exchanged.permitted
-    assert (template.id, len(names)) == (TEMPLATE, 2)
+    assert (template.id, len(names)) == (TEMPLATE, len(TEMPLATES))
 
 
 def test_a_stream_is_signed_for_too(house):
@@ -273,7 +274,7 @@ def test_templates_are_listed_and_shown_on_the_command_line(house, capsys):
 
     assert TEMPLATE in said("templates")
     listed = [orjson.loads(line) for line in said("templates", "--json").splitlines()]
-    assert [one["template"] for one in listed] == [PACKAGE_TEMPLATE, TEMPLATE]
+    assert [one["template"] for one in listed] == TEMPLATES
     text = house.client("tax").commitment_template(TEMPLATE).text
     assert said("template", TEMPLATE).startswith(text)
     assert orjson.loads(said("template", TEMPLATE, "--json"))["text"] == text

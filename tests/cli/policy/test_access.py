@@ -32,7 +32,7 @@ def test_people_read_who_may_see_in_words(run: Run, folder: Path, kind: str) -> 
     assert "本辖区" in told
     assert "由民政局的 2 人，3 个工作日内" in told
     assert "但规则 data-authority-001/no-whole-register-of-assets 适用时不给" in told
-    for code in ("caller；", "district=", "2 of civil_affairs", "whole_dataset"):
+    for code in ("caller；", "district=", "2 of civil_affairs", "whole_dataset="):
         assert code not in told
 
 
