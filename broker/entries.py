@@ -10,7 +10,17 @@ from types import MappingProxyType
 from broker.desensitize.plan import MaskPlan
 from broker.errors import NotAuthenticated
 from broker.marks import Marks
-from broker.model import Application, CertificateChain, Decision, Entry, EntryKind, Particulars, SubjectMark
+from broker.model import (
+    Application,
+    CertificateChain,
+    Decision,
+    Entry,
+    EntryKind,
+    Particulars,
+    Retained,
+    SubjectMark,
+    dispose_by,
+)
 from broker.reasons import Reason
 from broker.receipt.chains import chain_of
 from broker.receipt.statement import Outcome, statement
@@ -55,6 +65,7 @@ class Entries:
             raise NotAuthenticated(Reason.CERTIFICATE_EXPIRED)  # or nobody could verify it later
         provider = decided.provider
         acknowledge_by = _acknowledge_by(decided.decision, recorded_at, outcome)
+        retained = _retained(decided, recorded_at, outcome)
 
         def write(marks: Sequence[SubjectMark]) -> bytes:
             return statement(
@@ -71,6 +82,7 @@ class Entries:
                 decision_leaf=decision_leaf,
                 lease_seconds=lease_seconds,
                 acknowledge_by=acknowledge_by,
+                dispose_by=None if retained is None else retained.dispose_by,
             )
 
         if marks is None:
@@ -97,6 +109,7 @@ class Entries:
             charges=decided.decision.charges if request_mac else (),
             marks=tuple(marks),
             acknowledge_by=acknowledge_by,
+            retained=retained,
             chains=self._chains(kind, application),
             acts=_acts(kind, application),
         )
@@ -125,6 +138,14 @@ def _acknowledge_by(decision: Decision, at: datetime, outcome: Outcome | None) -
     if outcome is None or outcome.interrupted or not hours:
         return None
     return at + timedelta(hours=min(hours, MOST_HOURS))
+
+
+def _retained(decided: Decided, at: datetime, outcome: Outcome | None) -> Retained | None:
+    """How long the consumer may keep the records that it got, be they all it asked for or not."""
+    days = decided.decision.obligations.retain_days
+    if outcome is None or not outcome.counts.released or not days:
+        return None
+    return Retained(dispose_by(at, days, decided.epoch.bundle.zone), decided.application.grant)
 
 
 def _particulars(

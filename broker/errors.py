@@ -15,6 +15,7 @@
     ├── NotReversible            FAILED_PRECONDITION
     ├── NotAcknowledged          FAILED_PRECONDITION
     ├── NotPossible              FAILED_PRECONDITION
+    ├── NothingToDispose         FAILED_PRECONDITION
     ├── Exhausted                RESOURCE_EXHAUSTED, mostly with a time after which to ask again
     ├── Unavailable              UNAVAILABLE (retry is safe)
     ├── DeadlinePassed           DEADLINE_EXCEEDED
@@ -121,6 +122,10 @@ class NotAcknowledged(BrokerError):
 
 class NotPossible(BrokerError):
     """An act that does not go with the state of what it is done to; ``about`` is that state."""
+
+
+class NothingToDispose(BrokerError):
+    """Nothing that was delivered waits for such an order."""
 
 
 class Exhausted(BrokerError):

@@ -119,6 +119,10 @@ class Reason(StrEnum):
     ACKNOWLEDGEMENT_INVALID = "ACKNOWLEDGEMENT_INVALID"
     NOTHING_DELIVERED = "NOTHING_DELIVERED"
     DELIVERY_DISPUTED = "DELIVERY_DISPUTED"
+    DISPOSAL_INVALID = "DISPOSAL_INVALID"
+    DISPOSAL_NOT_YOURS = "DISPOSAL_NOT_YOURS"
+    NOTHING_TO_DISPOSE = "NOTHING_TO_DISPOSE"
+    CONSUMER_NOT_SUSPENDED = "CONSUMER_NOT_SUSPENDED"
     LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
     CLOCK_BEHIND_LOG = "CLOCK_BEHIND_LOG"
     VAULT_UNAVAILABLE = "VAULT_UNAVAILABLE"
@@ -457,6 +461,22 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.DELIVERY_DISPUTED: Sentence(
         "所收到的与存证不符，已存证为交付争议（{about}），未作确认：请勿使用所收数据，并立即联系主管部门。",
         "What you received is not what was recorded; that was receipted as a dispute ({about}) and acknowledges nothing: do not use the data, tell the authority at once.",
+    ),
+    Reason.DISPOSAL_INVALID: Sentence(
+        "销毁证明未通过验证，请按说明重新签署。",
+        "The certificate of disposal does not verify; sign it again as the violation says.",
+    ),
+    Reason.DISPOSAL_NOT_YOURS: Sentence(
+        "只有该数据资源的提供部门或主管部门的数据资源管理员可以下达销毁指令。",
+        "Only an officer of the dataset's provider, or of the authority, can order its disposal.",
+    ),
+    Reason.NOTHING_TO_DISPOSE: Sentence(
+        "没有符合条件、尚未下达销毁指令的交付：请核对需求部门、数据资源、使用场景与授权编号。",
+        "Nothing was delivered that fits and is not ordered to be disposed of already: check consumer, dataset, purpose and grant.",
+    ),
+    Reason.CONSUMER_NOT_SUSPENDED: Sentence(
+        "该需求部门未被暂停：因滥用下达销毁指令，须先暂停其共享；其他情形请另选原因。",
+        "The consumer is not suspended: for misuse, suspend it first; else give another cause.",
     ),
     Reason.LOG_UNAVAILABLE: Sentence(
         "存证日志暂不可用，未返回任何数据，请稍后用同一 request_id 重试。",

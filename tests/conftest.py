@@ -39,6 +39,7 @@ from broker.model import (
     LeaseBegin,
     LeaseEnd,
     Need,
+    Retained,
     Role,
     RowCounts,
     Verdict,
@@ -194,6 +195,15 @@ class BrokerLog:
         content = orjson.loads(entry.statement) | {"acknowledge_by": instant(due_at)}
         said = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
         return replace(entry, statement=said, acknowledge_by=due_at)
+
+    @classmethod
+    def retained(cls, dispose_by: datetime, grant: str = "") -> Entry:
+        """An exchange whose records must be disposed of by then, on its way into the log."""
+        entry = cls.exchange()
+        content = orjson.loads(entry.statement) | {"dispose_by": instant(dispose_by), "grant": grant}
+        content["obligations"]["retain_days"] = 1
+        said = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        return replace(entry, statement=said, retained=Retained(dispose_by, grant))
 
     @classmethod
     def said_of(cls, kind: EntryKind, leaf_index: int, delivery: Entry) -> Entry:

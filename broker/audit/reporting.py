@@ -22,6 +22,7 @@ WORKING_DAYS = 15
 APPLICATIONS = frozenset({EntryKind.EXCHANGE, EntryKind.STREAM_DECISION})
 ANSWERS = frozenset({EntryKind.EXCHANGE, EntryKind.STREAM_OUTCOME})
 _ACKNOWLEDGED, _MISSING = EntryKind.ACKNOWLEDGEMENT, EntryKind.ACKNOWLEDGEMENT_MISSING
+_DISPOSED, _UNDISPOSED = EntryKind.DISPOSAL_CERTIFICATE, EntryKind.DISPOSAL_MISSING
 
 Key = tuple[str, str]
 """Department id and month, ``2026-11``."""
@@ -42,6 +43,12 @@ class Counted:
     late: int = 0
     """Those that were, later."""
     disputed: int = 0
+    disposals: int = 0
+    """Orders to dispose of what was delivered."""
+    undisposed: int = 0
+    """Those of which the deadline passed without certificate, and that were not certified later either."""
+    disposed_late: int = 0
+    """Those that were, later."""
     days: list[int] = field(default_factory=list)
     """Working days from first application to first permit, of those permitted for the first time."""
 
@@ -57,7 +64,10 @@ class Counted:
 
     def add(self, other: Counted) -> None:
         """Take over the counts of another."""
-        for name in ("requests", "rows", "unacknowledged", "late", "disputed"):
+        for name in (
+            *("requests", "rows", "unacknowledged", "late", "disputed"),
+            *("disposals", "undisposed", "disposed_late"),
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.verdicts += other.verdicts
         self.reasons += other.reasons
@@ -128,6 +138,7 @@ class Reporter:
         self._by: dict[Key, Counted] = defaultdict(Counted)
         self._courses: dict[tuple[str, str, str], _Course] = {}
         self._acknowledged: set[int] = set()
+        self._disposed: set[int] = set()
         self._kinds: Counter[str] = Counter()
         self._receipts = self._erased = 0
         self._newest: int | None = None
@@ -180,6 +191,9 @@ class Reporter:
         if kind in (_ACKNOWLEDGED, _MISSING):
             self._acknowledgement(counted, kind == _MISSING, object_of(statement))
         counted.disputed += kind == EntryKind.ACKNOWLEDGEMENT_DISPUTED
+        counted.disposals += kind == EntryKind.DISPOSAL_ORDER
+        if kind in (_DISPOSED, _UNDISPOSED):
+            self._disposal(counted, kind == _UNDISPOSED, object_of(statement).get("of"))
 
     def _application(self, counted: Counted, said: Mapping[str, Any], at: datetime) -> None:
         permitted = said["verdict"] == Verdict.PERMIT
@@ -205,8 +219,20 @@ class Reporter:
         else:
             counted.unacknowledged += 1
 
+    def _disposal(self, counted: Counted, missing: bool, order: object) -> None:
+        """Newest first, likewise."""
+        if not isinstance(order, int):
+            return
+        if not missing:
+            self._disposed.add(order)
+        elif order in self._disposed:
+            counted.disposed_late += 1
+        else:
+            counted.undisposed += 1
+
 
 _COUNTED = APPLICATIONS | ANSWERS | {_ACKNOWLEDGED, _MISSING, EntryKind.ACKNOWLEDGEMENT_DISPUTED}
+_COUNTED |= {_DISPOSED, _UNDISPOSED, EntryKind.DISPOSAL_ORDER}
 
 
 class _WorkingDays:

@@ -136,6 +136,11 @@ app = lazy_app(
             "数据使用责任状：模板、签署 / use commitments: templates, signing",
         ),
         Later(
+            "disposal",
+            "broker.cli.disposal:app",
+            "数据销毁：列出指令、下达、证明 / disposal: list the orders, order, certify",
+        ),
+        Later(
             "revocations",
             "broker.cli.epoch:revocations",
             "吊销列表：发布、查看 / the revocation list in force: publish, show",

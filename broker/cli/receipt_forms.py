@@ -9,11 +9,12 @@ from pathlib import Path
 
 from cryptography import x509
 
-from broker.acknowledge.evidence import verified
+from broker.acknowledge.evidence import verified as acknowledged
 from broker.cli.receipt_page import README, page
 from broker.client import Client, VerifierKey, export_receipt, parse_receipt, verify_receipt
+from broker.disposal.evidence import verified as disposed
 from broker.errors import SetUpError, VerificationFailed
-from broker.model import Receipt
+from broker.model import EntryKind, Receipt
 from broker.reasons import Sentence
 from broker.receipt import cose_receipt, tlog_proof, zipped
 from broker.receipt.bundle import read_json
@@ -140,7 +141,8 @@ def verify(exported: Exported, trust: Trust) -> Checkpoint:
 
 
 def signed_by(receipt: Receipt, ca: Path | None) -> str:
-    """Who signed what the receipt of an acknowledgement or dispute attests, a SPIFFE id; "" for others.
+    """Who signed what the receipt of an acknowledgement, dispute or certificate of disposal attests, a SPIFFE
+    id; "" for others.
 
     Args:
         ca: the authority's certificate, which must then have issued the signer's.
@@ -150,11 +152,13 @@ def signed_by(receipt: Receipt, ca: Path | None) -> str:
         VerificationFailed: signature or certificate does not hold, or the statement says something else.
     """
     content = read_json(receipt.statement, STATEMENT)
-    if "acknowledgement" not in content:
-        return ""
+    authority = None if ca is None else _certificate(ca)
     try:
-        signed = verified(content, None if ca is None else _certificate(ca))
-        return signed.credential.identity.uri
+        if "acknowledgement" in content:
+            return acknowledged(content, authority).credential.identity.uri
+        if content["kind"] == EntryKind.DISPOSAL_CERTIFICATE:
+            return disposed(content, authority).credential.identity.uri
+        return ""
     except (KeyError, TypeError, ValueError):
         raise VerificationFailed("存证内容格式不符 / statement: not of the documented form") from None
 

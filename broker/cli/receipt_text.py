@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from broker.cli.disposal_text import disposal_lines
 from broker.reasons import Reason, sentence
 
 Lang = StrEnum("Lang", ["zh", "en"])
@@ -83,6 +84,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             *_act(statement),
             *_traced(statement),
             *_delivery(statement, zh),
+            *disposal_lines(statement, zh),
             *_of_subject(statement),
             *_read(statement, zh),
             *_chain(statement),
@@ -114,6 +116,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("理由", "reasons", _reasons(said, zh)),
         ("脱敏", "masks", ", ".join(f"{name}: {m['operator']}@{m['version']}" for name, m in masks.items())),
         ("义务", "duties", _duties(statement.get("obligations", {}), zh)),
+        ("须在此前销毁", "dispose by", statement.get("dispose_by", "")),
         ("审核", "review", _reviews(decision.get("reviews", []), zh)),
         ("状态", "status", _status(outcome, zh)),
         ("数据时点", "as of", outcome.get("as_of") or ""),

@@ -57,18 +57,19 @@ def status(
     store = open_store(settings.store_url)
     try:
         epoch, log, approval = _epoch(store), _log(store, settings), approval_status(store, settings)
-        deliveries = _deliveries(store)
+        deliveries, disposals = _deliveries(store), _disposals(store)
     finally:
         store.close()
     if as_json:
         told = {"broker": running, "epoch": epoch, "log": log, "approval": approval}
-        print(json.dumps(told | {"deliveries": deliveries}))
+        print(json.dumps(told | {"deliveries": deliveries, "disposals": disposals}))
         return
     _print_epoch(epoch)
     _print_approval(approval)
     print(f"日志 log：{log['leaves']} 条 leaves，已签 signed {log['signed']}，待签 backlog {log['backlog']}")
     waiting, overdue = deliveries["waiting"], deliveries["overdue"]
     print(f"交付 deliveries：待确认 waiting {waiting}，逾期或有争议 overdue or disputed {overdue}")
+    print(f"销毁 disposals：待证明 open {disposals['open']}，逾期 overdue {disposals['overdue']}")
     _print_processes(running)
 
 
@@ -125,6 +126,13 @@ def _log(store: Store, settings: Settings) -> dict[str, int]:
     except VerificationFailed:
         signed = 0
     return {"leaves": leaves, "signed": signed, "backlog": max(0, leaves - signed)}
+
+
+def _disposals(store: Store) -> dict[str, int]:
+    """Orders without certificate, and those among them whose time is over."""
+    with store.disposals() as tables:
+        total, overdue = tables.count(datetime.now(UTC))
+    return {"open": total, "overdue": overdue}
 
 
 def _deliveries(store: Store) -> dict[str, int]:

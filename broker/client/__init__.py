@@ -22,10 +22,12 @@ from broker.client.applications import Watch
 from broker.client.client import Client
 from broker.client.credentials import Credentials
 from broker.client.detokenizing import Detokenized, TokenRequest
+from broker.client.disposing import DisposalOrder
 from broker.client.duties import Duties, Review
 from broker.client.filing import Filed
 from broker.client.officer import OfficerClient, ProposedBundle
 from broker.client.stream import Stream
+from broker.model import DisposalCause, DisposalMethod
 from broker.receipt.bundle import export as export_receipt
 from broker.receipt.bundle import parse as parse_receipt
 from broker.receipt.note import VerifierKey
@@ -38,6 +40,9 @@ __all__ = [
     "Credentials",
     "Delivery",
     "Detokenized",
+    "DisposalCause",
+    "DisposalMethod",
+    "DisposalOrder",
     "Duties",
     "Exchanged",
     "Filed",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
@@ -21,14 +22,15 @@ from broker.client.caller import Caller
 from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
 from broker.client.detokenizing import Detokenized, TokenRequest
+from broker.client.disposing import DisposalOrder, DisposalTerms
 from broker.client.questions import Filter, Page, Question
 from broker.client.retry import Tries
 from broker.client.stream import Part, Reception, StreamQuestion
 from broker.client.terms import Terms, UnaryTerms
 from broker.errors import BrokerError, MalformedRequest, VerificationFailed
-from broker.model import Receipt
+from broker.model import DisposalMethod, Receipt
 from broker.receipt.log_keys import LogKeys
-from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, exchange_pb2
+from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, disposal_pb2, exchange_pb2
 
 if TYPE_CHECKING:
     import pandas
@@ -190,6 +192,44 @@ class AsyncClient(Caller):
     ) -> AsyncIterator[commitment_pb2.CommitmentTemplate]:
         """See :meth:`Client.commitment_templates`."""
         return self._items(self._questions.commitment_templates(), timeout)
+
+    def disposals(
+        self,
+        consumer: str = "",
+        dataset: str = "",
+        *,
+        open: bool = False,
+        overdue: bool = False,
+        timeout: float = 10.0,
+    ) -> AsyncIterator[disposal_pb2.Disposal]:
+        """See :meth:`Client.disposals`."""
+        return self._items(self._disposals.listed(consumer, dataset, open=open, overdue=overdue), timeout)
+
+    async def disposal(self, order: int, *, timeout: float = 10.0) -> DisposalOrder:
+        """See :meth:`Client.disposal`."""
+        return await self._ask(self._disposals.one(order), timeout)
+
+    async def order_disposal(
+        self, *, timeout: float = 30.0, **terms: Unpack[DisposalTerms]
+    ) -> Sequence[disposal_pb2.Disposal]:
+        """See :meth:`Client.order_disposal`."""
+        return await self._ask(self._disposals.order(terms), timeout)
+
+    async def certify_disposal(
+        self,
+        order: int,
+        *,
+        operator: str,
+        method: DisposalMethod = DisposalMethod.CLEAR,
+        disposed_at: datetime | None = None,
+        kept: Mapping[str, Sequence[int]] | None = None,
+        timeout: float = 10.0,
+    ) -> Receipt:
+        """See :meth:`Client.certify_disposal`."""
+        until = Until(timeout)
+        found = await self.disposal(order, timeout=timeout)
+        message = self._disposals.signed(found, operator, method, disposed_at, kept or {})
+        return await self._ask(self._disposals.certify(found, message), until.left)
 
     async def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """See :meth:`Client.dataset`."""

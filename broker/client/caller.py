@@ -10,6 +10,7 @@ import grpc
 from broker.client.acknowledging import Delivery, Outbox
 from broker.client.connections import Channel, Connections
 from broker.client.credentials import Credentials
+from broker.client.disposing import Disposals
 from broker.client.filing import FilingQuestions
 from broker.client.questions import Questions
 from broker.errors import BrokerError
@@ -48,6 +49,7 @@ class Caller(ABC):
         identity = credentials.channel_credentials()
         self._questions = Questions(credentials, trust)
         self._filing = FilingQuestions(credentials, trust)
+        self._disposals = Disposals(credentials, trust)
         self._attempts = attempts
         self._outbox = Outbox(None if outbox is None else Path(outbox))
         self._connections = Connections(address, channels, lambda one: self._dial(one, identity))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
@@ -19,14 +20,15 @@ from broker.client.caller import Caller
 from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
 from broker.client.detokenizing import Detokenized, TokenRequest
+from broker.client.disposing import DisposalOrder, DisposalTerms
 from broker.client.questions import Filter, Page, Question
 from broker.client.retry import Tries
 from broker.client.stream import Stream
 from broker.client.terms import Terms, UnaryTerms
 from broker.errors import BrokerError, MalformedRequest, VerificationFailed
-from broker.model import Receipt
+from broker.model import DisposalMethod, Receipt
 from broker.receipt.log_keys import LogKeys
-from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, exchange_pb2
+from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, disposal_pb2, exchange_pb2
 
 T = TypeVar("T")
 
@@ -167,6 +169,71 @@ class Client(Caller):
     def commitment_templates(self, *, timeout: float = 10.0) -> Iterator[commitment_pb2.CommitmentTemplate]:
         """All templates in force, by id."""
         return self._items(self._questions.commitment_templates(), timeout)
+
+    def disposals(
+        self,
+        consumer: str = "",
+        dataset: str = "",
+        *,
+        open: bool = False,
+        overdue: bool = False,
+        timeout: float = 10.0,
+    ) -> Iterator[disposal_pb2.Disposal]:
+        """Disposal orders, the newest first: all of them for the authority's officers and auditors, those
+        that concern the own department for others; with ``open`` only those without certificate."""
+        return self._items(self._disposals.listed(consumer, dataset, open=open, overdue=overdue), timeout)
+
+    def disposal(self, order: int, *, timeout: float = 10.0) -> DisposalOrder:
+        """One order, by its leaf, with its receipt and what it names.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+            VerificationFailed: the receipt does not hold.
+        """
+        return self._ask(self._disposals.one(order), timeout)
+
+    def order_disposal(
+        self, *, timeout: float = 30.0, **terms: Unpack[DisposalTerms]
+    ) -> Sequence[disposal_pb2.Disposal]:
+        """Order a consumer to dispose of all that it received, for an officer of provider or authority; gives
+        an order for each purpose and grant.
+
+        Raises:
+            NotAuthorised: DISPOSAL_NOT_YOURS.
+            NothingToDispose: nothing fits that was not ordered before.
+            MalformedRequest: with all that is wrong.
+        """
+        return self._ask(self._disposals.order(terms), timeout)
+
+    def certify_disposal(
+        self,
+        order: int,
+        *,
+        operator: str,
+        method: DisposalMethod = DisposalMethod.CLEAR,
+        disposed_at: datetime | None = None,
+        kept: Mapping[str, Sequence[int]] | None = None,
+        timeout: float = 10.0,
+    ) -> Receipt:
+        """Sign that all that an order names was disposed of (销毁证明); gives the receipt of that, or of the
+        first certificate.
+
+        Args:
+            order: leaf index of the order.
+            operator: 经办人, who is responsible for it.
+            method: what was done; at least what the order demands.
+            disposed_at: when; now, if not given.
+            kept: legal basis → leaf indices of deliveries that had to be kept on it.
+
+        Raises:
+            NotFound: no such order is to the own department.
+            MalformedRequest: DISPOSAL_INVALID, with the check that failed.
+            VerificationFailed: a receipt does not hold.
+        """
+        until = Until(timeout)
+        found = self.disposal(order, timeout=timeout)
+        message = self._disposals.signed(found, operator, method, disposed_at, kept or {})
+        return self._ask(self._disposals.certify(found, message), until.left)
 
     def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """One catalog entry with its fields.

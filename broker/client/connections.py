@@ -22,6 +22,7 @@ from broker.v1 import (
     catalog_pb2_grpc,
     commitment_pb2_grpc,
     delivery_pb2_grpc,
+    disposal_pb2_grpc,
     exchange_pb2_grpc,
     masking_pb2_grpc,
     policy_pb2_grpc,
@@ -61,6 +62,7 @@ class Stubs:
         self.commitments = commitment_pb2_grpc.CommitmentServiceStub(channel)
         self.deliveries = delivery_pb2_grpc.DeliveryServiceStub(channel)
         self.applications = application_pb2_grpc.ApplicationServiceStub(channel)
+        self.disposals = disposal_pb2_grpc.DisposalServiceStub(channel)
         self.masking = masking_pb2_grpc.MaskingServiceStub(channel)
 
 

@@ -144,7 +144,9 @@ class Questions:
         return Question(lambda stubs: stubs.deliveries.AcknowledgeDelivery, request, read)
 
     def deliveries(self, consumer: str, overdue: bool) -> Question[Page[delivery_pb2.Delivery]]:
-        request = delivery_pb2.ListDeliveriesRequest(consumer=_name("departments", consumer), overdue=overdue)
+        request = delivery_pb2.ListDeliveriesRequest(
+            consumer=resource("departments", consumer), overdue=overdue
+        )
         return listing(lambda stubs: stubs.deliveries.ListDeliveries, request, lambda found: found.deliveries)
 
     def dataset(self, dataset: str) -> Question[catalog_pb2.Dataset]:
@@ -157,7 +159,7 @@ class Questions:
 
     def commitment_template(self, template: str, terms: Terms | None = None) -> Question[Template]:
         """A template in force, with what fills its blanks for ``terms``."""
-        request = commitment_pb2.GetCommitmentTemplateRequest(name=_name("commitmentTemplates", template))
+        request = commitment_pb2.GetCommitmentTemplateRequest(name=resource("commitmentTemplates", template))
         if terms is not None:
             request.application.CopyFrom(_application(terms))
         return Question(
@@ -172,11 +174,11 @@ class Questions:
         return listing(method, request, lambda found: found.templates)
 
     def datasets(self, department: str) -> Question[Page[catalog_pb2.Dataset]]:
-        request = catalog_pb2.ListDatasetsRequest(department=_name("departments", department))
+        request = catalog_pb2.ListDatasetsRequest(department=resource("departments", department))
         return listing(lambda stubs: stubs.catalog.ListDatasets, request, lambda found: found.datasets)
 
     def needs(self, department: str) -> Question[Page[catalog_pb2.Need]]:
-        request = catalog_pb2.ListNeedsRequest(department=_name("departments", department))
+        request = catalog_pb2.ListNeedsRequest(department=resource("departments", department))
         return listing(lambda stubs: stubs.catalog.ListNeeds, request, lambda found: found.needs)
 
     def receipt(self, leaf_index: int, *, acts: bool = False) -> Question[Receipt]:
@@ -199,8 +201,8 @@ class Questions:
 
     def receipts(self, wanted: Filter) -> Question[Page[Receipt]]:
         request = receipt_pb2.ListReceiptsRequest(
-            department=_name("departments", wanted.get("department", "")),
-            dataset=_name("datasets", wanted.get("dataset", "")),
+            department=resource("departments", wanted.get("department", "")),
+            dataset=resource("datasets", wanted.get("dataset", "")),
             purpose=wanted.get("purpose", ""),
         )
         if verdict := wanted.get("verdict"):
@@ -240,7 +242,7 @@ class Questions:
         request = kind(
             request_id=signing.request_id,
             application=_application(terms),
-            grant=_name("grants", terms.get("grant", "")),
+            grant=resource("grants", terms.get("grant", "")),
             signed_commitments=signing.signed(),
         )
         if terms.get("sign", False):
@@ -281,7 +283,7 @@ def _unproved(page: receipt_pb2.ListReceiptsResponse) -> Sequence[Receipt]:
 
 def _application(terms: Terms) -> exchange_pb2.Application:
     return exchange_pb2.Application(
-        dataset=_name("datasets", terms["dataset"]),
+        dataset=resource("datasets", terms["dataset"]),
         fields=terms["fields"],
         subjects=terms.get("subjects", ()),
         purpose=terms["purpose"],
@@ -297,7 +299,7 @@ def _claim(field: str, said: str | Sequence[str]) -> exchange_pb2.Claim:
     return exchange_pb2.Claim(field=field, values=[said] if isinstance(said, str) else said)
 
 
-def _name(collection: str, id: str) -> str:
+def resource(collection: str, id: str) -> str:
     """A resource name (AIP-122); none for an empty id."""
     return f"{collection}/{id}" if id else ""
 

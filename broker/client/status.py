@@ -37,6 +37,8 @@ BY_REASON: dict[Reason, type[errors.BrokerError]] = {
     Reason.ACT_NOT_POSSIBLE: errors.NotPossible,
     Reason.NOTHING_DELIVERED: errors.NotAcknowledged,
     Reason.DELIVERY_DISPUTED: errors.NotAcknowledged,
+    Reason.NOTHING_TO_DISPOSE: errors.NothingToDispose,
+    Reason.CONSUMER_NOT_SUSPENDED: errors.NothingToDispose,
 }
 """Where a status stands for several errors."""
 

@@ -24,6 +24,15 @@ from broker.model.catalog import (
 )
 from broker.model.commitment import CommitmentTemplate, Signer, UseCommitment
 from broker.model.delegation import Delegation
+from broker.model.disposal import (
+    DeliverySet,
+    Disposal,
+    DisposalCause,
+    DisposalMethod,
+    Holding,
+    Retained,
+    dispose_by,
+)
 from broker.model.exchange import (
     MATCH,
     Aggregate,
@@ -108,8 +117,12 @@ __all__ = [
     "Dataset",
     "Decision",
     "Delegation",
+    "DeliverySet",
     "Department",
     "DepartmentKind",
+    "Disposal",
+    "DisposalCause",
+    "DisposalMethod",
     "Entry",
     "EntryKind",
     "Epoch",
@@ -118,6 +131,7 @@ __all__ = [
     "FieldType",
     "FiledApplication",
     "Grant",
+    "Holding",
     "Identity",
     "KAnonymity",
     "KeyInUse",
@@ -136,6 +150,7 @@ __all__ = [
     "Publication",
     "Receipt",
     "ReceiptFilter",
+    "Retained",
     "ReviewBy",
     "Role",
     "RowCounts",
@@ -162,6 +177,7 @@ __all__ = [
     "UseScope",
     "Verdict",
     "Why",
+    "dispose_by",
     "region_prefix",
     "scope_of",
 ]

@@ -8,6 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from broker.model.disposal import Retained
 from broker.model.exchange import Charge, Verdict
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ class EntryKind(StrEnum):
     """It has not signed by the deadline."""
     APPLICATION = "application"
     """Something was done to an application that people decide."""
+    DISPOSAL_ORDER = "disposal_order"
+    """The consumer must dispose of what it received."""
+    DISPOSAL_CERTIFICATE = "disposal_certificate"
+    """It has signed that it did."""
+    DISPOSAL_MISSING = "disposal_missing"
+    """It has not signed by the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,8 @@ class Entry:
     """Of the subjects that the statement is about, in their order."""
     acknowledge_by: datetime | None = None
     """Of a delivery that the consumer must acknowledge: by when."""
+    retained: Retained | None = None
+    """Of a leaf that tells of records handed over which must be disposed of one day."""
     delivery: int | None = None
     """The delivery, by its leaf, that it acknowledges, disputes or says to be unacknowledged."""
     chains: tuple[CertificateChain, ...] = ()

@@ -18,6 +18,7 @@ from broker.errors import Unavailable
 from broker.journal import Claim, Lease, LeaseLost, LeaseTable, RequestKey
 from broker.model import Entry, EntryKind, LeaseEnd, Verdict
 from broker.reasons import Reason
+from broker.receipt.disposals import retained_of
 from broker.receipt.indexed import indexed
 from broker.receipt.statement import instant
 
@@ -93,6 +94,7 @@ def interruption(lease: Lease, reason: Reason, now: datetime) -> Entry:
         purpose=unfinished.purpose,
         verdict=Verdict(unfinished.verdict) if unfinished.verdict else None,
         lease=LeaseEnd(lease.opening, lease.renewals),
+        retained=retained_of(content),
     )
 
 

@@ -203,6 +203,7 @@ def _redelivery(entry: Entry, of: int, now: datetime) -> Entry:
         dataset=entry.dataset,
         purpose=entry.purpose,
         verdict=entry.verdict,
+        retained=entry.retained,
         chains=entry.chains,
         acts=entry.acts,
     )

@@ -16,6 +16,7 @@ from broker.model import EntryKind
 from broker.receipt.acts import Acts
 from broker.receipt.cosigned import CosignedCheck
 from broker.receipt.deliveries import SAID, Deliveries
+from broker.receipt.disposal_rows import Disposals
 from broker.receipt.filings import Filings
 from broker.receipt.finding import Finding, leaf_name, row_name, tile_name
 from broker.receipt.held import Held
@@ -71,6 +72,7 @@ class Fsck:
         self._tags = Tags(snapshot)
         self._needs = Needs(snapshot)
         self._deliveries = Deliveries(snapshot)
+        self._disposals = Disposals(snapshot)
         self._held = Held(snapshot)
         self._filings = Filings(snapshot)
         self._publications = Publications(snapshot)
@@ -104,6 +106,8 @@ class Fsck:
         yield from _read("application", self._filings.findings())
         yield from _read("need", self._needs.findings(erased=self.erased))
         yield from _read("delivery", self._deliveries.findings(erased=bool(SAID & self._erased_kinds)))
+        yield from _read("retained", self._disposals.retained())
+        yield from _read("disposal", self._disposals.orders())
 
     def _file(self) -> Iterator[Finding]:
         for said in self._snapshot.file_damage():
@@ -156,6 +160,7 @@ class Fsck:
         self._tags.heard(index, said)
         self._needs.heard(index, said)
         self._deliveries.heard(index, said)
+        self._disposals.heard(index, said)
         yield from self._held.heard(index, said)
         yield from self._filings.heard(index, said)
 

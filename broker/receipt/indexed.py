@@ -88,7 +88,7 @@ def _parties(content: dict[str, Any]) -> dict[str, str]:
     consumer = content.get("consumer", {"department": "", "uri": ""})
     return {
         "consumer": consumer["department"],
-        "consumer_uri": consumer["uri"],
+        "consumer_uri": consumer.get("uri", ""),  # an order is to a department
         **{name: content.get(name, "") for name in ("provider", "dataset", "purpose")},
     }
 

@@ -81,6 +81,7 @@ def statement(
     decision_leaf: int | None = None,
     lease_seconds: float | None = None,
     acknowledge_by: datetime | None = None,
+    dispose_by: datetime | None = None,
 ) -> bytes:
     """The statement of one decision, with its outcome when data were released.
 
@@ -88,7 +89,8 @@ def statement(
     ``masks`` says per masked field which operator, version and parameter digest applied, ``epoch`` the
     sequence of the epoch it was decided under. ``decision_leaf`` links a stream's outcome to the leaf
     that opened it; ``lease_seconds`` is how long a stream is believed alive without a sign of life;
-    ``acknowledge_by`` stands in that of a delivery which the consumer must acknowledge.
+    ``acknowledge_by`` stands in that of a delivery which the consumer must acknowledge, ``dispose_by`` in
+    that of one whose records it may keep until then.
     """
     consumer = application.consumer
     content: dict[str, object] = {
@@ -138,6 +140,8 @@ def statement(
         content["outcome"] = _outcome(outcome)
     if acknowledge_by is not None:
         content["acknowledge_by"] = instant(acknowledge_by)
+    if dispose_by is not None:
+        content["dispose_by"] = instant(dispose_by)
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 

@@ -27,6 +27,9 @@ from broker.applications.notices import Notices
 from broker.applications.register import Register
 from broker.apply.identity import identify
 from broker.detokenize.detokenize import Detokenizer
+from broker.disposal.certifying import Certifier
+from broker.disposal.ordering import Orders
+from broker.disposal.watch import DisposalWatch
 from broker.epoch import Epochs
 from broker.errors import NotAuthenticated
 from broker.exchange import Exchange
@@ -46,6 +49,7 @@ from broker.server.bundles import compiler, operators_of
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.commitments import CommitmentService
 from broker.server.deliveries import DeliveryService
+from broker.server.disposals import DisposalService
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
 from broker.server.masking import MaskingService
@@ -80,6 +84,8 @@ from broker.v1 import (
     commitment_pb2_grpc,
     delivery_pb2,
     delivery_pb2_grpc,
+    disposal_pb2,
+    disposal_pb2_grpc,
     exchange_pb2,
     exchange_pb2_grpc,
     masking_pb2,
@@ -104,6 +110,7 @@ SERVICES = tuple(
         (delivery_pb2, "DeliveryService"),
         (commitment_pb2, "CommitmentService"),
         (application_pb2, "ApplicationService"),
+        (disposal_pb2, "DisposalService"),
         (policy_pb2, "PolicyService"),
         (masking_pb2, "MaskingService"),
     )
@@ -196,6 +203,9 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             may_release=coverage.check,
         )
         acknowledger = Acknowledger(epochs, receipts, ca, clock)
+        orders = Orders(epochs, store, receipts, ca, clock)
+        certifier = Certifier(epochs, store, receipts, ca, clock)
+        disposals = DisposalWatch(orders, store, receipts, clock)
         overdue, cosigning = Overdue(store, receipts, clock), cosigning_of(settings, receipts, store)
         register = Register(epochs, store, receipts, ca, clock)
         duties, board = Duties(register), NoticeBoard(Notices(store))
@@ -219,11 +229,14 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         commitment_pb2_grpc.add_CommitmentServiceServicer_to_server(CommitmentService(epochs), server)
         applications = ApplicationService(register, board, listening.stream_port)
         application_pb2_grpc.add_ApplicationServiceServicer_to_server(applications, server)
+        disposal_pb2_grpc.add_DisposalServiceServicer_to_server(
+            DisposalService(orders, certifier, store, receipts, epochs, clock), server
+        )
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
         if listening.stream_port is None:
-            for watcher in (keeper, overdue, cosigning, duties, board):
+            for watcher in (keeper, overdue, disposals, cosigning, duties, board):
                 watcher.start()
                 closing.callback(watcher.stop)
         server.start()  # nothing may fail after it: a server that runs keeps its process from ending

@@ -203,7 +203,16 @@ def receipt_leaf(name: str) -> int:
     Raises:
         NotFound: it is no such name.
     """
-    digits = _id(name, "receipts/")
+    return resource_leaf(name, "receipts/")
+
+
+def resource_leaf(name: str, collection: str) -> int:
+    """The leaf index in the name of a resource that is known by its leaf.
+
+    Raises:
+        NotFound: it is no such name.
+    """
+    digits = _id(name, collection)
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and str(int(digits)) == digits):
         raise NotFound(Reason.RESOURCE_NOT_FOUND)
     return int(digits)

@@ -27,6 +27,7 @@ CODES: dict[type[errors.BrokerError], grpc.StatusCode] = {
     errors.NotReversible: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotAcknowledged: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotPossible: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.NothingToDispose: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,

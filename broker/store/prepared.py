@@ -28,6 +28,7 @@ from broker.store.tables import (
     LEAF,
     QUOTA,
     REQUEST,
+    RETAINED,
     STATEMENT,
     SUBJECT_TAG,
     TILE,
@@ -119,6 +120,7 @@ class AppendStatements:
     insert_act: PreparedInsert
     insert_request: PreparedInsert
     insert_delivery: PreparedInsert
+    count_retained: PreparedInsert
     upsert_tile: PreparedInsert
     upsert_quota: PreparedInsert
     move_head: Prepared
@@ -161,6 +163,7 @@ def append_statements(dialect: str) -> AppendStatements:
         insert_delivery=PreparedInsert(
             insert(DELIVERY).values(leaf_index=bindparam("leaf_index"), due_at=bindparam("due_at")), dialect
         ),
+        count_retained=PreparedInsert(_count_retained(dialect), dialect),
         upsert_tile=PreparedInsert(_upsert(TILE, "hashes", dialect), dialect),
         upsert_quota=PreparedInsert(_upsert(QUOTA, "used", dialect), dialect),
         move_head=prepared(
@@ -212,6 +215,16 @@ def _upsert(table: Table, value: str, dialect: str) -> Executable:
     """ "Insert, or else replace ``value``"."""
     statement = insert_into(table, dialect)
     return statement.on_conflict_do_update(table.primary_key, set_={value: statement.excluded[value]})
+
+
+def _count_retained(dialect: str) -> Executable:
+    """More deliveries of a row, which only grows at its end."""
+    statement = insert_into(RETAINED, dialect)
+    more = {
+        "last_leaf": statement.excluded.last_leaf,
+        "deliveries": RETAINED.c.deliveries + statement.excluded.deliveries,
+    }
+    return statement.on_conflict_do_update(RETAINED.primary_key, set_=more)
 
 
 def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:

@@ -30,6 +30,7 @@ from broker.store.chains import ChainTables, held_acts
 from broker.store.connection import Database, connect
 from broker.store.cosigned import CosignedTable
 from broker.store.deliveries import DeliveryTables
+from broker.store.disposals import DisposalTables, retained_rows
 from broker.store.epochs import EpochTables
 from broker.store.expiry import Expiring
 from broker.store.leases import LeaseTables
@@ -151,6 +152,12 @@ class Store:
         with self._reading() as connection:
             return DeliveryTables(connection).count(rows.microseconds(now))
 
+    @contextmanager
+    def disposals(self) -> Iterator[DisposalTables]:
+        """Disposal orders and what waits for one, as committed."""
+        with self._reading() as connection:
+            yield DisposalTables(connection)
+
     def cosigned(self) -> Cosigned | None:
         """The newest checkpoint that enough witnesses have cosigned; None before the first."""
         with self._reading() as connection:
@@ -246,6 +253,11 @@ class StoreTransaction:
         return DeliveryTables(self.connection)
 
     @property
+    def disposals(self) -> DisposalTables:
+        """Disposal orders and what waits for one, as they will be committed."""
+        return DisposalTables(self.connection)
+
+    @property
     def chains(self) -> ChainTables:
         return ChainTables(self.connection)
 
@@ -286,6 +298,7 @@ class StoreTransaction:
             statements.insert_act.run(cursor, acts)
             statements.insert_request.run(cursor, claims)
             statements.insert_delivery.run(cursor, rows.delivery_rows(leaves))
+            statements.count_retained.run(cursor, retained_rows(leaves))
             statements.upsert_tile.run(cursor, changed)
             statements.upsert_quota.run(cursor, counted)
             statements.move_head.run(cursor, moved)

@@ -276,6 +276,64 @@ class DeliveryRow(SQLModel, table=True):
     """Index of the leaf that says its consumer received something else."""
 
 
+class RetainedRow(SQLModel, table=True):
+    """Deliveries whose records are to be disposed of by one day, while no order says so: one row for all of a
+    consumer, dataset, purpose and grant, which grows with each of them. Small: ordered, the row goes."""
+
+    __tablename__ = "retained"
+    __table_args__ = (Index("retained_dispose_by", "dispose_by"),)
+
+    consumer: str = Field(primary_key=True)
+    dataset: str = Field(primary_key=True)
+    dispose_by: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    """Microseconds since 1970-01-01 UTC, as in the statements."""
+    purpose: str = Field(primary_key=True)
+    grant_number: str = Field(primary_key=True)
+    """Empty for a standing approval."""
+    provider: str = Field(primary_key=True)
+    first_leaf: int = Field(sa_type=BIG)
+    """No leaf before it is among them."""
+    last_leaf: int = Field(sa_type=BIG)
+    deliveries: int = Field(sa_type=BIG)
+
+
+class DisposalRow(SQLModel, table=True):
+    """A disposal order, and what came of it. There is one for many deliveries, so the rows stay."""
+
+    __tablename__ = "disposal"
+    # Whoever looks for those that become overdue must not read all that were settled.
+    __table_args__ = (
+        Index(
+            "disposal_due",
+            "due_at",
+            sqlite_where=text("certificate IS NULL AND missing IS NULL"),
+            postgresql_where=text("certificate IS NULL AND missing IS NULL"),
+        ),
+        Index("disposal_consumer", "consumer", "leaf_index"),
+        Index("disposal_provider", "provider", "leaf_index"),
+    )
+
+    leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    """Of the order; the other columns up to ``due_at`` are as in its statement."""
+    consumer: str
+    provider: str
+    dataset: str
+    purpose: str
+    grant_number: str
+    cause: str
+    method: str
+    deliveries: int = Field(sa_type=BIG)
+    ordered_at: int = Field(sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC."""
+    due_at: int = Field(sa_type=BIG)
+    certificate: int | None = Field(default=None, sa_type=BIG)
+    """Index of the leaf by which the consumer certified it."""
+    exceptions: int = Field(default=0, sa_type=BIG)
+    """How many deliveries it says were kept."""
+    missing: int | None = Field(default=None, sa_type=BIG)
+    """Index of the leaf that says there was no certificate in time."""
+
+
 class CosignedRow(SQLModel, table=True):
     """The newest checkpoint that enough witnesses have cosigned: one row, or none before the first."""
 
@@ -391,3 +449,4 @@ PROPOSAL, APPROVAL, PUBLICATION, CERTIFICATE, ACT, APPLICATION = (
     SQLModel.metadata.tables[name]
     for name in ("proposal", "approval", "publication", "certificate", "act", "application")
 )
+RETAINED, DISPOSAL = (SQLModel.metadata.tables[name] for name in ("retained", "disposal"))

@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -25,12 +26,26 @@ from sqlalchemy import Engine, create_engine, text
 from sqlmodel import SQLModel
 
 from broker.approve.files import pack
+from broker.disposal.recording import recording
 from broker.errors import VerificationFailed
 from broker.journal import Cosigned
 from broker.keys.authority import Authority
-from broker.model import Entry, EntryKind, Epoch, KeyInUse, Proposal, Publication, Role, Suspension, Target
+from broker.model import (
+    DisposalCause,
+    DisposalMethod,
+    Entry,
+    EntryKind,
+    Epoch,
+    KeyInUse,
+    Proposal,
+    Publication,
+    Role,
+    Suspension,
+    Target,
+)
 from broker.publication.manifest import Manifest
 from broker.publication.signing import Approving, Covered, Proposing, sign_approval, sign_proposal
+from broker.receipt.disposals import Certified, Kept, Ordered, certificate, missing, order, ordered_of, set_of
 from broker.receipt.finding import row_name
 from broker.receipt.fsck import Fsck, open_fsck
 from broker.receipt.leaves import NO_HASH, judge
@@ -42,6 +57,7 @@ from broker.receipt.statement import epoch_act
 from broker.receipt.tiles import Tree
 from broker.receipt.witnesses import cosign
 from broker.store import open_store
+from broker.store.disposals import WaitingFilter
 from broker.store.snapshot import open_snapshot
 from tests.applications import making
 
@@ -49,9 +65,9 @@ LEAVES = 302
 """A full tile of leaves and a part of one, and a tile above them."""
 ERASED = 9
 """A leaf in a full tile whose statement was erased."""
-SIGNED = LEAVES - 24
+SIGNED = LEAVES - 30
 """What an officer approved; the leaf before it has the chain of its certificate."""
-STREAM = LEAVES - 23
+STREAM = LEAVES - 29
 """A stream with its outcome, the same again, and one that is under way."""
 RETRIED, SUSPENDED, LIFTED = LEAVES - 7, LEAVES - 5, LEAVES - 4
 
@@ -121,6 +137,7 @@ def world(
         running.append(log.signed())
     streams(log)
     deliveries(log)
+    disposals(log)
     needs(log)
     retried = log.exchange()
     with log.running() as running:
@@ -171,6 +188,37 @@ def deliveries(log: Any) -> None:
         running.append(log.said_of(EntryKind.ACKNOWLEDGEMENT, first, told[0]))
         running.append(log.said_of(EntryKind.ACKNOWLEDGEMENT_MISSING, second, told[1]))
         running.append(log.said_of(EntryKind.ACKNOWLEDGEMENT_DISPUTED, second, told[1]))
+
+
+def disposals(log: Any) -> None:
+    """Two of three deliveries are ordered to be disposed of: certified late, and in part. Six leaves."""
+    now = datetime.now(UTC)
+    with log.running() as running:
+        told = [log.retained(now) for _ in range(3)]
+        leaves = [running.append(entry).receipt.leaf_index for entry in told[:2]]
+        with closing(open_store(log.url)) as store:
+            with store.disposals() as tables:
+                (waiting,) = tables.waiting(WaitingFilter(), 9)
+            sets = (set_of(now, leaves),)
+            ordered = Ordered(waiting.of, DisposalCause.RETENTION, DisposalMethod.CLEAR, sets, now)
+            running.append(told[2])
+            with recording(store, lambda: datetime.now(UTC)) as acting:
+                tables = acting.transaction.disposals
+                assert tables.take([waiting])
+                said = order(ordered, acting.now)
+                leaf = acting.append(EntryKind.DISPOSAL_ORDER, said, waiting.of)
+                disposal = ordered_of(orjson.loads(said), leaf)
+                tables.put(disposal)
+            with recording(store, lambda: datetime.now(UTC)) as acting:
+                tables, said = acting.transaction.disposals, missing(disposal, acting.now)
+                tables.missed(leaf, acting.append(EntryKind.DISPOSAL_MISSING, said, waiting.of))
+            with recording(store, lambda: datetime.now(UTC)) as acting:
+                kept = (Kept((leaves[0],), "a law"),)
+                certified = Certified(
+                    b"COSE", b"d" * 32, disposal.method, now, "li", kept, "spiffe://x", b"f" * 32, 1
+                )
+                tables, said = acting.transaction.disposals, certificate(disposal, certified, acting.now)
+                tables.certified(leaf, acting.append(EntryKind.DISPOSAL_CERTIFICATE, said, waiting.of), 1)
 
 
 def acts(url: str) -> None:
@@ -279,6 +327,8 @@ WHERE = {
     "lease": f"opening = {STREAM + 4}",
     "need": "dataset = 'tax.vehicle'",
     "delivery": "disputed IS NOT NULL",
+    "retained": "deliveries = 1",
+    "disposal": "missing IS NOT NULL",
     "subject_tag": f"leaf_index = {PERMIT}",
     "proposal": "number = 1",
     "approval": "digest IS NOT NULL",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -14,9 +15,23 @@ from jsonschema import Draft202012Validator
 
 from broker.errors import MalformedRequest, SetUpError
 from broker.journal import CrlInForce
-from broker.model import CertificateChain, Entry, EntryKind, Epoch, Identity, Role, Suspension, Target
+from broker.model import (
+    CertificateChain,
+    DisposalCause,
+    DisposalMethod,
+    Entry,
+    EntryKind,
+    Epoch,
+    Holding,
+    Identity,
+    Role,
+    Suspension,
+    Target,
+)
 from broker.receipt.acknowledgements import Delivered, Signed, acknowledgement, dispute, missing
 from broker.receipt.chains import certificate_chain
+from broker.receipt.disposals import Certified, Kept, Ordered, certificate, order, ordered_of, set_of
+from broker.receipt.disposals import missing as not_certified
 from broker.receipt.log import append_alone
 from broker.receipt.lookups import Named, audit_read, subject_access, subject_forgotten, trace
 from broker.receipt.statement import MAX_BYTES, epoch_act, fits, genesis, instant, log_key, retention
@@ -76,6 +91,35 @@ def retained(cases: Sequence[str] = (), **periods: dict[str, int]) -> bytes:
     )
 
 
+def disposals() -> list[bytes]:
+    """An order by the clock, one by an officer, a certificate with an exception, one that did not come."""
+    of = Holding("tax", "civil_affairs", "civil_affairs.marriage", "check", "17")
+    sets = (set_of(NOW, [3, 5]), set_of(NOW + timedelta(days=1), [4]))
+    officer = Identity("xinghe", "civil_affairs", Role.OFFICER, "li", 1, NOW, DIGEST)
+    ordered = Ordered(of, DisposalCause.RETENTION, DisposalMethod.CLEAR, sets, NOW)
+    early = replace(
+        ordered, cause=DisposalCause.MISUSE, actor=officer, reason="超范围使用", of=replace(of, grant="")
+    )
+    disposal = ordered_of(orjson.loads(order(ordered, NOW)), 7)
+    certified = Certified(
+        message=b"message",
+        digest=DIGEST,
+        method=DisposalMethod.PURGE,
+        disposed_at=NOW,
+        operator="GJJ-0088",
+        exceptions=(Kept((4,), "会计档案管理办法 第十四条"),),
+        signer=SYSTEM,
+        certificate=DIGEST,
+        epoch=3,
+    )
+    return [
+        order(ordered, NOW),
+        order(early, NOW),
+        certificate(disposal, certified, NOW),
+        not_certified(disposal, NOW),
+    ]
+
+
 def examples() -> list[bytes]:
     """Statements of the kinds that the end-to-end tests make seldom or never."""
     signed = Signed(b"message", DIGEST, NOW, SYSTEM, DIGEST, 3)
@@ -101,6 +145,7 @@ def examples() -> list[bytes]:
         acknowledgement(delivered(), signed, NOW, NOW),
         dispute(delivered(), signed, NOW),
         missing(7, entry, NOW, NOW),
+        *disposals(),
         log_key("— note\n", "log.example+key", 0, NOW, actor="甲", reason=""),
         retained(),
         retained(datasets={"p.d": 10}, purposes={"check": 5}, cases=["GJJ-1"]),
