@@ -28,7 +28,15 @@ from broker.errors import MalformedRequest
 from broker.keys.authority import Authority
 from broker.model import Role
 from broker.reasons import DOMAIN, Reason
-from broker.v1 import catalog_pb2, delivery_pb2, exchange_pb2, masking_pb2, policy_pb2, receipt_pb2
+from broker.v1 import (
+    catalog_pb2,
+    delivery_pb2,
+    disposal_pb2,
+    exchange_pb2,
+    masking_pb2,
+    policy_pb2,
+    receipt_pb2,
+)
 
 REQUESTS = 10_000
 BATCH = 25
@@ -43,7 +51,7 @@ WATCH, REFLECT = (
 )
 OURS = {
     f"/{service.full_name}/{method.name}": method.input_type._concrete_class
-    for file in (catalog_pb2, delivery_pb2, exchange_pb2, masking_pb2, policy_pb2, receipt_pb2)
+    for file in (catalog_pb2, delivery_pb2, disposal_pb2, exchange_pb2, masking_pb2, policy_pb2, receipt_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -58,6 +66,7 @@ METHODS = OURS | {
 POLICY = "/broker.v1.PolicyService/"
 SIGNED = {
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
+    "/broker.v1.DisposalService/CertifyDisposal",
     "/broker.v1.MaskingService/Detokenize",
     *(f"{POLICY}{name}Proposal" for name in ("Get", "Approve", "Publish")),
     *(f"{POLICY}{name}Bundle" for name in ("Propose", "Rollback", "Get")),

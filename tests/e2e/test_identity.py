@@ -47,6 +47,8 @@ NOT_FOR_GATEWAYS = {
     "/broker.v1.ReceiptService/GetReceipt",
     "/broker.v1.ReceiptService/ListReceipts",
     "/broker.v1.DeliveryService/ListDeliveries",
+    "/broker.v1.DisposalService/ListDisposals",
+    "/broker.v1.DisposalService/GetDisposal",
 }
 POLICIES = {
     f"/broker.v1.PolicyService/{method}"
@@ -55,10 +57,11 @@ POLICIES = {
 OFFICERS_ONLY = {
     f"/broker.v1.PolicyService/{method}"
     for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
-}
+} | {"/broker.v1.DisposalService/OrderDisposal"}
 RECEIVERS_ONLY = {
     "/broker.v1.MaskingService/Detokenize",
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
+    "/broker.v1.DisposalService/CertifyDisposal",
 }
 CLOSED = {
     Role.AUDITOR: SYSTEMS_ONLY | OFFICERS_ONLY | RECEIVERS_ONLY,
