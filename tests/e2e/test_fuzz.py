@@ -66,12 +66,13 @@ METHODS = OURS | {
 POLICY = "/broker.v1.PolicyService/"
 SIGNED = {
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
-    "/broker.v1.DisposalService/CertifyDisposal",
+    *(f"/broker.v1.DisposalService/{name}Disposal" for name in ("Get", "Order", "Certify")),
     "/broker.v1.MaskingService/Detokenize",
     *(f"{POLICY}{name}Proposal" for name in ("Get", "Approve", "Publish")),
     *(f"{POLICY}{name}Bundle" for name in ("Propose", "Rollback", "Get")),
 }
-"""What asks for a signature, for what a signature made, or for a bundle by its hash: never answered here."""
+"""What asks for a signature, for what a signature or an officer's order made, or for a bundle by its hash:
+never answered here."""
 
 
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────
