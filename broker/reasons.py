@@ -123,6 +123,10 @@ class Reason(StrEnum):
     DISPOSAL_NOT_YOURS = "DISPOSAL_NOT_YOURS"
     NOTHING_TO_DISPOSE = "NOTHING_TO_DISPOSE"
     CONSUMER_NOT_SUSPENDED = "CONSUMER_NOT_SUSPENDED"
+    NOTHING_TO_CORRECT = "NOTHING_TO_CORRECT"
+    CORRECTION_ANSWERED = "CORRECTION_ANSWERED"
+    CORRECTION_NOT_YOURS = "CORRECTION_NOT_YOURS"
+    TOO_MANY_CORRECTIONS = "TOO_MANY_CORRECTIONS"
     LOG_UNAVAILABLE = "LOG_UNAVAILABLE"
     CLOCK_BEHIND_LOG = "CLOCK_BEHIND_LOG"
     VAULT_UNAVAILABLE = "VAULT_UNAVAILABLE"
@@ -477,6 +481,20 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.CONSUMER_NOT_SUSPENDED: Sentence(
         "该需求部门未被暂停：因滥用下达销毁指令，须先暂停其共享；其他情形请另选原因。",
         "The consumer is not suspended: for misuse, suspend it first; else give another cause.",
+    ),
+    Reason.NOTHING_TO_CORRECT: Sentence(
+        "该回执没有提供可纠错的数据（拒绝、校验或无记录）；应有而无记录的，请以 missing_record 报告。",
+        "That receipt gave out nothing that could be wrong (a refusal, a validation, no record); what should be there and is not is reported as missing_record.",
+    ),
+    Reason.CORRECTION_ANSWERED: Sentence(
+        "此项校核已有答复（{about}）。", "This correction has been answered already ({about})."
+    ),
+    Reason.CORRECTION_NOT_YOURS: Sentence(
+        "校核须由提供部门的数据资源管理员答复。", "A correction is answered by an officer of the provider."
+    ),
+    Reason.TOO_MANY_CORRECTIONS: Sentence(
+        "本部门待答复的校核已达 {about} 件，请待提供部门答复后再报。",
+        "{about} corrections of your department wait for an answer already; report more when they are answered.",
     ),
     Reason.LOG_UNAVAILABLE: Sentence(
         "存证日志暂不可用，未返回任何数据，请稍后用同一 request_id 重试。",

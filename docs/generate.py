@@ -27,6 +27,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.ROLE_NOT_ALLOWED,
         Reason.SAME_PERSON,
         Reason.NOT_RESPONSIBLE,
+        Reason.CORRECTION_NOT_YOURS,
         Reason.NOT_A_REVIEWER,
         Reason.DISPOSAL_NOT_YOURS,
     ),
@@ -51,6 +52,7 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.TAKEN_OVER,
         Reason.PROPOSAL_STALE,
         Reason.APPLICATION_MOVED,
+        Reason.CORRECTION_ANSWERED,
     ),
     "FAILED_PRECONDITION": (
         Reason.ANSWER_TOO_LARGE,
@@ -63,8 +65,10 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.ACT_NOT_POSSIBLE,
         Reason.NOTHING_TO_DISPOSE,
         Reason.CONSUMER_NOT_SUSPENDED,
+        Reason.NOTHING_TO_CORRECT,
     ),
     "RESOURCE_EXHAUSTED, retry after the time it says": (Reason.OVERLOADED, Reason.SHARE_USED_UP),
+    "RESOURCE_EXHAUSTED, until others act": (Reason.TOO_MANY_CORRECTIONS,),
     "CANCELLED or UNAVAILABLE, the reason in log and receipt only": (Reason.CALLER_STALLED,),
     "DEADLINE_EXCEEDED": (Reason.DEADLINE_PASSED,),
     "UNAVAILABLE, retry is safe": (

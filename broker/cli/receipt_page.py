@@ -21,6 +21,7 @@ _HEADINGS = {
     "何事": (
         *("kind", "dataset", "fields", "service item", "case number"),
         *("act", "tokens", "file", "receipt of the delivery", "next key of the log"),
+        *("error", "receipt concerned", "received as", "may be in streams"),
     ),
     "何人": (
         "consumer",
@@ -44,8 +45,10 @@ _HEADINGS = {
         "due",
         "kept for",
         "recorded before",
+        "wrong from",
+        "right from",
     ),
-    "为何": ("purpose", "legal basis", "cause", "reason", "filters"),
+    "为何": ("purpose", "legal basis", "cause", "reason", "filters", "grounds"),
     "决定": ("verdict", "rules", "reasons", "duties", "review"),
     "脱敏": ("masks",),
     "结果": (
@@ -58,6 +61,10 @@ _HEADINGS = {
         "disposal",
         "method",
         "kept",
+        "correction",
+        "answer",
+        "referred to",
+        "reach",
         "late",
         "receipts given",
         "statements erased",

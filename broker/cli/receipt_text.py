@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from broker.cli import correction_text
 from broker.cli.disposal_text import disposal_lines
 from broker.reasons import Reason, sentence
 
@@ -85,6 +86,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             *_traced(statement),
             *_delivery(statement, zh),
             *disposal_lines(statement, zh),
+            *correction_text.lines(statement, zh),
             *_of_subject(statement),
             *_read(statement, zh),
             *_chain(statement),
@@ -382,6 +384,9 @@ def row(statement: dict[str, Any]) -> list[str]:
     if statement["kind"] in _SAID:
         names = [statement["consumer"]["department"], statement["dataset"], statement["purpose"]]
         return [shown, *names, _SAID[statement["kind"]][0]]
+    if statement["kind"] in correction_text.SAID:
+        names = [statement["consumer"]["department"], statement["dataset"], statement["purpose"]]
+        return [shown, *names, correction_text.SAID[statement["kind"]][0]]
     if "decision" not in statement:
         return [shown, "", statement["kind"], "", ""]
     return [

@@ -39,6 +39,7 @@ BY_REASON: dict[Reason, type[errors.BrokerError]] = {
     Reason.DELIVERY_DISPUTED: errors.NotAcknowledged,
     Reason.NOTHING_TO_DISPOSE: errors.NothingToDispose,
     Reason.CONSUMER_NOT_SUSPENDED: errors.NothingToDispose,
+    Reason.NOTHING_TO_CORRECT: errors.NotPossible,
 }
 """Where a status stands for several errors."""
 

@@ -132,6 +132,11 @@ class Keyring:
         """32 bytes (HMAC-SHA256) that bind a request: an outsider cannot test guesses of its content."""
         return _prf(self._binding_key("request-mac"), data)
 
+    @property
+    def held_key(self) -> bytes:
+        """64 bytes (AES-SIV) under which the broker keeps what is held of a person apart from the log."""
+        return self.derive(("held",), 64, self.binding)
+
     def nonce(self, consumer_uri: str, request_id: str) -> bytes:
         """32 bytes that salt an answer's digest; the same for a retry, unknown to all but the consumer."""
         return _prf(self._binding_key("nonce"), unambiguous((consumer_uri, request_id)))

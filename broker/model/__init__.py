@@ -23,6 +23,13 @@ from broker.model.catalog import (
     SourceSpec,
 )
 from broker.model.commitment import CommitmentTemplate, Signer, UseCommitment
+from broker.model.correction import (
+    Correction,
+    CorrectionFilter,
+    CorrectionOnRecord,
+    DataError,
+    Settlement,
+)
 from broker.model.delegation import Delegation
 from broker.model.disposal import (
     DeliverySet,
@@ -114,6 +121,10 @@ __all__ = [
     "Charge",
     "Claim",
     "CommitmentTemplate",
+    "Correction",
+    "CorrectionFilter",
+    "CorrectionOnRecord",
+    "DataError",
     "Dataset",
     "Decision",
     "Delegation",
@@ -157,6 +168,7 @@ __all__ = [
     "RowScope",
     "Scope",
     "ServiceItem",
+    "Settlement",
     "SharingAttribute",
     "SharingMode",
     "SignedAct",

@@ -57,6 +57,14 @@ class EntryKind(StrEnum):
     """It has signed that it did."""
     DISPOSAL_MISSING = "disposal_missing"
     """It has not signed by the deadline."""
+    CORRECTION_REPORT = "correction_report"
+    """A consumer reports that something that it received is wrong."""
+    CORRECTION_ANSWER = "correction_answer"
+    """The provider's officer has signed what came of it."""
+    CORRECTION_OVERDUE = "correction_overdue"
+    """The provider has not answered by the deadline."""
+    CORRECTION_NOTICE = "correction_notice"
+    """Who received a value that was wrong is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from pathlib import Path
 from broker.errors import SetUpError, VerificationFailed
 from broker.model import EntryKind
 from broker.receipt.acts import Acts
+from broker.receipt.corrected import SAID as SAID_OF_CORRECTIONS
+from broker.receipt.corrected import Corrected
 from broker.receipt.cosigned import CosignedCheck
 from broker.receipt.deliveries import SAID, Deliveries
 from broker.receipt.disposal_rows import Disposals
@@ -73,6 +75,7 @@ class Fsck:
         self._needs = Needs(snapshot)
         self._deliveries = Deliveries(snapshot)
         self._disposals = Disposals(snapshot)
+        self._corrected = Corrected(snapshot)
         self._held = Held(snapshot)
         self._filings = Filings(snapshot)
         self._publications = Publications(snapshot)
@@ -108,6 +111,8 @@ class Fsck:
         yield from _read("delivery", self._deliveries.findings(erased=bool(SAID & self._erased_kinds)))
         yield from _read("retained", self._disposals.retained())
         yield from _read("disposal", self._disposals.orders())
+        erased_said = bool(SAID_OF_CORRECTIONS & self._erased_kinds)
+        yield from _read("correction", self._corrected.findings(erased=erased_said))
 
     def _file(self) -> Iterator[Finding]:
         for said in self._snapshot.file_damage():
@@ -161,6 +166,7 @@ class Fsck:
         self._needs.heard(index, said)
         self._deliveries.heard(index, said)
         self._disposals.heard(index, said)
+        self._corrected.heard(index, said)
         yield from self._held.heard(index, said)
         yield from self._filings.heard(index, said)
 

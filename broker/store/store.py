@@ -28,6 +28,7 @@ from broker.store import expiry, rows
 from broker.store.applications import ApplicationTables
 from broker.store.chains import ChainTables, held_acts
 from broker.store.connection import Database, connect
+from broker.store.corrections import CorrectionTables
 from broker.store.cosigned import CosignedTable
 from broker.store.deliveries import DeliveryTables
 from broker.store.disposals import DisposalTables, retained_rows
@@ -189,6 +190,12 @@ class Store:
             yield ApplicationTables(connection)
 
     @contextmanager
+    def corrections(self) -> Iterator[CorrectionTables]:
+        """The corrections that consumers have asked for, as committed."""
+        with self._reading() as connection:
+            yield CorrectionTables(connection)
+
+    @contextmanager
     def leases(self) -> Iterator[LeaseTables]:
         """The streams under way, as committed."""
         with self._reading() as connection:
@@ -256,6 +263,11 @@ class StoreTransaction:
     def disposals(self) -> DisposalTables:
         """Disposal orders and what waits for one, as they will be committed."""
         return DisposalTables(self.connection)
+
+    @property
+    def corrections(self) -> CorrectionTables:
+        """The corrections, as they will be committed."""
+        return CorrectionTables(self.connection)
 
     @property
     def chains(self) -> ChainTables:

@@ -334,6 +334,37 @@ class DisposalRow(SQLModel, table=True):
     """Index of the leaf that says there was no certificate in time."""
 
 
+class CorrectionRow(SQLModel, table=True):
+    """A correction that a consumer asked for. Stays when it is settled; what it holds of a person goes."""
+
+    __tablename__ = "correction"
+    __table_args__ = (
+        Index("correction_due", "due_at", **_where("answered IS NULL")),
+        Index("correction_receipt", "receipt"),
+    )
+
+    leaf_index: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    """Of the report."""
+    receipt: int = Field(sa_type=BIG)
+    """Index of the leaf that it is about."""
+    error: str
+    field_names: str
+    """In ascending order, with a blank between."""
+    due_at: int = Field(sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC, as in its statement."""
+    settlement: str | None = None
+    answered: int | None = Field(default=None, sa_type=BIG)
+    """Index of the leaf of the answer."""
+    overdue: int | None = Field(default=None, sa_type=BIG)
+    """Index of the leaf that says that it was not answered in time."""
+    told: int | None = Field(default=None, sa_type=BIG)
+    """Index of the last of the leaves that tell who received the value; null until they are told."""
+    held: bytes | None = None
+    """Sealed: whom it is about and what would be right; null once nobody needs it any more."""
+    request_mac: bytes | None = None
+    """Of the report, by which a retry is known; null likewise."""
+
+
 class CosignedRow(SQLModel, table=True):
     """The newest checkpoint that enough witnesses have cosigned: one row, or none before the first."""
 
@@ -445,8 +476,11 @@ class ApplicationRow(SQLModel, table=True):
         *("epoch", "bundle", "crl", "suspension", "lease", "need", "delivery", "cosigned"),
     )
 )
-PROPOSAL, APPROVAL, PUBLICATION, CERTIFICATE, ACT, APPLICATION = (
+PROPOSAL, APPROVAL, PUBLICATION, CERTIFICATE, ACT, APPLICATION, CORRECTION = (
     SQLModel.metadata.tables[name]
-    for name in ("proposal", "approval", "publication", "certificate", "act", "application")
+    for name in (
+        *("proposal", "approval", "publication", "certificate", "act", "application"),
+        "correction",
+    )
 )
 RETAINED, DISPOSAL = (SQLModel.metadata.tables[name] for name in ("retained", "disposal"))

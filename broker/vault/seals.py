@@ -92,6 +92,14 @@ class SubjectKey:
         digest, request_id = content[_TIME_BYTES:][:_DIGEST_BYTES], content[_TIME_BYTES + _DIGEST_BYTES :]
         return Issued(number, request_id.decode(), digest, _BEGINNING + timedelta(microseconds=at))
 
+    def seal_held(self, content: bytes, digest: bytes) -> bytes:
+        """What is held of the person for a while, whose SHA-256 that is; unreadable without the key."""
+        return self._siv.encrypt(content, [b"held", digest])
+
+    def open_held(self, sealed: bytes, digest: bytes) -> bytes:
+        """The inverse of :meth:`seal_held`; raises ValueError as :meth:`open`."""
+        return self._opened(sealed, [b"held", digest])
+
     def _opened(self, sealed: bytes, beside: list[bytes]) -> bytes:
         try:
             return self._siv.decrypt(sealed, beside)

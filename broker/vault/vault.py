@@ -206,6 +206,16 @@ class Vault:
             rows = self._read(_cursor(connection), refs)
         return {refs[ref]: self._key(row) for ref, row in rows.items()}
 
+    def ref(self, subject: str) -> str:
+        """What the vault knows the subject by, which tells outsiders nothing: 32 hexadecimal digits."""
+        return self._ref(subject)
+
+    def key_of(self, ref: str) -> SubjectKey | None:
+        """The key of whom the vault knows by :meth:`ref`; None for nobody, or for one who was forgotten."""
+        with self._reading() as connection:
+            row = self._read(_cursor(connection), [ref]).get(ref)
+        return None if row is None else self._key(row)
+
     def history(self, subject: str) -> History | None:
         """What was given out for the subject; None for one whom the vault does not know, or not any more."""
         ref = self._ref(subject)

@@ -60,6 +60,7 @@ from broker.store import open_store
 from broker.store.disposals import WaitingFilter
 from broker.store.snapshot import open_snapshot
 from tests.applications import making
+from tests.correction import making as correcting
 
 LEAVES = 302
 """A full tile of leaves and a part of one, and a tile above them."""
@@ -132,7 +133,9 @@ def world(
     if request.param == "postgres":
         url = request.getfixturevalue("new_postgres_url")()
     log = broker_log(url, folder)
-    log.fill(SIGNED - 2)
+    log.fill(SIGNED - 6)
+    with closing(open_store(url)) as store:
+        correcting.settled(store, PERMIT)
     with log.running() as running:
         running.append(log.signed())
     streams(log)
@@ -336,6 +339,7 @@ WHERE = {
     "certificate": f"leaf_index = {SIGNED - 1}",
     "act": f"leaf_index = {SIGNED}",
     "application": "number = 1",
+    "correction": "told IS NOT NULL",
 }
 CANNOT_BE_CHECKED = {
     ("head", "id"),  # the database allows no other value
@@ -347,6 +351,8 @@ CANNOT_BE_CHECKED = {
     ("lease", "renewals"),
     ("lease", "unfinished"),
     ("proposal", "checks"),
+    ("correction", "held"),  # sealed, and absent from the row below
+    ("correction", "request_mac"),
 }
 COLUMNS = [(table.name, column.name) for table in SQLModel.metadata.sorted_tables for column in table.columns]
 
@@ -382,6 +388,14 @@ def test_a_flipped_bit_is_named_by_table_and_row(world: World, table: str, colum
     if column not in keys:
         assert {(t, r) for t, r, _ in found} <= {(table, key_name(table, before))} | {("", "")}, found
     assert world.found() == set()
+
+
+@pytest.mark.parametrize("column", ["held", "request_mac"])
+def test_what_is_held_of_a_person_too_long_is_named(world: World, column: str) -> None:
+    """Once those who received the value are told, nothing may be left of whom it was about."""
+    with world.changed("correction", "told IS NOT NULL", column, b"sealed"):
+        ((table, _, found),) = world.found()
+    assert (table, found) == ("correction", column)
 
 
 def test_every_column_is_flipped() -> None:

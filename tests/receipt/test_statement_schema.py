@@ -37,6 +37,7 @@ from broker.receipt.lookups import Named, audit_read, subject_access, subject_fo
 from broker.receipt.statement import MAX_BYTES, epoch_act, fits, genesis, instant, log_key, retention
 from tests.applications.making import consented, draft
 from tests.applications.making import entry as applied
+from tests.correction import making as correcting
 from tests.statement_schema import SCHEMA, wrong_in
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
@@ -154,6 +155,7 @@ def examples() -> list[bytes]:
         subject_forgotten("甲", "", NOW, "0" * 32),
         applied(draft()).statement,
         applied(consented(draft()), NOW, str(uuid4())).statement,
+        *correcting.examples(AUDITOR),
         audit_read(AUDITOR, NOW, {"receipt": 7}, (), (7,), proofs=True),
         audit_read(AUDITOR, NOW, {"kind": "exchange", "until": instant(NOW)}, (DIGEST,), (), proofs=False),
     ]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from broker.audit.verify import (
     applications,
     certificates,
+    corrections,
     deliveries,
     disposals,
     epochs,
@@ -62,6 +63,10 @@ CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.DISPOSAL_ORDER: (disposals.order, certificates.caller),
     EntryKind.DISPOSAL_CERTIFICATE: (disposals.certificate, certificates.signer),
     EntryKind.DISPOSAL_MISSING: (disposals.missing,),
+    EntryKind.CORRECTION_REPORT: (corrections.report, certificates.consumer),
+    EntryKind.CORRECTION_ANSWER: (corrections.answer, certificates.signer),
+    EntryKind.CORRECTION_OVERDUE: (corrections.overdue,),
+    EntryKind.CORRECTION_NOTICE: (corrections.notice,),
     EntryKind.SUBJECT_ACCESS: (),
     EntryKind.SUBJECT_FORGOTTEN: (),
     EntryKind.AUDIT_READ: (reads.read,),
@@ -76,4 +81,5 @@ RELATIONS: Relations = {
     "application": applications.APPLICATION,
     "holding": disposals.HOLDING,
     "disposal": disposals.DISPOSAL,
+    "correction": corrections.CORRECTION,
 }
