@@ -36,6 +36,7 @@ from broker.desensitize.totals import totals_of
 from broker.entries import Entries
 from broker.epoch import Epochs, InForce
 from broker.errors import Changed, DeadlinePassed, TooLarge, TooSmall
+from broker.guard import End, Guard, unending
 from broker.journal import QuotaExceeded
 from broker.keys.keyring import Keyring
 from broker.leases import Keeper
@@ -100,6 +101,8 @@ class Exchange:
     marks: Marks = NO_VAULT
     may_release: Callable[[], None] = anything_goes
     """Raises Unavailable while nothing may be released at all, whatever policy permits."""
+    guard: Guard = field(default_factory=Guard)
+    """Ends streams whose thread waits for its caller; it makes its rounds once somebody has started it."""
     entries: Entries = field(init=False, repr=False)
     _planner: Planner = field(init=False, repr=False)
 
@@ -117,7 +120,7 @@ class Exchange:
         return in_one_epoch(self.epochs, lambda epoch: self._unary(epoch, request, consumer, still_wanted))
 
     def stream(
-        self, request: Request, consumer: Identity, still_wanted: StillWanted
+        self, request: Request, consumer: Identity, still_wanted: StillWanted, end: End = unending
     ) -> Generator[Opening | bytes | Closing, None, None]:
         """Decide, then release in chunks: an opening, the chunks, a closing.
 
@@ -128,7 +131,7 @@ class Exchange:
         Raises:
             BrokerError: what was released so far stands in the outcome's receipt.
         """
-        opened = in_one_epoch(self.epochs, lambda epoch: self._open(epoch, request, consumer))
+        opened = in_one_epoch(self.epochs, lambda epoch: self._open(epoch, request, consumer, end))
         if isinstance(opened, Opening):
             yield opened
         else:
@@ -242,7 +245,7 @@ class Exchange:
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────────
 
-    def _open(self, epoch: InForce, request: Request, consumer: Identity) -> Handover | Opening:
+    def _open(self, epoch: InForce, request: Request, consumer: Identity, end: End) -> Handover | Opening:
         """Steps 1 to 3: a permitted stream, which has its first leaf, or the refusal with its only one."""
         decided = self._decide(epoch, request, consumer)
         if not decided.permitted:
@@ -262,6 +265,8 @@ class Exchange:
             epoch.reader.stream(approved, decided.now, self.batch_rows, gate, totals),
             IpcChunks(schema.with_metadata(_marks(decided)), self.chunk_bytes, nonce),
             nonce,
+            self.guard,
+            end,
         )
         try:
             handover.begin(_reserved(decided.decision), _request_mac(epoch.keyring, application))

@@ -34,6 +34,7 @@ from broker.model import (
     Publication,
     Suspension,
     Target,
+    provider_of,
 )
 from broker.receipt.chains import chain_of
 from broker.receipt.log import append_alone
@@ -54,6 +55,18 @@ class Order:
 
     actor: str
     reason: str = ""
+    officer: Identity | None = None
+    """Who orders it over a connection; None on the broker's host."""
+
+    @classmethod
+    def of(cls, officer: Identity, reason: str) -> Order:
+        """An officer's, over a connection."""
+        return cls(officer.uri, reason, officer)
+
+    @property
+    def department(self) -> str:
+        """Of the officer; empty on the broker's host."""
+        return "" if self.officer is None else self.officer.department
 
     def __post_init__(self) -> None:
         if not self.actor or not all(
@@ -106,7 +119,8 @@ class Act:
         publication: Mapping[str, object] | None = None,
         chains: tuple[CertificateChain, ...] = (),
     ) -> Moved:
-        """Puts ``after`` in force, and the leaf that says so into the log."""
+        """Puts ``after`` in force, and the leaf that says so into the log. ``chains`` has that of the officer
+        who ordered it."""
         self.transaction.epochs.move(after)
         leaf_index = _record(
             self.store, self.transaction, name, after, order, suspension, publication, chains
@@ -246,21 +260,52 @@ class Publisher:
                 return Moved(act.before, act.before)
             return act.move("keys", act.next(key=keyring.key), order)
 
-    def suspend(self, target: Target, name: str, order: Order) -> tuple[Suspension, Moved]:
-        """Stops sharing for a department, of a dataset, for a purpose, or all of it (``name`` empty).
+    def suspend(
+        self,
+        target: Target,
+        name: str,
+        order: Order,
+        *,
+        provider: str = "",
+        mend_by: datetime | None = None,
+    ) -> tuple[Suspension, Moved]:
+        """Stops sharing for a department, of a dataset, for a purpose, or all of it (``name`` empty); of what
+        one ``provider`` shares, if it is named. Does nothing when this very order has been carried out.
+
+        Args:
+            mend_by: by when to put right what it is ordered for; it is stopped until it is lifted.
 
         Raises:
             SetUpError: the bundle in force knows no such name (which may be a slip of the keyboard).
         """
-        self._require_known(target, name)
+        self._require_known(target, name, provider)
         with self.act() as act:
             after = act.next()
-            suspension = Suspension(after.sequence, target, name, order.reason, order.actor, after.since)
+            suspension = Suspension(
+                after.sequence,
+                target,
+                name,
+                order.reason,
+                order.actor,
+                after.since,
+                provider=provider,
+                department=order.department,
+                mend_by=mend_by,
+            )
+            for known in act.transaction.epochs.suspensions():
+                if replace(known, number=suspension.number, since=suspension.since) == suspension:
+                    return known, Moved(act.before, act.before)
             act.transaction.epochs.suspend(suspension)
-            return suspension, act.move("suspend", after, order, suspension)
+            chains = self._chains(order)
+            return suspension, act.move("suspend", after, order, suspension, chains=chains)
 
-    def lift(self, number: int, order: Order) -> tuple[Suspension, Moved]:
+    def lift(
+        self, number: int, order: Order, allow: Callable[[Suspension], None] = lambda suspension: None
+    ) -> tuple[Suspension, Moved]:
         """Ends a suspension.
+
+        Args:
+            allow: raises when it is not for who orders it to lift this one.
 
         Raises:
             SetUpError: no suspension of that number is in force.
@@ -268,9 +313,11 @@ class Publisher:
         with self.act() as act:
             for suspension in act.transaction.epochs.suspensions():
                 if suspension.number == number:
+                    allow(suspension)
                     after = act.next()
                     act.transaction.epochs.lift(number, after.sequence)
-                    return suspension, act.move("lift", after, order, suspension)
+                    lifted, chains = replace(suspension, lifted=after.sequence), self._chains(order)
+                    return lifted, act.move("lift", after, order, suspension, chains=chains)
             raise SetUpError(
                 f"没有编号为 {number} 的生效暂停，请运行 sharebroker suspend list。",
                 f"No suspension {number} is in force; run `sharebroker suspend list`.",
@@ -301,6 +348,9 @@ class Publisher:
         """The chain of who signed something that an act is based on."""
         return chain_of(signer, self._ca.public_bytes(serialization.Encoding.DER))
 
+    def _chains(self, order: Order) -> tuple[CertificateChain, ...]:
+        return () if order.officer is None else (self.chain_of(order.officer),)
+
     def _current(self, crl: bytes) -> Revocations:
         revocations = read_revocations(crl, self._ca)
         if not revocations.is_current:
@@ -317,17 +367,19 @@ class Publisher:
             packed = tables.bundle(hash_) or b""
         return self.compile(unpack(packed, hash_))
 
-    def _require_known(self, target: Target, name: str) -> None:
-        if target is Target.EVERYTHING:
+    def _require_known(self, target: Target, name: str, provider: str) -> None:
+        if target is Target.EVERYTHING and not provider:
             return  # works whatever is wrong with the bundle
         catalog = self._in_force().catalog
         known: Mapping[Target, Container[str]] = {
             Target.CONSUMER: catalog.departments,
             Target.DATASET: catalog.datasets,
             Target.PURPOSE: catalog.purposes,
+            Target.EVERYTHING: ("",),
         }
-        if name not in known[target]:
-            raise SetUpError(f"生效的目录中没有“{name}”。", f"The catalog in force has no “{name}”.")
+        unknown = name if name not in known[target] else provider
+        if name not in known[target] or (provider and provider not in catalog.departments):
+            raise SetUpError(f"生效的目录中没有“{unknown}”。", f"The catalog in force has no “{unknown}”.")
 
 
 def _begun(epoch: Epoch | None) -> Epoch:
@@ -357,6 +409,7 @@ def _record(
         crl_digest=hashlib.sha256(crl).digest(),
         actor=order.actor,
         reason=order.reason,
+        caller=order.officer,
         suspension=suspension,
         publication=publication,
     )
@@ -368,7 +421,7 @@ def _record(
         statement=statement,
         recorded_at=epoch.since,
         consumer=stopped.get(Target.CONSUMER, ""),
-        provider=dataset.partition(".")[0],
+        provider=(suspension.provider if suspension else "") or provider_of(dataset),
         dataset=dataset,
         purpose=stopped.get(Target.PURPOSE, ""),
         chains=chains,

@@ -102,6 +102,9 @@ class Reason(StrEnum):
     ROWS_MISSING = "ROWS_MISSING"
     PERIOD_MISSING = "PERIOD_MISSING"
     PERIOD_OVER = "PERIOD_OVER"
+    # suspension
+    NOT_YOURS_TO_SUSPEND = "NOT_YOURS_TO_SUSPEND"
+    NOT_YOURS_TO_LIFT = "NOT_YOURS_TO_LIFT"
     # detokenize
     APPROVAL_MISSING = "APPROVAL_MISSING"
     APPROVAL_INVALID = "APPROVAL_INVALID"
@@ -212,8 +215,8 @@ SENTENCES: dict[Reason, Sentence] = {
         "its template: sharebroker commitment template {about} (GetCommitmentTemplate).",
     ),
     Reason.SUSPENDED: Sentence(
-        "此项共享已暂停（{about}），恢复前请转人工办理或联系主管部门。",
-        "This sharing is suspended ({about}); until it is lifted serve by hand, or ask the authority.",
+        "此项共享已暂停（{about}），恢复前请转人工办理，或持该编号联系主管部门。",
+        "This sharing is suspended ({about}); until it is lifted serve by hand, or ask the authority about that number.",
     ),
     Reason.NEED_RECORDED: Sentence(
         "已记入需求清单：主管部门将据此寻找提供部门，落实后方可共享，此前请转人工办理。",
@@ -406,6 +409,14 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.PERIOD_OVER: Sentence(
         "使用时限已过，请改写截止时间（{about}）。",
         "The time of use is over already; state a later end ({about}).",
+    ),
+    Reason.NOT_YOURS_TO_SUSPEND: Sentence(
+        "提供部门只能暂停本部门提供的数据：请在 provider 写明本部门；其余请联系主管部门。",
+        "A department suspends only what it provides: name it as provider; for anything else ask the authority.",
+    ),
+    Reason.NOT_YOURS_TO_LIFT: Sentence(
+        "{about} 不是本部门作出的暂停，请由作出暂停的部门或主管部门解除。",
+        "{about} was not ordered by your department; whoever ordered it, or the authority, lifts it.",
     ),
     Reason.APPROVAL_MISSING: Sentence(
         "还原令牌须先由提供部门的数据资源管理员签名审批。",

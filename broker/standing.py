@@ -118,10 +118,15 @@ class Standing:
         if reached > self.decided.epoch.sequence:
             self.epochs.reach(reached)
         self.may_release()
+        if again := self.ask():
+            self.decided, self._holds_until = again, again.holds_until
+
+    def ask(self) -> Decided | None:
+        """As :meth:`check`, for any thread: nothing changes. Gives the later decision by which it goes on."""
         epoch = self.epochs.current()
-        if epoch.sequence != self.decided.epoch.sequence or self.clock() >= self._holds_until:
-            self.decided = self._decided_again(epoch)
-            self._holds_until = self.decided.holds_until
+        if epoch.sequence == self.decided.epoch.sequence and self.clock() < self._holds_until:
+            return None
+        return self._decided_again(epoch)
 
     def _decided_again(self, epoch: InForce) -> Decided:
         application, now = self.decided.application, self.clock()
@@ -129,7 +134,8 @@ class Standing:
         decision = evaluate(application, None, epoch.bundle, now, epoch.suspensions)
         again = Decided(epoch, application, decision, now)
         if not again.permitted:
-            raise Changed(Reason.NO_LONGER_PERMITTED, (decision.reasons or decision.missing)[0].reason)
+            why = (decision.reasons or decision.missing)[0]
+            raise Changed(Reason.NO_LONGER_PERMITTED, f"{why.reason} {why.about}".rstrip())
         if _terms(again) != _terms(self.decided):
             raise Changed(Reason.NO_LONGER_PERMITTED, "obligations")
         return again

@@ -15,6 +15,7 @@ import structlog
 from broker.desensitize.plan import MaskPlan
 from broker.entries import Entries
 from broker.errors import BrokerError, DeadlinePassed, TooLarge, TooSmall, Unavailable
+from broker.guard import End, Guard, unending
 from broker.journal import EpochMoved, LeaseLost
 from broker.leases import Held, Keeper, elapsed
 from broker.model import Charge, Decision, Entry, EntryKind, LeaseBegin, LeaseEnd, Receipt, SubjectMark, Why
@@ -64,6 +65,8 @@ class Handover:
     reading: Reading
     chunks: IpcChunks
     nonce: bytes
+    guard: Guard
+    end: End = unending
     opening: Opening = field(init=False)
     _held: Held = field(init=False)
     _marks: tuple[SubjectMark, ...] | None = field(init=False, default=None)
@@ -101,7 +104,8 @@ class Handover:
             BrokerError: what was handed over so far stands in the outcome's receipt.
         """
         try:
-            yield from self._delivered(still_wanted)
+            with self.guard.over(self.standing, self.end):
+                yield from self._delivered(still_wanted)
             yield self._closing()
         finally:
             self.keeper.release(self._held)

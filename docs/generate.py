@@ -30,6 +30,8 @@ GIVEN_AS: dict[str, tuple[Reason, ...]] = {
         Reason.CORRECTION_NOT_YOURS,
         Reason.NOT_A_REVIEWER,
         Reason.DISPOSAL_NOT_YOURS,
+        Reason.NOT_YOURS_TO_SUSPEND,
+        Reason.NOT_YOURS_TO_LIFT,
     ),
     "INVALID_ARGUMENT": (
         Reason.REQUEST_MALFORMED,

@@ -49,7 +49,7 @@ def settle(
         unknown = Reason.DEPARTMENT_UNKNOWN if known else Reason.DATASET_UNKNOWN
         return _denied(bundle, [Why(unknown)]), None, None
     if suspensions and (stopped := [s for s in suspensions if s.covers(application)]):
-        return _denied(bundle, [Why(Reason.SUSPENDED, s.name or s.target) for s in stopped]), None, None
+        return _denied(bundle, [Why(Reason.SUSPENDED, s.told) for s in stopped]), None, None
     if plan.barred is not None:
         return plan.barred, None, None
     named = grant is not None or application.grant

@@ -218,4 +218,4 @@ def policy_of(rule: Rule) -> str:
 
 
 def _suspension(target: Target, name: str) -> Suspension:
-    return Suspension(1, target, name, reason="", actor="", since=NEVER)
+    return Suspension(0, target, name, reason="", actor="", since=NEVER)

@@ -1,4 +1,4 @@
-"""``sharebroker revocations|suspend``: move what is in force. Each command returns when it is."""
+"""``sharebroker revocations``, and what commands that move the epoch on the broker's host have in common."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from broker.cli.connection import Json
 from broker.errors import SetUpError, Unavailable, VerificationFailed
-from broker.model import Epoch, Suspension, Target
+from broker.model import Epoch
 from broker.receipt.head import SignedHead
 from broker.receipt.signer import CheckpointSigner, socket_of, start_signer
 from broker.settings import Settings, load_settings
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 revocations = typer.Typer(
     help="吊销列表：发布、查看 / the revocation list in force: publish, show", no_args_is_help=True
-)
-suspend = typer.Typer(
-    help="紧急暂停共享：添加、解除、列出 / the kill switch: add, lift, list", no_args_is_help=True
 )
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="配置文件（TOML） / settings file")]
@@ -67,56 +64,6 @@ def show_revocations(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> 
         return
     typer.echo(f"吊销列表 list   {epoch.crl_number}")
     typer.echo(f"生效序号 epoch  {epoch.sequence}")
-
-
-@suspend.command("add")
-def add_suspension(
-    reason: Annotated[str, typer.Option("--reason", help="原因，写入存证 / why; stands in the log")],
-    consumer: Annotated[str, typer.Option(help="需求部门编号 / department as consumer")] = "",
-    dataset: Annotated[str, typer.Option(help="数据资源编号 / dataset")] = "",
-    purpose: Annotated[str, typer.Option(help="使用场景编号 / purpose")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="全部共享 / all sharing")] = False,
-    config: Config = DEFAULT_CONFIG,
-    by: By = "",
-) -> None:
-    """立即暂停共享，返回时已生效 / stop sharing at once; in force on return."""
-    target, name = _target(consumer, dataset, purpose, everything)
-    order = order_of(by, stated(reason))
-    suspension, moved = act(config, lambda publisher: publisher.suspend(target, name, order))
-    typer.echo(f"已暂停：{_what(suspension)}，编号 {suspension.number}，生效序号 {moved.after.sequence}。")
-    typer.echo(f"Suspended, number {suspension.number}, epoch {moved.after.sequence}.")
-
-
-@suspend.command("lift")
-def lift_suspension(
-    number: Annotated[int, typer.Argument(help="编号 / number")],
-    reason: Annotated[str, typer.Option("--reason", help="原因，写入存证 / why; stands in the log")],
-    config: Config = DEFAULT_CONFIG,
-    by: By = "",
-) -> None:
-    """解除一项暂停 / lift a suspension."""
-    order = order_of(by, stated(reason))
-    suspension, moved = act(config, lambda publisher: publisher.lift(number, order))
-    typer.echo(f"已解除：{_what(suspension)}，生效序号 {moved.after.sequence}。")
-    typer.echo(f"Lifted, epoch {moved.after.sequence}.")
-
-
-@suspend.command("list")
-def list_suspensions(
-    config: Config = DEFAULT_CONFIG,
-    lifted: Annotated[bool, typer.Option("--lifted", help="包括已解除的 / also those lifted")] = False,
-    as_json: Json = False,
-) -> None:
-    """列出暂停 / list the suspensions."""
-    with store_of(load_settings(config)) as store, store.epochs() as tables:
-        found = tables.suspensions(lifted=lifted)
-    if as_json:
-        _print_json({"suspensions": found})
-        return
-    for one in found:
-        state = "" if one.lifted is None else f"  已解除 lifted ({one.lifted})"
-        typer.echo(f"{one.number:>6}  {_time(one.since)}  {_what(one)}  {one.actor}：{one.reason}{state}")
-    typer.echo(f"共 {len(found)} 项 / {len(found)} suspension(s)")
 
 
 def act(config: Path, do: Callable[[Publisher], T]) -> T:
@@ -205,38 +152,6 @@ def order_of(by: str, reason: str) -> Order:
         return Order("", reason)
 
 
-def _target(consumer: str, dataset: str, purpose: str, everything: bool) -> tuple[Target, str]:
-    given = [
-        (target, name)
-        for target, name in (
-            (Target.CONSUMER, consumer),
-            (Target.DATASET, dataset),
-            (Target.PURPOSE, purpose),
-        )
-        if name
-    ]
-    if everything:
-        given.append((Target.EVERYTHING, ""))
-    if len(given) != 1:
-        raise SetUpError(
-            "请从 --consumer、--dataset、--purpose、--all 中选一项。",
-            "Give exactly one of --consumer, --dataset, --purpose and --all.",
-        )
-    return given[0]
-
-
-_TARGETS = {
-    Target.CONSUMER: "需求部门 consumer",
-    Target.DATASET: "数据资源 dataset",
-    Target.PURPOSE: "使用场景 purpose",
-    Target.EVERYTHING: "全部共享 everything",
-}
-
-
-def _what(suspension: Suspension) -> str:
-    return f"{_TARGETS[suspension.target]} {suspension.name}".rstrip()
-
-
 def tell(moved: Moved, what: tuple[str, str], change: str) -> None:
     """Says what became of an act; ``what`` names it in both languages."""
     zh, en = what
@@ -246,10 +161,6 @@ def tell(moved: Moved, what: tuple[str, str], change: str) -> None:
         return
     typer.echo(f"{zh}已发布并生效，生效序号 {moved.after.sequence}：{change}")
     typer.echo(f"The {en} is published and in force, epoch {moved.after.sequence}.")
-
-
-def _time(when: datetime) -> str:
-    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _print_json(value: object) -> None:

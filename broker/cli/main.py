@@ -147,7 +147,7 @@ app = lazy_app(
         ),
         Later(
             "suspend",
-            "broker.cli.epoch:suspend",
+            "broker.cli.suspend:app",
             "紧急暂停共享：添加、解除、列出 / the kill switch: add, lift, list",
         ),
         Later("db", "broker.cli.db:app", "数据库 / the database"),

@@ -317,6 +317,7 @@ def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("提议人", "proposed by", publication.get("proposer", "")),
         ("审批人", "approved by", "\n".join(approvals)),
         ("决定者", "actor", statement["actor"]),
+        ("决定者证书", "actor's certificate", statement.get("caller", {}).get("certificate", "")),
         ("原因", "reason", statement["reason"]),
     ]
 

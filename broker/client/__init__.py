@@ -27,6 +27,7 @@ from broker.client.duties import Duties, Review
 from broker.client.filing import Filed
 from broker.client.officer import OfficerClient, ProposedBundle
 from broker.client.stream import Stream
+from broker.client.suspending import Suspended
 from broker.model import DisposalCause, DisposalMethod
 from broker.receipt.bundle import export as export_receipt
 from broker.receipt.bundle import parse as parse_receipt
@@ -50,6 +51,7 @@ __all__ = [
     "ProposedBundle",
     "Review",
     "Stream",
+    "Suspended",
     "TokenRequest",
     "VerifierKey",
     "Watch",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 import grpc.aio
 import pyarrow as pa
 
-from broker.client import frames
+from broker.client import frames, suspending
 from broker.client.acknowledging import ACKNOWLEDGE_SECONDS, AT_ONCE, CLOSING_SECONDS, Delivery, Until
 from broker.client.aio_applications import AsyncApplications
 from broker.client.answer import Exchanged
@@ -30,7 +30,7 @@ from broker.client.terms import Terms, UnaryTerms
 from broker.errors import BrokerError, MalformedRequest, VerificationFailed
 from broker.model import DisposalMethod, Receipt
 from broker.receipt.log_keys import LogKeys
-from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, disposal_pb2, exchange_pb2
+from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, disposal_pb2, exchange_pb2, suspension_pb2
 
 if TYPE_CHECKING:
     import pandas
@@ -242,6 +242,12 @@ class AsyncClient(Caller):
     def needs(self, department: str = "", *, timeout: float = 10.0) -> AsyncIterator[catalog_pb2.Need]:
         """See :meth:`Client.needs`."""
         return self._items(self._questions.needs(department), timeout)
+
+    def suspensions(
+        self, *, lifted: bool = False, timeout: float = 10.0
+    ) -> AsyncIterator[suspension_pb2.Suspension]:
+        """See :meth:`Client.suspensions`."""
+        return self._items(suspending.suspensions(lifted=lifted), timeout)
 
     async def receipt(self, leaf_index: int, *, acts: bool = False, timeout: float = 10.0) -> Receipt:
         """See :meth:`Client.receipt`."""

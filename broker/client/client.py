@@ -13,6 +13,7 @@ from typing import Self, TypeVar, Unpack
 
 import grpc
 
+from broker.client import suspending
 from broker.client.acknowledging import ACKNOWLEDGE_SECONDS, AT_ONCE, CLOSING_SECONDS, Delivery, Until
 from broker.client.answer import Exchanged
 from broker.client.applications import Applications
@@ -28,7 +29,7 @@ from broker.client.terms import Terms, UnaryTerms
 from broker.errors import BrokerError, MalformedRequest, VerificationFailed
 from broker.model import DisposalMethod, Receipt
 from broker.receipt.log_keys import LogKeys
-from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, disposal_pb2, exchange_pb2
+from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, disposal_pb2, exchange_pb2, suspension_pb2
 
 T = TypeVar("T")
 
@@ -251,6 +252,13 @@ class Client(Caller):
         """What was asked for and nobody shares yet, newest first: all of it for the authority's officers and
         auditors, that of the own department for others; pages are fetched as needed."""
         return self._items(self._questions.needs(department), timeout)
+
+    def suspensions(
+        self, *, lifted: bool = False, timeout: float = 10.0
+    ) -> Iterator[suspension_pb2.Suspension]:
+        """What is suspended and may be about the own department, the oldest first, and with ``lifted`` what
+        was; all of it for the authority's officers and auditors."""
+        return self._items(suspending.suspensions(lifted=lifted), timeout)
 
     def receipt(self, leaf_index: int, *, acts: bool = False, timeout: float = 10.0) -> Receipt:
         """One receipt, proved against the current checkpoint; ``acts`` asks for the signed messages that its

@@ -27,6 +27,7 @@ from broker.v1 import (
     masking_pb2_grpc,
     policy_pb2_grpc,
     receipt_pb2_grpc,
+    suspension_pb2_grpc,
 )
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -64,6 +65,7 @@ class Stubs:
         self.applications = application_pb2_grpc.ApplicationServiceStub(channel)
         self.disposals = disposal_pb2_grpc.DisposalServiceStub(channel)
         self.masking = masking_pb2_grpc.MaskingServiceStub(channel)
+        self.suspensions = suspension_pb2_grpc.SuspensionServiceStub(channel)
 
 
 class Connection:

@@ -12,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from broker.approve.files import MANIFEST, Files, bundle_hash
+from broker.client import suspending
 from broker.client.client import Client
 from broker.client.credentials import Credentials
 from broker.client.questions import Question, listing
+from broker.client.suspending import Suspended
 from broker.errors import NotFound, VerificationFailed
+from broker.model import Target
 from broker.publication.manifest import Manifest, manifest_of, without_manifest
 from broker.publication.signing import Approving, Covered, Proposing, sign_approval, sign_proposal
 from broker.reasons import Reason
@@ -58,6 +61,7 @@ class OfficerClient(Client):
     def __init__(self, address: str, credentials: Credentials, **options: Any) -> None:
         super().__init__(address, credentials, **options)
         self._credentials = credentials
+        self._trust = options.get("trust")
 
     @property
     def department(self) -> str:
@@ -195,6 +199,37 @@ class OfficerClient(Client):
         signed = self._signed_proposal(proposed, reason)
         request = policy_pb2.RollbackBundleRequest(name=name, signed_proposal=signed)
         return self._proposal(lambda s: s.policies.RollbackBundle, request, timeout)
+
+    def suspend(
+        self,
+        target: Target,
+        name: str = "",
+        *,
+        reason: str,
+        provider: str = "",
+        mend_by: datetime | None = None,
+        timeout: float = 30.0,
+    ) -> Suspended:
+        """Stops sharing at once: for the department ``name``, of the dataset, for the purpose, or everything.
+
+        Args:
+            provider: only what this department shares; officers of others than the authority name their own.
+            mend_by: by when to put right what it is ordered for; with its zone.
+
+        Raises:
+            NotAuthorised: NOT_YOURS_TO_SUSPEND.
+            MalformedRequest: no reason, or a name that the catalog in force does not have.
+        """
+        return self._ask(suspending.suspend(target, name, reason, provider, mend_by, self._trust), timeout)
+
+    def lift(self, number: int, *, reason: str, timeout: float = 30.0) -> Suspended:
+        """Lifts a suspension.
+
+        Raises:
+            NotAuthorised: NOT_YOURS_TO_LIFT.
+            NotFound: none of that number is in force.
+        """
+        return self._ask(suspending.lift(number, reason, self._trust), timeout)
 
     def _signed_proposal(self, files: Files, reason: str) -> bytes:
         said = Proposing(bundle_hash(files), datetime.now(UTC), reason)

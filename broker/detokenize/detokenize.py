@@ -284,7 +284,7 @@ def _barred(case: _Case) -> Iterator[Why]:
     departments = {case.caller.department, released.consumer}
     for suspension in case.epoch.suspensions:
         if suspension.stops(departments, released.dataset, released.purpose):
-            yield Why(Reason.SUSPENDED, suspension.name or suspension.target)
+            yield Why(Reason.SUSPENDED, suspension.told)
     dataset = case.epoch.bundle.catalog.datasets.get(released.dataset)
     if dataset is None:
         yield Why(Reason.DATASET_UNKNOWN)

@@ -76,7 +76,16 @@ from broker.model.filing import (
     Terms,
     UseScope,
 )
-from broker.model.force import NO_KEY, Epoch, KeyInUse, Proposal, Publication, Suspension, Target
+from broker.model.force import (
+    NO_KEY,
+    Epoch,
+    KeyInUse,
+    Proposal,
+    Publication,
+    Suspension,
+    Target,
+    provider_of,
+)
 from broker.model.limits import NATIONAL, TimeLimits
 from broker.model.parties import (
     Department,
@@ -190,6 +199,7 @@ __all__ = [
     "Verdict",
     "Why",
     "dispose_by",
+    "provider_of",
     "region_prefix",
     "scope_of",
 ]

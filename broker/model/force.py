@@ -25,7 +25,7 @@ class Suspension:
     """Sharing stopped (暂停共享) until somebody lifts it: the kill switch."""
 
     number: int
-    """Sequence of the epoch that began with it; its name in ``suspend lift``."""
+    """Sequence of the epoch that began with it, its name among people; 0: none, in policy cases."""
     target: Target
     name: str
     """Id of the department, dataset or purpose; empty for everything."""
@@ -35,6 +35,27 @@ class Suspension:
     since: datetime
     lifted: int | None = None
     """Sequence of the epoch that lifted it; None while it is in force."""
+    provider: str = ""
+    """It stops only what this department provides; empty: whoever provides it."""
+    department: str = ""
+    """Whose officer ordered it; empty: it was ordered on the broker's host."""
+    mend_by: datetime | None = None
+    """By when what it was ordered for must be put right (限期整改, Article 27 of 《政务数据共享条例》)."""
+
+    @property
+    def resource_name(self) -> str:
+        """``suspensions/{number}``."""
+        return f"suspensions/{self.number}"
+
+    @property
+    def told(self) -> str:
+        """What those whom it stops are told of it, which is not why: what is stopped, and its name."""
+        stopped = self.name or self.provider or self.target
+        return f"{stopped} {self.resource_name}" if self.number else stopped
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it is still in force after :attr:`mend_by`: nothing was put right."""
+        return self.lifted is None and self.mend_by is not None and self.mend_by <= now
 
     def covers(self, application: Application) -> bool:
         """Whether it stops ``application``."""
@@ -42,6 +63,8 @@ class Suspension:
 
     def stops(self, consumers: Collection[str], dataset: str, purpose: str) -> bool:
         """Whether it stops what goes to any of these departments out of that dataset for that purpose."""
+        if self.provider and self.provider != provider_of(dataset):
+            return False
         match self.target:
             case Target.CONSUMER:
                 return self.name in consumers
@@ -51,6 +74,11 @@ class Suspension:
                 return purpose == self.name
             case Target.EVERYTHING:
                 return True
+
+
+def provider_of(dataset: str) -> str:
+    """Department id in a dataset's id."""
+    return dataset.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)

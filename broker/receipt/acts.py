@@ -6,6 +6,7 @@ Every act that moved the epoch has a leaf, so replaying those gives the tables a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -44,8 +45,7 @@ class Acts:
         self._crls[crl["number"]] = crl["digest"]
         if act["act"] == "suspend":
             by = {name: act[name] for name in ("actor", "reason")}
-            stopped = {name: act["suspension"][name] for name in ("target", "name")}
-            self._suspensions[number] = {**stopped, **by, "since": since, "lifted": None}
+            self._suspensions[number] = {**_stopped(act), **by, "since": since, "lifted": None}
         elif act["act"] == "lift" and act["suspension"]["number"] in self._suspensions:
             self._suspensions[act["suspension"]["number"]]["lifted"] = number
 
@@ -79,6 +79,18 @@ class Acts:
                 name = row_name({key: row[key]})
                 yield Finding(table, name, column, "与其散列不符", "is not what its hash names")
         yield from _strays(table, key, found, set(told))
+
+
+def _stopped(act: dict[str, Any]) -> dict[str, Any]:
+    """The members of a suspension's row that its act tells of it."""
+    said = act["suspension"]
+    return {
+        "target": said["target"],
+        "name": said["name"],
+        "provider": said.get("provider", ""),
+        "department": act.get("caller", {}).get("department", ""),
+        "mend_by": microseconds(datetime.fromisoformat(said["mend_by"])) if "mend_by" in said else None,
+    }
 
 
 def _strays(table: str, key: str, found: set[Any], told: set[Any]) -> Iterator[Finding]:

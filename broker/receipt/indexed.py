@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from broker.model import EntryKind, Target
+from broker.model import EntryKind, Target, provider_of
 from broker.receipt.statement import FORMAT
 
 
@@ -101,7 +101,7 @@ def _stopped(content: dict[str, Any]) -> dict[str, str]:
     return {
         "consumer": stopped.get(Target.CONSUMER, ""),
         "consumer_uri": "",
-        "provider": dataset.partition(".")[0],
+        "provider": suspension.get("provider", "") or provider_of(dataset),
         "dataset": dataset,
         "purpose": stopped.get(Target.PURPOSE, ""),
     }

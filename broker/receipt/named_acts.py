@@ -42,15 +42,20 @@ def approvals_of(content: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(approval["digest"] for approval in approvals)
 
 
+def parties_of(content: Mapping[str, Any]) -> list[Mapping[str, str]]:
+    """Who acted, each with ``uri`` and ``certificate``: who asked, signed, or gave an order."""
+    parties = (content.get(role, {}) for role in ("consumer", "signer", "caller"))
+    return [party for party in parties if "certificate" in party]
+
+
 def certificates_of(content: Mapping[str, Any], acts: Sequence[bytes]) -> frozenset[str]:
-    """Fingerprints (SHA-256, hexadecimal) of the certificates that acted: of who asked or acknowledged, and
-    of who signed ``acts``.
+    """Fingerprints (SHA-256, hexadecimal) of the certificates that acted: of who asked, acknowledged or
+    gave an order, and of who signed ``acts``.
 
     Raises:
         VerificationFailed: an act is malformed.
     """
-    parties = (content.get("consumer", {}), content.get("signer", {}), content.get("caller", {}))
-    named = {party["certificate"] for party in parties if "certificate" in party}
+    named = {party["certificate"] for party in parties_of(content)}
     signed = {sha256(der).hexdigest() for act in acts for der in cose.parse(act, MAX_ACT).chain[:1]}
     return frozenset(named | signed)
 

@@ -26,7 +26,7 @@ from broker.keys.spiffe import DepartmentId, parse
 from broker.model import EntryKind, Receipt, Role
 from broker.receipt.bundle import read_json
 from broker.receipt.log_keys import Trust
-from broker.receipt.named_acts import MAX_ACT, certificates_of, committed_in, require_named
+from broker.receipt.named_acts import MAX_ACT, certificates_of, committed_in, parties_of, require_named
 from broker.receipt.statement import instant
 from broker.receipt.verify import STATEMENT, verify_receipt
 from broker.use_commitment.signed import read
@@ -159,8 +159,8 @@ def verify_acts(
             fingerprint: verify_certificate(chain, recorded, authority or chain.authority)
             for fingerprint, chain in chains.items()
         }
-        for party in (content.get(role, {}) for role in ("consumer", "signer", "caller")):
-            if "certificate" in party and str(holders[party["certificate"]]) != party["uri"]:
+        for party in parties_of(content):
+            if str(holders[party["certificate"]]) != party["uri"]:
                 raise VerificationFailed("证书持有者不是存证所记 / certificate: another holder than is said")
         return tuple(_signer(act, content, chains, recorded, authority) for act in receipt.acts)
     except (KeyError, TypeError, AttributeError, ValueError):

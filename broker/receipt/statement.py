@@ -23,6 +23,7 @@ from broker.model import (
     Decision,
     EntryKind,
     Epoch,
+    Identity,
     Obligations,
     ReviewBy,
     RowCounts,
@@ -264,10 +265,12 @@ def epoch_act(
     crl_digest: bytes,
     actor: str,
     reason: str,
+    caller: Identity | None = None,
     suspension: Suspension | None = None,
     publication: Mapping[str, object] | None = None,
 ) -> bytes:
     """The statement of an act that moved the epoch: what is in force from here on, who did it, and why.
+    ``caller`` is who ordered it over a connection.
 
     ``act`` is ``begin``, ``policy``, ``revocations``, ``keys``, ``suspend`` or ``lift``; the last two name
     it, and ``policy`` says what it follows and who approved it.
@@ -286,11 +289,19 @@ def epoch_act(
     }
     if epoch.key != NO_KEY:
         content["key"] = {"version": epoch.key.version, "fingerprint": epoch.key.fingerprint}
+    if caller is not None:
+        content["caller"] = {
+            "department": caller.department,
+            "uri": caller.uri,
+            "certificate": caller.fingerprint.hex(),
+        }
     if suspension is not None:
         content["suspension"] = {
             "number": suspension.number,
             "target": suspension.target,
             "name": suspension.name,
+            **({"provider": suspension.provider} if suspension.provider else {}),
+            **({"mend_by": instant(suspension.mend_by)} if suspension.mend_by else {}),
         }
     if publication is not None:
         content["publication"] = dict(publication)

@@ -19,7 +19,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from broker.errors import BrokerError, Exhausted, MalformedRequest, NotAuthorised, Violation
+from broker.errors import BrokerError, MalformedRequest, NotAuthorised, Violation
 from broker.model import Identity, Role
 from broker.reasons import Reason
 from broker.server.patience import Patience, Wait
@@ -63,10 +63,17 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "/broker.v1.PolicyService/ListProposals": OFFICERS | {Role.AUDITOR},
     "/broker.v1.PolicyService/ListBundles": OFFICERS | {Role.AUDITOR},
     "/broker.v1.PolicyService/GetBundle": OFFICERS | {Role.AUDITOR},
+    "/broker.v1.SuspensionService/SuspendSharing": OFFICERS,
+    "/broker.v1.SuspensionService/LiftSuspension": OFFICERS,
+    "/broker.v1.SuspensionService/ListSuspensions": READERS,
     "/grpc.health.v1.Health/": EVERYONE,
     "/grpc.reflection.v1alpha.ServerReflection/": EVERYONE,
 }
 """Method (or a service's prefix) → roles that may call it; a method not named here is open to no role."""
+
+MOMENT_SECONDS = 0.1
+"""How long a call that may not go on may be waiting for its caller before it is ended unheard: one that is
+read comes to say why by itself."""
 
 NON_BLOCKING = "experimental_non_blocking"
 """gRPC's mark of a handler that answers through a callback and holds no thread meanwhile."""
@@ -83,12 +90,17 @@ class Call:
 
     identity: Identity
     context: grpc.ServicerContext
+    wait: Wait
     facts: dict[str, object] = field(default_factory=dict)
     """Facts for the log line: names, codes and counts, never personal data."""
 
     def still_wanted(self) -> bool:
         """Whether the caller still waits for the answer."""
         return bool(self.context.is_active())
+
+    def end(self, why: BrokerError) -> None:
+        """End a stream that may not go on, from another thread than its own: see :data:`broker.guard.End`."""
+        self.wait.give_up(why, MOMENT_SECONDS)
 
 
 def allowed_roles(method: str) -> frozenset[Role]:
@@ -183,7 +195,7 @@ class _Wrapped:
 
     def _admit(self, watched: _Watched) -> Call:
         context = watched.context
-        call = watched.call = Call(self.identify(context.auth_context()), context)
+        call = watched.call = Call(self.identify(context.auth_context()), context, watched.wait)
         if call.identity.role not in allowed_roles(self.method):
             raise NotAuthorised(Reason.ROLE_NOT_ALLOWED)
         return call
@@ -239,12 +251,12 @@ class _Streaming(_Wrapped):
                     for part in parts:
                         with watched.wait:
                             yield part
-                        if watched.wait.stalled:  # gRPC asks on until it has heard of the cancellation
-                            parts.throw(Exhausted(Reason.CALLER_STALLED))
+                        if watched.wait.ended:  # gRPC asks on until it has heard of the cancellation
+                            parts.throw(watched.wait.ended)
                 except GeneratorExit:
-                    if watched.wait.stalled:  # let the handler know why, so that it stands in the receipt
+                    if watched.wait.ended:  # let the handler know why, so that it stands in the receipt
                         with suppress(BrokerError):
-                            parts.throw(Exhausted(Reason.CALLER_STALLED))
+                            parts.throw(watched.wait.ended)
                     raise
 
     def _parts(self, messages: Iterator[bytes], wait: Wait, second: Any) -> Generator[Any, None, None]:
@@ -290,7 +302,7 @@ class _Watched:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.wait.begin()  # for the caller to take what ends the call
         if isinstance(error, GeneratorExit | grpc.RpcError):  # the caller hung up, or was given up
-            self._log(grpc.StatusCode.CANCELLED, Reason.CALLER_STALLED if self.wait.stalled else None)
+            self._log(grpc.StatusCode.CANCELLED, self.wait.ended.reason if self.wait.ended else None)
             return
         if error is None:
             self._log(grpc.StatusCode.OK, None)
@@ -298,7 +310,7 @@ class _Watched:
         if not isinstance(error, Exception):
             return
         known = error if isinstance(error, BrokerError) else unexpected()
-        code = grpc.StatusCode.CANCELLED if self.wait.stalled else code_of(known)
+        code = grpc.StatusCode.CANCELLED if self.wait.ended else code_of(known)
         self._log(code, known.reason, None if known is error else error)
         self.context.abort_with_status(to_status(known))
 

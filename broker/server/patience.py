@@ -12,6 +12,9 @@ import time
 
 import grpc
 
+from broker.errors import BrokerError, Exhausted
+from broker.reasons import Reason
+
 LOOKS = 4
 """How often it is looked, in the time that is allowed."""
 
@@ -19,19 +22,26 @@ LOOKS = 4
 class Wait:
     """One call's waiting for its caller: in a ``with`` block on it, or from :meth:`begin` to :meth:`end`."""
 
-    __slots__ = ("context", "since", "stalled")
+    __slots__ = ("context", "ended", "since")
 
     def __init__(self, context: grpc.ServicerContext) -> None:
         self.context = context
         self.since: float | None = None
-        self.stalled = False
-        """The call was ended because it waited too long."""
+        self.ended: BrokerError | None = None
+        """Why the call was ended from our side while it waited."""
 
     def begin(self) -> None:
         self.since = time.monotonic()
 
     def end(self) -> None:
         self.since = None
+
+    def give_up(self, why: BrokerError, after: float) -> None:
+        """End the call, if it has been waiting for ``after`` seconds. Called by other threads."""
+        since = self.since
+        if since is not None and since < time.monotonic() - after and self.ended is None:
+            self.ended = why
+            self.context.cancel()
 
     def __enter__(self) -> None:
         self.begin()
@@ -64,9 +74,5 @@ class Patience:
 
     def _run(self) -> None:
         while not self._closed.wait(self._seconds / LOOKS):
-            latest = time.monotonic() - self._seconds
             for wait in self._waits.copy():
-                since = wait.since
-                if since is not None and since < latest and not wait.stalled:
-                    wait.stalled = True
-                    wait.context.cancel()
+                wait.give_up(Exhausted(Reason.CALLER_STALLED), self._seconds)

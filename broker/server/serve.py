@@ -71,10 +71,12 @@ from broker.server.policies import PolicyService
 from broker.server.receipts import ReceiptService
 from broker.server.services import CatalogService, ExchangeService
 from broker.server.signing import KeptSigner
+from broker.server.suspensions import SuspensionService
 from broker.server.tls import server_credentials
 from broker.server.witnesses import cosigning_of, witnesses_of
 from broker.settings import Server, Settings
 from broker.store.store import Store, open_store
+from broker.suspending import Suspensions
 from broker.v1 import (
     application_pb2,
     application_pb2_grpc,
@@ -94,6 +96,8 @@ from broker.v1 import (
     policy_pb2_grpc,
     receipt_pb2,
     receipt_pb2_grpc,
+    suspension_pb2,
+    suspension_pb2_grpc,
 )
 
 log = structlog.get_logger("sharebroker.server")
@@ -113,6 +117,7 @@ SERVICES = tuple(
         (disposal_pb2, "DisposalService"),
         (policy_pb2, "PolicyService"),
         (masking_pb2, "MaskingService"),
+        (suspension_pb2, "SuspensionService"),
     )
 )
 
@@ -232,11 +237,13 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         disposal_pb2_grpc.add_DisposalServiceServicer_to_server(
             DisposalService(orders, certifier, store, receipts, epochs, clock), server
         )
+        suspensions = SuspensionService(Suspensions(publisher, clock), store, receipts, epochs, clock)
+        suspension_pb2_grpc.add_SuspensionServiceServicer_to_server(suspensions, server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
         if listening.stream_port is None:
-            for watcher in (keeper, overdue, disposals, cosigning, duties, board):
+            for watcher in (keeper, exchange.guard, overdue, disposals, cosigning, duties, board):
                 watcher.start()
                 closing.callback(watcher.stop)
         server.start()  # nothing may fail after it: a server that runs keeps its process from ending

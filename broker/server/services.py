@@ -160,7 +160,7 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     ) -> Iterator[exchange_pb2.StreamExchangeResponse]:
         if self._stream_port is not None:
             raise Elsewhere(Reason.SERVED_ELSEWHERE, str(self._stream_port))
-        parts = self._exchange.stream(wire.request_of(request), call.identity, call.still_wanted)
+        parts = self._exchange.stream(wire.request_of(request), call.identity, call.still_wanted, call.end)
         for part in parts:
             if isinstance(part, Opening):
                 _note(call, part.decision, part.receipt)

@@ -71,6 +71,9 @@ class EpochTables:
             "reason": suspension.reason,
             "actor": suspension.actor,
             "since": microseconds(suspension.since),
+            "provider": suspension.provider,
+            "department": suspension.department,
+            "mend_by": None if suspension.mend_by is None else microseconds(suspension.mend_by),
         }
         self.connection.execute(insert(SUSPENSION), values)
 
@@ -112,4 +115,7 @@ def _suspension(row: RowMapping) -> Suspension:
         actor=row["actor"],
         since=instant(row["since"]),
         lifted=row["lifted"],
+        provider=row["provider"],
+        department=row["department"],
+        mend_by=None if row["mend_by"] is None else instant(row["mend_by"]),
     )

@@ -181,6 +181,10 @@ class SuspensionRow(SQLModel, table=True):
     since: int = Field(sa_type=BIG)
     lifted: int | None = Field(default=None, sa_type=BIG)
     """Sequence of the epoch that lifted it; null while it is in force."""
+    provider: str = Field(default="", sa_column_kwargs=EMPTY)
+    department: str = Field(default="", sa_column_kwargs=EMPTY)
+    mend_by: int | None = Field(default=None, sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC; null: no time was set."""
 
 
 class ProposalRow(SQLModel, table=True):

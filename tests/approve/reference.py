@@ -39,6 +39,22 @@ HASH = "hash"
 YES, NO, UNTOLD = "yes", "no", "untold"
 
 
+def stops(stop: Suspension, asked: Application) -> bool:
+    """Whether a suspension is about the application (2.2)."""
+    named = {
+        "consumer": asked.consumer.department,
+        "dataset": asked.dataset,
+        "purpose": asked.purpose,
+        "everything": "",
+    }
+    return stop.name == named[stop.target] and stop.provider in ("", asked.dataset.split(".")[0])
+
+
+def stopped(stop: Suspension) -> str:
+    """What is said of it: what it stops, and its number."""
+    return f"{stop.name or stop.provider or 'everything'} suspensions/{stop.number}"
+
+
 def decide(
     asked: Application,
     grant: Grant | None,
@@ -55,7 +71,7 @@ def decide(
         return deny([Why(Reason.DEPARTMENT_UNKNOWN)])
     dataset = catalog.datasets[asked.dataset]
     for reasons in (
-        [Why(Reason.SUSPENDED, s.name or "everything") for s in suspensions if s.covers(asked)],  # 2.2
+        [Why(Reason.SUSPENDED, stopped(s)) for s in suspensions if stops(s, asked)],  # 2.2
         [Why(Reason.DATASET_WITHHELD)]
         if dataset.sharing_attribute is SharingAttribute.WITHHELD
         else [],  # 2.3

@@ -408,7 +408,7 @@ def test_suspension_stops_what_it_names(target: Target, name: str) -> None:
     stop = Suspension(2, target, name, "a secret reason", "somebody", NOW)
     decision = evaluate(application(), None, bundle(PERMIT), NOW, (stop,))
     assert decision.verdict is Verdict.DENY
-    assert decision.reasons == (Why(Reason.SUSPENDED, name or "everything"),)
+    assert decision.reasons == (Why(Reason.SUSPENDED, f"{name or 'everything'} suspensions/2"),)
 
 
 @pytest.mark.parametrize(

@@ -305,8 +305,8 @@ GRANT = st.none() | st.builds(
 )
 
 
-def _stop(target: Target, name: str) -> Suspension:
-    return Suspension(1, target, name, "", "", PAST)
+def _stop(target: Target, name: str, provider: str = "") -> Suspension:
+    return Suspension(1, target, name, "", "", PAST, provider=provider)
 
 
 SUSPENSIONS = rarely(
@@ -314,5 +314,7 @@ SUSPENSIONS = rarely(
     [_stop(Target.DATASET, "p.d")],
     [_stop(Target.EVERYTHING, "")],
     [_stop(Target.CONSUMER, "p")],
+    [_stop(Target.EVERYTHING, "", "p"), _stop(Target.CONSUMER, "x", "q")],
+    [_stop(Target.PURPOSE, "u", "q"), _stop(Target.EVERYTHING, "", "q")],
     default=[],
 )

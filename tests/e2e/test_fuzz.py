@@ -36,6 +36,7 @@ from broker.v1 import (
     masking_pb2,
     policy_pb2,
     receipt_pb2,
+    suspension_pb2,
 )
 
 REQUESTS = 10_000
@@ -51,7 +52,16 @@ WATCH, REFLECT = (
 )
 OURS = {
     f"/{service.full_name}/{method.name}": method.input_type._concrete_class
-    for file in (catalog_pb2, delivery_pb2, disposal_pb2, exchange_pb2, masking_pb2, policy_pb2, receipt_pb2)
+    for file in (
+        catalog_pb2,
+        delivery_pb2,
+        disposal_pb2,
+        exchange_pb2,
+        masking_pb2,
+        policy_pb2,
+        receipt_pb2,
+        suspension_pb2,
+    )
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -63,16 +73,17 @@ METHODS = OURS | {
     REFLECT: reflection_pb2.ServerReflectionRequest,
 }
 """Every method of every service, and the message it takes."""
-POLICY = "/broker.v1.PolicyService/"
+POLICY, SUSPENSION = "/broker.v1.PolicyService/", "/broker.v1.SuspensionService/"
 SIGNED = {
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
     *(f"/broker.v1.DisposalService/{name}Disposal" for name in ("Get", "Order", "Certify")),
     "/broker.v1.MaskingService/Detokenize",
     *(f"{POLICY}{name}Proposal" for name in ("Get", "Approve", "Publish")),
     *(f"{POLICY}{name}Bundle" for name in ("Propose", "Rollback", "Get")),
+    *(f"{SUSPENSION}{name}" for name in ("SuspendSharing", "LiftSuspension")),
 }
-"""What asks for a signature, for what a signature or an officer's order made, or for a bundle by its hash:
-never answered here."""
+"""What asks for a signature, for what a signature or an officer's order made, for a bundle by its hash, or
+for what its caller does not provide: never answered here."""
 
 
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────
@@ -390,12 +401,17 @@ def test_every_request_gets_a_proper_answer(city):
     """No request makes a defect, no refusal lacks a reason or repeats what was sent, and service goes on."""
     embedded, address = city
     subject = embedded.city.withdrawal.sound
-    issued = Authority.open(embedded.folder / "pki").issue("data_authority", Role.OFFICER, "li")
+    authority = Authority.open(embedded.folder / "pki")
     ca = (embedded.folder / "pki" / "ca.pem").read_bytes()
+
+    def officer_of(department):
+        issued = authority.issue(department, Role.OFFICER, "li")
+        return Caller(address, Credentials(issued.cert_pem, issued.key_pem, ca))
+
     system = Caller(address, Credentials.load(embedded.identity("housing_fund")))
     auditor = Caller(address, Credentials.load(embedded.identity("data_authority", Role.AUDITOR)))
-    officer = Caller(address, Credentials(issued.cert_pem, issued.key_pem, ca))
-    callers = (system, auditor, officer)
+    officer, other = officer_of("data_authority"), officer_of("housing_fund")
+    callers = (system, auditor, officer, other)
 
     @settings(
         max_examples=REQUESTS // BATCH,
@@ -409,7 +425,11 @@ def test_every_request_gets_a_proper_answer(city):
         for number, request in enumerate(batch):
             reads = "ReceiptService" in request.method and number % 2
             publishes = request.method.startswith(POLICY) and number % 2
-            (auditor if reads or number == 0 else officer if publishes else system).send(request)
+            suspends = request.method.startswith(SUSPENSION) and number % 2
+            caller = (
+                auditor if reads or number == 0 else officer if publishes else other if suspends else system
+            )
+            caller.send(request)
         for caller in callers:
             caller.settle()
 

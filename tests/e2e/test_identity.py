@@ -49,15 +49,20 @@ NOT_FOR_GATEWAYS = {
     "/broker.v1.DeliveryService/ListDeliveries",
     "/broker.v1.DisposalService/ListDisposals",
     "/broker.v1.DisposalService/GetDisposal",
+    "/broker.v1.SuspensionService/ListSuspensions",
 }
 POLICIES = {
     f"/broker.v1.PolicyService/{method}"
     for method in ("GetProposal", "ListProposals", "ListBundles", "GetBundle")
 }
-OFFICERS_ONLY = {
-    f"/broker.v1.PolicyService/{method}"
-    for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
-} | {"/broker.v1.DisposalService/OrderDisposal"}
+OFFICERS_ONLY = (
+    {
+        f"/broker.v1.PolicyService/{method}"
+        for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
+    }
+    | {"/broker.v1.DisposalService/OrderDisposal"}
+    | {f"/broker.v1.SuspensionService/{method}" for method in ("SuspendSharing", "LiftSuspension")}
+)
 RECEIVERS_ONLY = {
     "/broker.v1.MaskingService/Detokenize",
     "/broker.v1.DeliveryService/AcknowledgeDelivery",

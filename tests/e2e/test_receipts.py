@@ -369,7 +369,10 @@ def test_sizes_out_of_order(auditor, size, first, second):
 def test_garbage_for_a_message(rpc, channel, officer_channel, garbage):
     """Bytes that are no message are INVALID_ARGUMENT on every RPC, for whom it is."""
     with pytest.raises(grpc.RpcError) as refused:
-        rpc(officer_channel if repr(rpc).startswith("PolicyService/") else channel, garbage)
+        rpc(
+            officer_channel if repr(rpc).startswith(("PolicyService/", "SuspensionService/")) else channel,
+            garbage,
+        )
     assert refused.value.code() is INVALID
     info = error_details_pb2.ErrorInfo()
     assert rpc_status.from_call(refused.value).details[0].Unpack(info)

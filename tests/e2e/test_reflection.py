@@ -46,6 +46,7 @@ assert services == {
     "broker.v1.ApplicationService", "broker.v1.CatalogService", "broker.v1.CommitmentService",
     "broker.v1.DeliveryService", "broker.v1.DisposalService", "broker.v1.ExchangeService",
     "broker.v1.MaskingService", "broker.v1.PolicyService", "broker.v1.ReceiptService",
+    "broker.v1.SuspensionService",
     "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
 }, services
 

@@ -5,8 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli.epoch import revocations, suspend
+from broker.cli.epoch import revocations
 from broker.cli.policy.app import policy
+from broker.cli.suspend import app as suspend
 from broker.errors import SetUpError, VerificationFailed
 from broker.receipt.note import parse_checkpoint, verify_note
 

@@ -45,7 +45,7 @@ def test_a_call_decided_under_an_old_epoch_is_decided_again(any_world):
     any_world.suspend(Target.CONSUMER, "housing_fund")
     refused = worker.unary(any_world.withdrawal(), any_world.consumer, always)
     assert refused.decision.verdict is Verdict.DENY
-    assert refused.decision.reasons == (Why(Reason.SUSPENDED, "housing_fund"),)
+    assert refused.decision.reasons == (Why(Reason.SUSPENDED, "housing_fund suspensions/2"),)
     assert refused.answer is None
     assert follows(any_world.statements()) == 2
 

@@ -43,7 +43,7 @@ def outcome_of(world, opening):
 
 
 ENDINGS = {
-    "suspended": (Changed, Why(Reason.NO_LONGER_PERMITTED, "SUSPENDED")),
+    "suspended": (Changed, Why(Reason.NO_LONGER_PERMITTED, "SUSPENDED medical_insurance suspensions/2")),
     "no permit any more": (Changed, Why(Reason.NO_LONGER_PERMITTED, "PURPOSE_NOT_PERMITTED")),
     "stricter mask": (Changed, Why(Reason.NO_LONGER_PERMITTED, "obligations")),
     "fewer rows": (Changed, Why(Reason.NO_LONGER_PERMITTED, "obligations")),
@@ -146,7 +146,7 @@ def test_a_stream_suspended_before_it_begins_is_refused(any_world):
     any_world.suspend(Target.PURPOSE, "grid_service")
     (opening,) = worker.stream(any_world.package(), consumer, always)
     assert opening.decision.verdict is Verdict.DENY
-    assert opening.decision.reasons == (Why(Reason.SUSPENDED, "grid_service"),)
+    assert opening.decision.reasons == (Why(Reason.SUSPENDED, "grid_service suspensions/2"),)
 
 
 def test_a_stream_the_caller_leaves_says_so_whatever_the_epoch(any_world, under_way):

@@ -227,7 +227,7 @@ def disposals(log: Any) -> None:
 def acts(url: str) -> None:
     """The epoch begins, something is suspended, and that is lifted."""
     now = datetime.now(UTC)
-    suspension = Suspension(2, Target.DATASET, "tax.income", "leak", "li", now)
+    suspension = Suspension(2, Target.DATASET, "tax.income", "leak", "li", now, mend_by=now)
     crl, bundle = b"-----BEGIN X509 CRL-----", b"share-bundle/v1\n"
     epoch = Epoch(1, sha256(bundle).hexdigest(), 1, now, KeyInUse(1, "0123456789abcdef"))
     with closing(open_store(url)) as store:

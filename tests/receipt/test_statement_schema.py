@@ -142,6 +142,11 @@ def examples() -> list[bytes]:
         certificate_chain(chain, NOW, CrlInForce(1 << 100, DIGEST)),
         act("policy", publication=published | {"approvals": [approval]}),
         act("suspend", suspension=Suspension(4, Target.EVERYTHING, "", "", "甲", NOW)),
+        act(
+            "lift",
+            suspension=Suspension(4, Target.PURPOSE, "check", "", "甲", NOW, provider="tax", mend_by=NOW),
+            caller=AUDITOR,
+        ),
         acknowledgement(delivered(), signed, NOW, None),
         acknowledgement(delivered(), signed, NOW, NOW),
         dispute(delivered(), signed, NOW),

@@ -35,7 +35,7 @@ def test_only_who_waits_is_ended(patience):
     patience.done(waits[1])
     waits[2].begin()
     assert waiting.cancelled.wait(60)
-    assert [wait.stalled for wait in waits] == [False, False, True]
+    assert [wait.ended is not None for wait in waits] == [False, False, True]
     assert not any(context.cancelled.is_set() for context in (working, done))
 
 

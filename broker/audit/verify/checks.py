@@ -31,7 +31,7 @@ Check = Callable[[Said], Iterator[Remark | End]]
 CHECKS: Mapping[EntryKind, tuple[Check, ...]] = {
     EntryKind.GENESIS: (epochs.genesis,),
     EntryKind.CERTIFICATE_CHAIN: (certificates.chain,),
-    EntryKind.EPOCH: (epochs.act,),
+    EntryKind.EPOCH: (epochs.act, certificates.caller),
     EntryKind.EXCHANGE: (
         requests.answer,
         epochs.decision,

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from broker.cli import epoch
+from broker.cli import suspend
 from broker.errors import SetUpError
 
 
@@ -11,6 +11,6 @@ from broker.errors import SetUpError
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_suspension_without_reason_is_refused(words, reason):
     """Stopping or resuming sharing needs a reason that says something, before anything is opened."""
-    result = CliRunner().invoke(epoch.suspend, [*words, "--reason", reason])
+    result = CliRunner().invoke(suspend.app, [*words, "--reason", reason])
     assert isinstance(result.exception, SetUpError)
     assert "原因" in result.exception.zh
