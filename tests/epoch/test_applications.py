@@ -182,12 +182,16 @@ class Machine(RuleBasedStateMachine):
         model.approvals = {one.officer.rpartition("/")[2] for one in filed.approvals}
         model.suspended_by = filed.suspended_by
 
-    @initialize()
-    def begin(self) -> None:
-        """With one under review, so that reviews are driven oftenest."""
+    @initialize(is_grant=st.booleans())
+    def begin(self, is_grant: bool) -> None:
+        """With one under review by two officers, or a grant: what comes late is driven as often."""
         self.create(whole=True, names=True, worker=0)
         number = next(iter(self.models))
         self.one_acts(number, "consent", "wang", 0)
+        if is_grant:
+            self.one_acts(number, "approve", "zhao", 1)
+            self.one_acts(number, "approve", "qian", 0)
+            self.time_passes(70)
 
     @precondition(lambda self: len(self.models) < 3)
     @rule(whole=st.booleans(), names=st.booleans(), worker=st.integers(0, 1))
