@@ -201,7 +201,7 @@ class BrokerLog:
         """An exchange whose records must be disposed of by then, on its way into the log."""
         entry = cls.exchange()
         content = orjson.loads(entry.statement) | {"dispose_by": instant(dispose_by), "grant": grant}
-        content["obligations"]["retain_days"] = 1
+        content["obligations"]["retain_days"] = max(1, (dispose_by - entry.recorded_at).days + 1)
         said = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
         return replace(entry, statement=said, retained=Retained(dispose_by, grant))
 

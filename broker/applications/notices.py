@@ -69,7 +69,37 @@ def _of_application(leaf_index: int, said: Mapping[str, Any]) -> Notice:
     )
 
 
-TOLD: Mapping[EntryKind, Told] = {EntryKind.APPLICATION: _of_application}
+def _of_disposal(leaf_index: int, said: Mapping[str, Any]) -> Notice:
+    kind = EntryKind(said["kind"])
+    certified = "partial" if said.get("exceptions") else "certified"
+    act, state = {
+        EntryKind.DISPOSAL_ORDER: ("order", "open"),
+        EntryKind.DISPOSAL_CERTIFICATE: ("certify", certified),
+        EntryKind.DISPOSAL_MISSING: ("miss", "overdue"),
+    }[kind]
+    consumer, provider = said["consumer"]["department"], said["provider"]
+    return Notice(
+        name=f"disposals/{said.get('of', leaf_index)}",
+        kind=kind,
+        act=act,
+        at=datetime.fromisoformat(said["recorded_at"]),
+        receipt=leaf_index,
+        concerned=(consumer, provider),
+        supervised=True,
+        state=state,
+        due_at=datetime.fromisoformat(said["due_at"]),
+        consumer=consumer,
+        provider=provider,
+        dataset=said["dataset"],
+    )
+
+
+TOLD: Mapping[EntryKind, Told] = {
+    EntryKind.APPLICATION: _of_application,
+    EntryKind.DISPOSAL_ORDER: _of_disposal,
+    EntryKind.DISPOSAL_CERTIFICATE: _of_disposal,
+    EntryKind.DISPOSAL_MISSING: _of_disposal,
+}
 """Kinds of leaves of which there are notices."""
 
 

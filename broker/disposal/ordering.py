@@ -68,6 +68,11 @@ class Terms:
     reason: str = ""
 
 
+def never(_grant: str) -> bool:
+    """Where there are no grants."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Orders:
     """Wired once at start; safe for use by many threads."""
@@ -77,6 +82,8 @@ class Orders:
     receipts: ReceiptLog
     ca: x509.Certificate
     clock: Callable[[], datetime]
+    ended: Callable[[str], bool] = never
+    """Whether a grant, by its number, has ended for good."""
 
     def order(self, wanted: WaitingFilter, terms: Terms, officer: Identity) -> list[Disposal]:
         """Orders of an officer, for all that one consumer has of one dataset and that no order names: one for
@@ -101,21 +108,31 @@ class Orders:
         return [disposal for disposal in found if disposal is not None]
 
     def record_due(self) -> int:
-        """Orders what may be kept no longer; gives how many orders this was the first to record.
+        """Orders what may be kept no longer, its time or its grant having ended; gives how many orders this
+        was the first to record.
 
         Raises:
             Unavailable: database or signer cannot be reached, or a statement was altered.
         """
         recorded, failed = 0, None
-        record = partial(self._record, terms=Terms(DisposalCause.RETENTION))
-        for group in self._groups(WaitingFilter(until=self.clock())):
+        for group, cause in self._due():
+            record = partial(self._record, group=group, terms=Terms(cause))
             try:
-                recorded += in_one_epoch(self.epochs, partial(record, group=group)) is not None
+                recorded += in_one_epoch(self.epochs, record) is not None
             except Unavailable as failure:
                 failed = failure  # of one; the others are ordered
         if failed is not None:
             raise failed
         return recorded
+
+    def _due(self) -> Iterator[tuple[list[Waiting], DisposalCause]]:
+        for group in self._groups(WaitingFilter(until=self.clock())):
+            yield group, DisposalCause.RETENTION
+        with self.store.disposals() as tables:
+            grants = tables.grants()
+        for grant in filter(self.ended, grants):
+            for group in self._groups(WaitingFilter(grant=grant)):
+                yield group, DisposalCause.PURPOSE_ENDED
 
     def _groups(self, wanted: WaitingFilter) -> list[list[Waiting]]:
         """What waits, by what can be in one order."""

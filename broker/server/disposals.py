@@ -8,11 +8,12 @@ from datetime import datetime
 
 import orjson
 
+from broker.applications.register import Register
 from broker.disposal.certifying import Certifier
 from broker.disposal.ordering import WITHIN_WORKING_DAYS, Orders, Terms
 from broker.epoch import Epochs
 from broker.errors import MalformedRequest, NotFound, Violation
-from broker.model import DeliverySet, Disposal, DisposalCause, DisposalMethod, Identity, Role
+from broker.model import DeliverySet, Disposal, DisposalCause, DisposalMethod, Identity, Role, State
 from broker.reasons import Reason
 from broker.receipt.disposals import sets_of
 from broker.receipt.log import ReceiptLog
@@ -189,3 +190,18 @@ def _state(disposal: Disposal, now: datetime) -> disposal_pb2.DisposalState:
 
 def _receipt(leaf: int | None) -> str:
     return "" if leaf is None else f"receipts/{leaf}"
+
+
+def ended_grants(store: Store, register: Register) -> Callable[[str], bool]:
+    """Tells whether a grant, by its number, has ended for good."""
+    over = (State.EXPIRED, State.TERMINATED)
+
+    def ended(grant: str) -> bool:
+        if not grant.isdecimal():
+            return False
+        with store.applications() as tables:
+            filed = tables.application(int(grant))
+        # What the database says is enough for not yet; for an order the log must say it.
+        return filed is not None and filed.state in over and register.proved(filed.number).state in over
+
+    return ended

@@ -49,7 +49,7 @@ from broker.server.bundles import compiler, operators_of
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.commitments import CommitmentService
 from broker.server.deliveries import DeliveryService
-from broker.server.disposals import DisposalService
+from broker.server.disposals import DisposalService, ended_grants
 from broker.server.health import Health
 from broker.server.listening import Listening, announce, in_use, server_options
 from broker.server.masking import MaskingService
@@ -208,11 +208,11 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             may_release=coverage.check,
         )
         acknowledger = Acknowledger(epochs, receipts, ca, clock)
-        orders = Orders(epochs, store, receipts, ca, clock)
-        certifier = Certifier(epochs, store, receipts, ca, clock)
-        disposals = DisposalWatch(orders, store, receipts, clock)
         overdue, cosigning = Overdue(store, receipts, clock), cosigning_of(settings, receipts, store)
         register = Register(epochs, store, receipts, ca, clock)
+        orders = Orders(epochs, store, receipts, ca, clock, ended_grants(store, register))
+        certifier = Certifier(epochs, store, receipts, ca, clock)
+        disposals = DisposalWatch(orders, store, receipts, clock)
         duties, board = Duties(register), NoticeBoard(Notices(store))
         policies = PolicyService(proposals, store, epochs, demanded=scrutiny is not None)
         lanes, patience = Lanes(settings.server), Patience(settings.server.stall_seconds)

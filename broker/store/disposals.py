@@ -75,6 +75,11 @@ class DisposalTables:
         query = select(RETAINED).where(*_wanted(wanted)).order_by(*(RETAINED.c[name] for name in names))
         return [_waiting(row) for row in self.connection.execute(query.limit(limit)).mappings()]
 
+    def grants(self) -> list[str]:
+        """Numbers of the grants under which anything waits."""
+        number = RETAINED.c.grant_number
+        return list(self.connection.execute(select(number).where(number != "").distinct()).scalars())
+
     def among(self, waiting: Waiting, after: int, limit: int) -> list[tuple[int, bytes]]:
         """At most ``limit`` (leaf index, statement) above leaf ``after`` that may be among these deliveries,
         in ascending order: only the statement says whether they are."""
