@@ -9,7 +9,6 @@ from typing import Any, Protocol, Self, TypeVar, Unpack
 
 import grpc
 
-from broker.client.applications import CONNECT_SECONDS
 from broker.client.connections import Connection
 from broker.client.filing import Application, Filed, FilingQuestions, Wanted
 from broker.client.questions import Page, Question
@@ -136,16 +135,17 @@ class AsyncApplications:
         """See :meth:`Applications.terminate`."""
         return await self._ask(self._questions.terminate(seen, reason, legal_basis, request_id), timeout)
 
-    async def watch(self, after: str = "", name: str = "") -> AsyncWatch:
+    async def watch(self, after: str = "", name: str = "", *, timeout: float = 30.0) -> AsyncWatch:
         """See :meth:`Applications.watch`."""
-        return await AsyncWatch(self._attempt, after, name).begun()
+        return await AsyncWatch(self._attempt, after, name, timeout).begun()
 
 
 class AsyncWatch:
     """:class:`broker.client.applications.Watch` for asyncio."""
 
-    def __init__(self, attempt: Attempt, after: str, name: str) -> None:
+    def __init__(self, attempt: Attempt, after: str, name: str, timeout: float) -> None:
         self._attempt = attempt
+        self._timeout = timeout
         self._name = name
         self._cancelled = False
         self._call: Any = None
@@ -201,4 +201,4 @@ class AsyncWatch:
                 self.seen = first.seen or self.seen
             return call
 
-        return await self._attempt(begin, CONNECT_SECONDS, "")
+        return await self._attempt(begin, self._timeout, "")

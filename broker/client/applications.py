@@ -18,9 +18,6 @@ from broker.v1 import application_pb2
 
 T = TypeVar("T")
 
-CONNECT_SECONDS = 30.0
-"""How long a watch tries to begin anew after it broke off."""
-
 
 class Ask(Protocol):
     """Asks a question, again where that is safe, within ``timeout`` seconds."""
@@ -146,22 +143,24 @@ class Applications:
         """Ends the grant for good."""
         return self._ask(self._questions.terminate(seen, reason, legal_basis, request_id), timeout)
 
-    def watch(self, after: str = "", name: str = "") -> Watch:
+    def watch(self, after: str = "", name: str = "", *, timeout: float = 30.0) -> Watch:
         """Notices as they come, for as long as one likes: those after the receipt ``after``, or from now on;
-        about the resource ``name`` only, if it is given. It stands when this returns.
+        about the resource ``name`` only, if it is given. It stands when this returns. It tries to begin, and
+        to begin anew each time that it broke off, for ``timeout`` seconds.
 
         Raises:
             BrokerError: it cannot begin.
         """
-        return Watch(self._attempt, after, name)
+        return Watch(self._attempt, after, name, timeout)
 
 
 class Watch:
     """Notices, by iterating; begun anew where it broke off, for as long as the broker can be reached.
     Cancelled at the end of a ``with`` block."""
 
-    def __init__(self, attempt: Attempt, after: str, name: str) -> None:
+    def __init__(self, attempt: Attempt, after: str, name: str, timeout: float) -> None:
         self._attempt = attempt
+        self._timeout = timeout
         self._name = name
         self._cancelled = False
         self.seen = after
@@ -207,4 +206,4 @@ class Watch:
                 self.seen = first.seen or self.seen
             return call
 
-        return self._attempt(begin, CONNECT_SECONDS, "")
+        return self._attempt(begin, self._timeout, "")

@@ -22,6 +22,7 @@ from broker.receipt.note import verify_note
 from broker.server.asking import STATUS_SOCKET, ask_status
 from broker.server.signing import KeptSigner
 from broker.settings import load_settings
+from broker.v1 import application_pb2
 from tests.waiting import wait_for
 
 ENVIRONMENT = {"SHAREBROKER_SERVER__STREAM_LISTEN": "127.0.0.1:0"}
@@ -100,6 +101,23 @@ def terms(house):
         "legal_basis": "住房公积金管理条例 第二十四条",
         "operator": "1",
     }
+
+
+def test_a_watch_outlives_its_worker(house):
+    """Notices are told by the stream worker of what unary workers recorded; when it dies, the watch goes on
+    at the one that takes its place, and misses nothing that was done meanwhile."""
+    terms = application_pb2.ApplicationTerms(
+        dataset="datasets/civil_affairs.marriage", fields=["status"], purpose="housing_fund_withdrawal"
+    )
+    with house.client() as client, client.applications.watch(timeout=300) as watch:
+        notices = iter(watch)
+        draft = client.applications.create(terms, timeout=300).application
+        assert next(notices).name == draft.name
+        (worker,) = [one for one in house.settled()["workers"] if one["kind"] == "stream"]
+        os.kill(worker["pid"], signal.SIGKILL)
+        draft = client.applications.create(terms, timeout=300).application
+        assert next(notices).name == draft.name
+    house.settled()
 
 
 def test_unary_workers_are_pinned_and_streams_are_not(house):
