@@ -93,6 +93,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             *_log_key(statement),
             *_retention(statement, zh),
             *_application(statement, zh),
+            *_delegation(statement, zh),
         ]
     decision, outcome = statement["decision"], statement.get("outcome") or {}
     rows = outcome.get("rows", {})
@@ -298,6 +299,22 @@ def _application(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, st
         ("办理期限", "due", statement.get("due_at", "")),
         ("签名摘要", "signatures", "\n".join(statement.get("signed", []))),
         ("内容摘要", "terms", statement["terms"]),
+    ]
+
+
+def _delegation(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
+    """Who reviews in whose place; nothing for other statements."""
+    if statement["kind"] != "delegation":
+        return []
+    act = {"delegate": ("委托审核", "delegated"), "revoke": ("撤销委托", "taken back")}[statement["act"]]
+    return [
+        ("委托", "delegation", f"delegations/{statement['delegation']}"),
+        ("办理动作", "act", act[0 if zh else 1]),
+        ("委托人", "officer", statement["officer"]["uri"]),
+        ("受托人", "delegate", statement["delegate"]["uri"]),
+        ("起", "from", statement["valid_from"]),
+        ("止", "until", statement["valid_until"]),
+        ("办理人", "actor", statement["caller"]["uri"]),
     ]
 
 

@@ -21,6 +21,7 @@ from broker.client.answer import Exchanged
 from broker.client.caller import Caller
 from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
+from broker.client.delegating import AsyncDelegations
 from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.disposing import DisposalOrder, DisposalTerms
 from broker.client.questions import Filter, Page, Question
@@ -116,6 +117,11 @@ class AsyncClient(Caller):
     def applications(self) -> AsyncApplications:
         """See :attr:`Client.applications`."""
         return AsyncApplications(self._filing, self._ask, self._items, self._try)
+
+    @cached_property
+    def delegations(self) -> AsyncDelegations:
+        """See :attr:`Client.delegations`."""
+        return AsyncDelegations(self._delegating, self._ask, self._items)
 
     async def close(self) -> None:
         """See :meth:`Client.close`."""

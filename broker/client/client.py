@@ -20,6 +20,7 @@ from broker.client.applications import Applications
 from broker.client.caller import Caller
 from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
+from broker.client.delegating import Delegations
 from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.disposing import DisposalOrder, DisposalTerms
 from broker.client.questions import Filter, Page, Question
@@ -57,6 +58,11 @@ class Client(Caller):
     def applications(self) -> Applications:
         """Applications that people decide, and the grants that approved ones are."""
         return Applications(self._filing, self._ask, self._items, self._try)
+
+    @cached_property
+    def delegations(self) -> Delegations:
+        """Who reviews in whose place."""
+        return Delegations(self._delegating, self._ask, self._items)
 
     def close(self) -> None:
         """Send the acknowledgements that wait, if that is done soon; then end the connections, and with them

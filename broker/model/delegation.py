@@ -24,6 +24,8 @@ class Delegation:
     """First instant."""
     valid_until: datetime
     """First instant after it."""
+    serial: int = 0
+    """Of the certificate by which it was given: it ends when that is revoked."""
     revoked_at: datetime | None = None
 
     @property

@@ -65,6 +65,8 @@ class EntryKind(StrEnum):
     """The provider has not answered by the deadline."""
     CORRECTION_NOTICE = "correction_notice"
     """Who received a value that was wrong is told."""
+    DELEGATION = "delegation"
+    """An officer lets another review in their place, or has taken that back."""
 
 
 @dataclass(frozen=True, slots=True)

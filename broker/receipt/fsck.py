@@ -17,6 +17,7 @@ from broker.receipt.acts import Acts
 from broker.receipt.corrected import SAID as SAID_OF_CORRECTIONS
 from broker.receipt.corrected import Corrected
 from broker.receipt.cosigned import CosignedCheck
+from broker.receipt.delegated import Delegated
 from broker.receipt.deliveries import SAID, Deliveries
 from broker.receipt.disposal_rows import Disposals
 from broker.receipt.filings import Filings
@@ -78,6 +79,7 @@ class Fsck:
         self._corrected = Corrected(snapshot)
         self._held = Held(snapshot)
         self._filings = Filings(snapshot)
+        self._delegated = Delegated(snapshot)
         self._publications = Publications(snapshot)
         self._erased_kinds: Set[object] = frozenset()
         self._genesis: Indexed | None = None
@@ -107,6 +109,8 @@ class Fsck:
         yield from _read("subject_tag", self._tags.findings())
         yield from _read("act", self._held.findings())
         yield from _read("application", self._filings.findings())
+        gone = EntryKind.DELEGATION in self._erased_kinds
+        yield from _read("delegation", self._delegated.findings(erased=gone))
         yield from _read("need", self._needs.findings(erased=self.erased))
         yield from _read("delivery", self._deliveries.findings(erased=bool(SAID & self._erased_kinds)))
         yield from _read("retained", self._disposals.retained())
@@ -169,6 +173,7 @@ class Fsck:
         self._corrected.heard(index, said)
         yield from self._held.heard(index, said)
         yield from self._filings.heard(index, said)
+        yield from self._delegated.heard(index, said)
 
     def _beginning(self) -> Iterator[Finding]:
         said, keys = self._genesis.content if self._genesis else {}, self._keys

@@ -40,7 +40,7 @@ class Indexed:
                 return self.leased
             case EntryKind.ACKNOWLEDGEMENT:
                 return True
-            case EntryKind.APPLICATION:
+            case EntryKind.APPLICATION | EntryKind.DELEGATION:
                 return bool(self.request_id)
             case EntryKind.STREAM_OUTCOME:
                 complete = not self.content["outcome"]["interrupted"]
@@ -85,7 +85,8 @@ def _undated() -> NoReturn:
 
 
 def _parties(content: dict[str, Any]) -> dict[str, str]:
-    consumer = content.get("consumer", {"department": "", "uri": ""})
+    nobody = {"department": "", "uri": ""}
+    consumer = content.get("officer" if content["kind"] == EntryKind.DELEGATION else "consumer", nobody)
     return {
         "consumer": consumer["department"],
         "consumer_uri": consumer.get("uri", ""),  # an order is to a department

@@ -55,6 +55,8 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "/broker.v1.ApplicationService/GetApplication": READERS,
     "/broker.v1.ApplicationService/ListApplications": READERS,
     "/broker.v1.ApplicationService/WatchNotices": READERS,
+    "/broker.v1.DelegationService/": OFFICERS,
+    "/broker.v1.DelegationService/ListDelegations": OFFICERS | {Role.AUDITOR},
     "/broker.v1.PolicyService/ProposeBundle": OFFICERS,
     "/broker.v1.PolicyService/ApproveProposal": OFFICERS,
     "/broker.v1.PolicyService/PublishProposal": OFFICERS,

@@ -22,6 +22,7 @@ from grpc_reflection.v1alpha import reflection
 
 from broker.acknowledge.acknowledge import Acknowledger
 from broker.acknowledge.overdue import Overdue
+from broker.applications.delegations import Delegations
 from broker.applications.duties import Duties
 from broker.applications.notices import Notices
 from broker.applications.register import Register
@@ -48,6 +49,7 @@ from broker.server.asking import Status, answering
 from broker.server.bundles import compiler, operators_of
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.commitments import CommitmentService
+from broker.server.delegations import DelegationService
 from broker.server.deliveries import DeliveryService
 from broker.server.disposals import DisposalService, ended_grants
 from broker.server.health import Health
@@ -84,6 +86,8 @@ from broker.v1 import (
     catalog_pb2_grpc,
     commitment_pb2,
     commitment_pb2_grpc,
+    delegation_pb2,
+    delegation_pb2_grpc,
     delivery_pb2,
     delivery_pb2_grpc,
     disposal_pb2,
@@ -115,6 +119,7 @@ SERVICES = tuple(
         (commitment_pb2, "CommitmentService"),
         (application_pb2, "ApplicationService"),
         (disposal_pb2, "DisposalService"),
+        (delegation_pb2, "DelegationService"),
         (policy_pb2, "PolicyService"),
         (masking_pb2, "MaskingService"),
         (suspension_pb2, "SuspensionService"),
@@ -209,7 +214,8 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         )
         acknowledger = Acknowledger(epochs, receipts, ca, clock)
         overdue, cosigning = Overdue(store, receipts, clock), cosigning_of(settings, receipts, store)
-        register = Register(epochs, store, receipts, ca, clock)
+        delegations = Delegations(epochs, store, receipts, ca, clock)
+        register = Register(epochs, store, receipts, ca, clock, delegations=delegations.in_force)
         orders = Orders(epochs, store, receipts, ca, clock, ended_grants(store, register))
         certifier = Certifier(epochs, store, receipts, ca, clock)
         disposals = DisposalWatch(orders, store, receipts, clock)
@@ -239,6 +245,9 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         )
         suspensions = SuspensionService(Suspensions(publisher, clock), store, receipts, epochs, clock)
         suspension_pb2_grpc.add_SuspensionServiceServicer_to_server(suspensions, server)
+        delegation_pb2_grpc.add_DelegationServiceServicer_to_server(
+            DelegationService(delegations, epochs), server
+        )
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)

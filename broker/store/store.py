@@ -30,6 +30,7 @@ from broker.store.chains import ChainTables, held_acts
 from broker.store.connection import Database, connect
 from broker.store.corrections import CorrectionTables
 from broker.store.cosigned import CosignedTable
+from broker.store.delegations import DelegationTables
 from broker.store.deliveries import DeliveryTables
 from broker.store.disposals import DisposalTables, retained_rows
 from broker.store.epochs import EpochTables
@@ -196,6 +197,12 @@ class Store:
             yield CorrectionTables(connection)
 
     @contextmanager
+    def delegations(self) -> Iterator[DelegationTables]:
+        """The officers who review in another's place, as committed."""
+        with self._reading() as connection:
+            yield DelegationTables(connection)
+
+    @contextmanager
     def leases(self) -> Iterator[LeaseTables]:
         """The streams under way, as committed."""
         with self._reading() as connection:
@@ -246,6 +253,11 @@ class StoreTransaction:
     def applications(self) -> ApplicationTables:
         """The applications that people decide, likewise."""
         return ApplicationTables(self.connection)
+
+    @property
+    def delegations(self) -> DelegationTables:
+        """The officers who review in another's place, likewise."""
+        return DelegationTables(self.connection)
 
     @property
     def leases(self) -> LeaseTables:

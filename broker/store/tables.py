@@ -456,6 +456,30 @@ class ApplicationRow(SQLModel, table=True):
     """The record, JSON; the columns before it only repeat what it says."""
 
 
+class DelegationRow(SQLModel, table=True):
+    """An officer who reviews in another's place."""
+
+    __tablename__ = "delegation"
+
+    number: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    officer: str
+    """SPIFFE id of who delegates."""
+    department: str
+    """That officer's."""
+    delegate: str
+    """SPIFFE id."""
+    delegate_department: str
+    serial: str
+    """Of the certificate by which it was given, hexadecimal."""
+    valid_from: int = Field(sa_type=BIG)
+    """Microseconds since 1970-01-01 UTC, as the next two."""
+    valid_until: int = Field(sa_type=BIG)
+    revoked_at: int | None = Field(default=None, sa_type=BIG)
+    """Null: it was not taken back."""
+    leaf_index: int = Field(sa_type=BIG)
+    """Leaf of the last act about it."""
+
+
 # The same as Core tables, for the append path, where the ORM would cost ten times the statement.
 (
     HEAD,
@@ -480,11 +504,11 @@ class ApplicationRow(SQLModel, table=True):
         *("epoch", "bundle", "crl", "suspension", "lease", "need", "delivery", "cosigned"),
     )
 )
-PROPOSAL, APPROVAL, PUBLICATION, CERTIFICATE, ACT, APPLICATION, CORRECTION = (
+PROPOSAL, APPROVAL, PUBLICATION, CERTIFICATE, ACT, APPLICATION, CORRECTION, DELEGATION = (
     SQLModel.metadata.tables[name]
     for name in (
         *("proposal", "approval", "publication", "certificate", "act", "application"),
-        "correction",
+        *("correction", "delegation"),
     )
 )
 RETAINED, DISPOSAL = (SQLModel.metadata.tables[name] for name in ("retained", "disposal"))

@@ -17,6 +17,7 @@ from broker.errors import MalformedRequest, SetUpError
 from broker.journal import CrlInForce
 from broker.model import (
     CertificateChain,
+    Delegation,
     DisposalCause,
     DisposalMethod,
     Entry,
@@ -30,6 +31,7 @@ from broker.model import (
 )
 from broker.receipt.acknowledgements import Delivered, Signed, acknowledgement, dispute, missing
 from broker.receipt.chains import certificate_chain
+from broker.receipt.delegations import delegation
 from broker.receipt.disposals import Certified, Kept, Ordered, certificate, order, ordered_of, set_of
 from broker.receipt.disposals import missing as not_certified
 from broker.receipt.log import append_alone
@@ -44,6 +46,8 @@ NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 SYSTEM = "spiffe://xinghe/department/tax/system/counter-1"
 DIGEST = bytes(range(32))
 AUDITOR = Identity("xinghe", "data_authority", Role.AUDITOR, "li", 1, NOW, DIGEST)
+OFFICER = replace(AUDITOR, role=Role.OFFICER)
+LENT = Delegation(1, OFFICER.uri, "data_authority", SYSTEM, "tax", NOW, NOW, serial=1 << 100)
 
 
 def test_every_kind_of_statement_has_a_schema() -> None:
@@ -152,6 +156,8 @@ def examples() -> list[bytes]:
         dispute(delivered(), signed, NOW),
         missing(7, entry, NOW, NOW),
         *disposals(),
+        delegation(LENT, NOW, OFFICER, f"delegation/{uuid4()}"),
+        delegation(replace(LENT, revoked_at=NOW), NOW, OFFICER),
         log_key("— note\n", "log.example+key", 0, NOW, actor="甲", reason=""),
         retained(),
         retained(datasets={"p.d": 10}, purposes={"check": 5}, cases=["GJJ-1"]),
