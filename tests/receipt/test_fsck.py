@@ -31,11 +31,13 @@ from broker.errors import VerificationFailed
 from broker.journal import Cosigned
 from broker.keys.authority import Authority
 from broker.model import (
+    Delegation,
     DisposalCause,
     DisposalMethod,
     Entry,
     EntryKind,
     Epoch,
+    Identity,
     KeyInUse,
     Proposal,
     Publication,
@@ -45,6 +47,7 @@ from broker.model import (
 )
 from broker.publication.manifest import Manifest
 from broker.publication.signing import Approving, Covered, Proposing, sign_approval, sign_proposal
+from broker.receipt.delegations import delegation
 from broker.receipt.disposals import Certified, Kept, Ordered, certificate, missing, order, ordered_of, set_of
 from broker.receipt.finding import row_name
 from broker.receipt.fsck import Fsck, open_fsck
@@ -66,11 +69,11 @@ LEAVES = 302
 """A full tile of leaves and a part of one, and a tile above them."""
 ERASED = 9
 """A leaf in a full tile whose statement was erased."""
-SIGNED = LEAVES - 30
+SIGNED = LEAVES - 32
 """What an officer approved; the leaf before it has the chain of its certificate."""
-STREAM = LEAVES - 29
+STREAM = LEAVES - 31
 """A stream with its outcome, the same again, and one that is under way."""
-RETRIED, SUSPENDED, LIFTED = LEAVES - 7, LEAVES - 5, LEAVES - 4
+RETRIED, SUSPENDED, LIFTED = LEAVES - 9, LEAVES - 7, LEAVES - 6
 
 
 @dataclass
@@ -149,6 +152,7 @@ def world(
         acts(url)
         publish(url, folder)
         applications(url)
+        lend(url)
         running.sign()
         cosigned(url, running.checkpoint())
     engine = create_engine(url)
@@ -300,6 +304,21 @@ def applications(url: str) -> None:
                 transaction.applications.keep(step, leaf)
 
 
+def lend(url: str) -> None:
+    """An officer lets another review in their place, and takes that back."""
+    now = datetime.now(UTC)
+    caller = Identity("xinghe", "tax", Role.OFFICER, "li", 7, now, bytes(32))
+    one = Delegation(
+        1, caller.uri, "tax", "spiffe://xinghe/department/tax/officer/zhou", "tax", now, now + timedelta(1)
+    )
+    with closing(open_store(url)) as store:
+        for given in (replace(one, serial=7), replace(one, serial=7, revoked_at=now)):
+            with store.append_transaction() as transaction:
+                said = delegation(given, now, caller)
+                entry = Entry(EntryKind.DELEGATION, said, now, consumer="tax", consumer_uri=caller.uri)
+                transaction.delegations.keep(given, append_alone(transaction, store, entry))
+
+
 def test_a_sound_log_is_clean(world: World) -> None:
     """Permits, refusals, a redelivery, acts, an erased statement: nothing of what a broker does is wrong."""
     check = world.check()
@@ -340,6 +359,7 @@ WHERE = {
     "act": f"leaf_index = {SIGNED}",
     "application": "number = 1",
     "correction": "told IS NOT NULL",
+    "delegation": "number = 1",
 }
 CANNOT_BE_CHECKED = {
     ("head", "id"),  # the database allows no other value
@@ -476,13 +496,13 @@ def test_a_history_rewritten_with_all_its_hashes_contradicts_what_was_signed(wor
     where = f"leaf_index = {LIFTED}"
     forged = world.row("statement", where)["content"].replace(b'"li"', b'"wu"')
     entry = b"\x01" + sha256(forged).digest()
-    tile = world.row("tile", "level = 0 AND tile_index = 1")["hashes"]
+    tile, after = world.row("tile", "level = 0 AND tile_index = 1")["hashes"], 32 * (LEAVES - LIFTED - 1)
+    hashes = tile[: -after - 32] + leaf_hash(entry) + tile[-after:]
     with (
         world.changed("statement", where, "content", forged),
         world.changed("leaf", where, "log_entry", entry),
-        world.changed(
-            "tile", "level = 0 AND tile_index = 1", "hashes", tile[:-128] + leaf_hash(entry) + tile[-96:]
-        ),
+        world.changed("tile", "level = 0 AND tile_index = 1", "hashes", hashes),
+        world.changed("tile", "level = 0 AND tile_index = 1", "hashes", hashes),
     ):
         assert world.found() == {("", "", ""), ("cosigned", "id=1", "note")}
 
