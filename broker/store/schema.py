@@ -20,7 +20,7 @@ from broker.store.connection import Database, connect
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0015"
+REVISION = "0016"
 """The last of the migrations, which a test holds it against."""
 
 

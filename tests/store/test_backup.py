@@ -167,7 +167,7 @@ def test_a_backup_is_private_and_says_what_it_holds(log: Any, archived: Path) ->
         assert manifest["log"]["checkpoint"] == running.checkpoint()
     checkpoint = parse_checkpoint(verify_note(manifest["log"]["checkpoint"], log.key))
     assert (manifest["log"]["size"], manifest["log"]["root"]) == (41, checkpoint.root.hex())
-    assert (manifest["format"], manifest["schema_revision"]) == ("sharebroker-backup/v1", "0015")
+    assert (manifest["format"], manifest["schema_revision"]) == ("sharebroker-backup/v1", "0016")
 
 
 def test_a_backup_is_never_replaced(log: Any, archived: Path) -> None:
