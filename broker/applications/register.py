@@ -19,7 +19,7 @@ import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from broker.applications import form, reviewers, steps
+from broker.applications import clocks, form, reviewers, steps
 from broker.applications.reviewers import Bar, Voice
 from broker.applications.signed import Signed, read, require_of, terms_digest
 from broker.applications.states import BY_ACT, Actor, NoTransition, next_state
@@ -285,6 +285,12 @@ class Register:
             if not (extension is None if act is Act.ASK_EXTENSION else asked):
                 raise NotPossible(Reason.ACT_NOT_POSSIBLE, at.filed.state)
             bundle = at.epoch.bundle
+            most = clocks.most_extension(at.filed, bundle)
+            if not most:
+                raise NotPossible(Reason.ACT_NOT_POSSIBLE, at.filed.state)
+            if working_days > most:
+                zh, en = f"最多 {most} 个工作日", f"at most {most} working days"
+                raise _malformed("working_days", zh, en)
             return Change(steps.extended(at.filed, working_days, reason, asking.caller, bundle, at.now))
 
         return self._do(asking, act, (str(working_days), reason), change, reason)

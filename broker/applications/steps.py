@@ -62,7 +62,7 @@ def consented(filed: FiledApplication, signed: Signed, now: datetime) -> FiledAp
     """Filed by the consumer's officer."""
     consent = _signed_act(Act.CONSENT, signed)
     changes: dict[str, Any] = {"filed_at": now, "signed": (consent,), "missing": ()}
-    changes |= {"due_at": None, "remind_at": None, "overdue": False}
+    changes |= {"overdue": False, **clocks.STOPPED}
     return stepped(filed, Act.CONSENT, signed.signer.uri, now, **changes)
 
 
@@ -88,7 +88,7 @@ def approved(
     if later := _later(filed, bundle):
         endorsed = stepped(with_it, Act.ENDORSE, officer, now, stage=later, overdue=False)
         return clocks.wound(endorsed, bundle, now)
-    done: dict[str, Any] = {"stage": None, "due_at": None, "remind_at": None, "overdue": False}
+    done: dict[str, Any] = {"stage": None, "overdue": False, **clocks.STOPPED}
     return stepped(with_it, Act.APPROVE, officer, now, **done)
 
 
@@ -96,7 +96,7 @@ def ended(
     filed: FiledApplication, act: Act, actor: str, now: datetime, reason: str = "", legal_basis: str = ""
 ) -> FiledApplication:
     """Refused, withdrawn, terminated or expired: nothing is waited for any more."""
-    done: dict[str, Any] = {"stage": None, "due_at": None, "remind_at": None, "overdue": False}
+    done: dict[str, Any] = {"stage": None, "overdue": False, **clocks.STOPPED}
     done |= {"suspended_by": "", "missing": ()}
     return stepped(filed, act, actor, now, reason=reason, legal_basis=legal_basis, **done)
 
@@ -138,6 +138,9 @@ def due(filed: FiledApplication, bundle: Bundle, now: datetime) -> FiledApplicat
     if filed.state not in (State.NEEDS_SUPPLEMENT, State.UNDER_REVIEW):
         return None
     if filed.due_at is not None and filed.due_at <= now and not filed.overdue:
+        counted_again = clocks.reminded(filed, bundle, now)
+        if filed.due_provisional and counted_again.due_at != filed.due_at:
+            return stepped(counted_again, Act.REMIND, BROKER, now)
         return stepped(filed, Act.ESCALATE, BROKER, now, overdue=True, remind_at=None)
     if filed.remind_at is not None and filed.remind_at <= now:
         return clocks.reminded(stepped(filed, Act.REMIND, BROKER, now), bundle, now)

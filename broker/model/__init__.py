@@ -65,6 +65,7 @@ from broker.model.exchange import (
 from broker.model.filing import (
     BROKER,
     Act,
+    Clock,
     Extension,
     FiledApplication,
     Paper,
@@ -129,6 +130,7 @@ __all__ = [
     "CertificateChain",
     "Charge",
     "Claim",
+    "Clock",
     "CommitmentTemplate",
     "Correction",
     "CorrectionFilter",

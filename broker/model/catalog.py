@@ -245,7 +245,7 @@ class Catalog:
     def limits_of(self, department: str) -> TimeLimits:
         """The time limits that a department (the one that must act) is under: of the narrowest jurisdiction
         listed that its region lies in, else the national ones."""
-        region = self.departments[department].region
+        region = self.departments[department].region if department in self.departments else ""
         within = [code for code in self.limits if region.startswith(region_prefix(code))]
         return self.limits[max(within, key=lambda code: len(region_prefix(code)))] if within else NATIONAL
 

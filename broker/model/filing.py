@@ -181,6 +181,15 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """A limit that runs (办理时限)."""
+
+    since: datetime
+    """The event that it began with, whose day is not counted."""
+    working_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One act that was done to an application."""
 
@@ -221,8 +230,12 @@ class FiledApplication:
     """While it is under review."""
     filed_at: datetime | None = None
     """When it was last filed."""
+    clock: Clock | None = None
+    """The limit that runs; None where none does."""
     due_at: datetime | None = None
     """By when whoever is next must act; None where no limit runs."""
+    due_provisional: bool = False
+    """Whether :attr:`due_at` was counted over a year whose holiday notice was not in: it may move."""
     remind_at: datetime | None = None
     """When they are to be reminded of that; None: not, or they were."""
     overdue: bool = False

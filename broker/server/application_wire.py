@@ -47,6 +47,7 @@ def filed_message(filed: FiledApplication, *, steps: bool = True) -> application
         file_time=wire.timestamp(filed.filed_at),
         due_time=wire.timestamp(filed.due_at),
         overdue=filed.overdue,
+        due_provisional=filed.due_provisional,
         missing=[_missing(why) for why in filed.missing],
         reviews=[_demand(review) for review in filed.reviews],
         signatures=[_signature(one) for one in filed.signed],

@@ -226,7 +226,7 @@ class ApplicationStep(_message.Message):
     def __init__(self, act: _Optional[_Union[ApplicationAct, str]] = ..., before: _Optional[_Union[ApplicationState, str]] = ..., after: _Optional[_Union[ApplicationState, str]] = ..., actor: _Optional[str] = ..., act_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., legal_basis: _Optional[str] = ..., receipt: _Optional[str] = ...) -> None: ...
 
 class FiledApplication(_message.Message):
-    __slots__ = ("name", "version", "state", "stage", "terms", "provider", "created_by", "create_time", "file_time", "due_time", "overdue", "missing", "reviews", "signatures", "extension", "suspended_by", "grant", "steps", "digest")
+    __slots__ = ("name", "version", "state", "stage", "terms", "provider", "created_by", "create_time", "file_time", "due_time", "overdue", "missing", "reviews", "signatures", "extension", "suspended_by", "grant", "steps", "digest", "due_provisional")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -246,6 +246,7 @@ class FiledApplication(_message.Message):
     GRANT_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
+    DUE_PROVISIONAL_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     state: ApplicationState
@@ -265,7 +266,8 @@ class FiledApplication(_message.Message):
     grant: str
     steps: _containers.RepeatedCompositeFieldContainer[ApplicationStep]
     digest: bytes
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[_Union[ApplicationState, str]] = ..., stage: _Optional[_Union[ReviewStage, str]] = ..., terms: _Optional[_Union[ApplicationTerms, _Mapping]] = ..., provider: _Optional[str] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., file_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overdue: _Optional[bool] = ..., missing: _Optional[_Iterable[_Union[MissingPaper, _Mapping]]] = ..., reviews: _Optional[_Iterable[_Union[ReviewDemand, _Mapping]]] = ..., signatures: _Optional[_Iterable[_Union[ApplicationSignature, _Mapping]]] = ..., extension: _Optional[_Union[Extension, _Mapping]] = ..., suspended_by: _Optional[str] = ..., grant: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[ApplicationStep, _Mapping]]] = ..., digest: _Optional[bytes] = ...) -> None: ...
+    due_provisional: bool
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[_Union[ApplicationState, str]] = ..., stage: _Optional[_Union[ReviewStage, str]] = ..., terms: _Optional[_Union[ApplicationTerms, _Mapping]] = ..., provider: _Optional[str] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., file_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overdue: _Optional[bool] = ..., missing: _Optional[_Iterable[_Union[MissingPaper, _Mapping]]] = ..., reviews: _Optional[_Iterable[_Union[ReviewDemand, _Mapping]]] = ..., signatures: _Optional[_Iterable[_Union[ApplicationSignature, _Mapping]]] = ..., extension: _Optional[_Union[Extension, _Mapping]] = ..., suspended_by: _Optional[str] = ..., grant: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[ApplicationStep, _Mapping]]] = ..., digest: _Optional[bytes] = ..., due_provisional: _Optional[bool] = ...) -> None: ...
 
 class Notice(_message.Message):
     __slots__ = ("name", "kind", "act", "state", "notice_time", "receipt", "due_time", "consumer", "provider", "dataset")

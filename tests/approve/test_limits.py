@@ -27,14 +27,20 @@ def test_without_the_file_the_regulation_holds(folder: Path, load: Load) -> None
     assert stages(NATIONAL, UNCONDITIONAL) == ((Stage.ANSWER, 1),)
 
 
-def test_shipped_city_has_two_parts() -> None:
-    """The sample city answers by 2 + 5, and what it does not write is national."""
+def test_shipped_city_writes_what_differs() -> None:
+    """The sample city reminds by its own days, and what it does not write is national."""
     catalog = load_bundle(ROOT / "policies", lambda *_: None).catalog
-    found = catalog.limits_of("civil_affairs")
+    assert catalog.limits_of("civil_affairs") == replace(NATIONAL, remind_before=(2, 1))
+    assert catalog.limits["000000"] == NATIONAL == catalog.limits_of("nobody")
+
+
+def test_two_parts(folder: Path, load: Load) -> None:
+    """2 + 5: the authority checks, then the provider answers; what is unconditional is answered at once."""
+    written = '  "990000": {stages: {conformity: 2, answer: 5}}\n'
+    found = limits(folder, load, written).limits["990000"]
     assert stages(found, CONDITIONAL) == ((Stage.CONFORMITY, 2), (Stage.ANSWER, 5))
     assert stages(found, UNCONDITIONAL) == ((Stage.ANSWER, 1),)
-    assert (found.conditional_reply, found.extension, found.delivery, found.correction) == (7, 10, 20, 10)
-    assert catalog.limits["000000"] == NATIONAL
+    assert found.conditional_reply == 7
 
 
 def test_heilongjiang_answers_in_a_day(folder: Path, load: Load) -> None:
