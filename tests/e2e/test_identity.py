@@ -50,6 +50,9 @@ NOT_FOR_GATEWAYS = {
     "/broker.v1.DisposalService/ListDisposals",
     "/broker.v1.DisposalService/GetDisposal",
     "/broker.v1.SuspensionService/ListSuspensions",
+    "/broker.v1.ApplicationService/GetApplication",
+    "/broker.v1.ApplicationService/ListApplications",
+    "/broker.v1.ApplicationService/WatchNotices",
 }
 POLICIES = {
     f"/broker.v1.PolicyService/{method}"
@@ -62,11 +65,16 @@ OFFICERS_ONLY = (
     }
     | {"/broker.v1.DisposalService/OrderDisposal"}
     | {f"/broker.v1.SuspensionService/{method}" for method in ("SuspendSharing", "LiftSuspension")}
+    | {
+        f"/broker.v1.ApplicationService/{act}Application"
+        for act in ("Consent", "Approve", "Refuse", "Extend", "Suspend", "Resume", "Terminate")
+    }
 )
 RECEIVERS_ONLY = {
     "/broker.v1.MaskingService/Detokenize",
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
     "/broker.v1.DisposalService/CertifyDisposal",
+    *(f"/broker.v1.ApplicationService/{act}Application" for act in ("Create", "Supplement", "Withdraw")),
 }
 CLOSED = {
     Role.AUDITOR: SYSTEMS_ONLY | OFFICERS_ONLY | RECEIVERS_ONLY,
