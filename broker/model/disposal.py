@@ -7,8 +7,9 @@ requires; Art. 29: the disposal is recorded (销毁情况).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 
 MOST_DAYS = 100 * 366
 """Longest retention: what a policy says beyond that might end beyond all dates."""
@@ -108,10 +109,11 @@ class Disposal:
 def dispose_by(recorded_at: datetime, days: int, zone: tzinfo) -> datetime:
     """The end of the last day on which data may be kept that were delivered then: the day of delivery does
     not count, and the last day ends at 24:00 (《民法典》 Art. 201, 203). That it is a holiday delays nothing:
-    the time is the longest that is allowed."""
+    the time is the longest that is allowed. In UTC."""
     return end_of(recorded_at.astimezone(zone).date() + timedelta(min(days, MOST_DAYS)), zone)
 
 
+@lru_cache(maxsize=256)
 def end_of(day: date, zone: tzinfo) -> datetime:
-    """Midnight at the end of a day."""
-    return datetime.combine(day + timedelta(1), time(), zone)
+    """Midnight at the end of a day, in UTC: asked again and again for the same few days."""
+    return datetime.combine(day + timedelta(1), time(), zone).astimezone(UTC)

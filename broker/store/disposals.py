@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, or_, select, update
 
 from broker.journal import Leaf
-from broker.model import Disposal, DisposalCause, DisposalMethod, EntryKind, Holding
+from broker.model import Disposal, DisposalCause, DisposalMethod, EntryKind, Holding, Retained
 from broker.store.rows import instant, microseconds
 from broker.store.tables import DISPOSAL, LEAF, RETAINED, STATEMENT
 
@@ -168,35 +168,31 @@ class DisposalTables:
 
 def retained_rows(leaves: Sequence[Leaf]) -> list[dict[str, object]]:
     """The rows of table ``retained`` for leaves that tell of records handed over, each row once."""
-    found: dict[tuple[object, ...], dict[str, object]] = {}
+    found: dict[tuple[str, str, str, str, Retained], list[int]] = {}
     for leaf in leaves:
-        entry, retained = leaf.entry, leaf.entry.retained
-        if retained is None:
+        entry = leaf.entry
+        if entry.retained is None:
             continue
-        key = (
-            entry.consumer,
-            entry.dataset,
-            retained.dispose_by,
-            entry.purpose,
-            retained.grant,
-            entry.provider,
-        )
-        row = found.get(key)
-        if row is not None:
-            row["last_leaf"], row["deliveries"] = leaf.index, row["deliveries"] + 1  # type: ignore[operator]
-            continue
-        found[key] = {
-            "consumer": entry.consumer,
-            "dataset": entry.dataset,
-            "dispose_by": microseconds(retained.dispose_by),
-            "purpose": entry.purpose,
+        key = (entry.consumer, entry.provider, entry.dataset, entry.purpose, entry.retained)
+        if (counted := found.get(key)) is None:
+            found[key] = [leaf.index, leaf.index, 1]
+        else:
+            counted[1] = leaf.index
+            counted[2] += 1
+    return [
+        {
+            "consumer": consumer,
+            "provider": provider,
+            "dataset": dataset,
+            "purpose": purpose,
             "grant_number": retained.grant,
-            "provider": entry.provider,
-            "first_leaf": leaf.index,
-            "last_leaf": leaf.index,
-            "deliveries": 1,
+            "dispose_by": microseconds(retained.dispose_by),
+            "first_leaf": first,
+            "last_leaf": last,
+            "deliveries": count,
         }
-    return list(found.values())
+        for (consumer, provider, dataset, purpose, retained), (first, last, count) in found.items()
+    ]
 
 
 def _wanted(wanted: WaitingFilter) -> Iterator[ColumnElement[bool]]:

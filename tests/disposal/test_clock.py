@@ -37,7 +37,7 @@ def test_year_ends_leap_days_and_midnight() -> None:
 
     def kept(text: str, days: int) -> str:
         at = datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
-        return dispose_by(at, days, SHANGHAI).isoformat()
+        return dispose_by(at, days, SHANGHAI).astimezone(SHANGHAI).isoformat()
 
     assert kept("2026-12-31T23:59:59", 1) == "2027-01-02T00:00:00+08:00"
     assert kept("2027-01-01T00:00:00", 1) == "2027-01-03T00:00:00+08:00"
