@@ -141,6 +141,17 @@ app = lazy_app(
             "数据销毁：列出指令、下达、证明 / disposal: list the orders, order, certify",
         ),
         Later(
+            "application",
+            "broker.cli.applications:app",
+            "共享申请：新建、提交、查看、补正、撤回、终止授权 / "
+            "applications: create, file, show, supplement, withdraw, end",
+        ),
+        Later(
+            "review",
+            "broker.cli.reviews:app",
+            "审核：待我审核的申请、同意、不同意 / reviews: what waits for me, approve, refuse",
+        ),
+        Later(
             "revocations",
             "broker.cli.epoch:revocations",
             "吊销列表：发布、查看 / the revocation list in force: publish, show",

@@ -96,6 +96,22 @@ class OfficerClient(Client):
             raise VerificationFailed("策略包与其散列不符 / bundle: not the one that its hash names")
         return found
 
+    def file(self, path: str, *, timeout: float = 30.0) -> bytes:
+        """One file of the bundle in force; empty when it has none of that name.
+
+        Raises:
+            VerificationFailed: it is not the one that its hash names.
+        """
+        newest = next(self.bundles(timeout=timeout), None)
+        if newest is None:
+            raise NotFound(Reason.RESOURCE_NOT_FOUND)
+        for file in self._bundle(newest.name, (path,), timeout).files:
+            if file.path == path:
+                if hashlib.sha256(file.content).digest() != file.digest:
+                    raise VerificationFailed("文件与其散列不符 / file: not the one that its hash names")
+                return file.content
+        return b""
+
     def proposals(self, *, timeout: float = 30.0) -> Iterator[policy_pb2.Proposal]:
         """Proposals, newest first, without what is approved of them."""
         request = policy_pb2.ListProposalsRequest()
