@@ -42,7 +42,7 @@ APPLICATION = Keys(
         ),
         option(
             "rows",
-            MapOf(NAME, VALUES),
+            MapOf(TEXT, VALUES),
             "数据项 → 只要取这些值的行",
             "field → only rows with one of these values",
         ),

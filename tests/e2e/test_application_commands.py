@@ -206,7 +206,7 @@ def test_withdrawn_is_withdrawn(run, draft):
 
 
 def test_from_review_to_grant_and_its_end(run, filed):
-    """Two officers of the provider, as the rule says, and one of them does not count twice; the grant is suspended, resumed and ended."""
+    """Two officers, of whom none counts twice; then the grant is suspended, resumed and ended."""
     number = filed()
     conform(run, number)
     assert f'"applications/{number}"' in run("civil_affairs/li", "review", "queue", "--json")
@@ -222,7 +222,8 @@ def test_from_review_to_grant_and_its_end(run, filed):
     assert state(run, number) == "suspended"
     run("civil_affairs/zhao", "application", "resume", number, "--reason", "核查无误")
     said = run(
-        "housing_fund", "application", "terminate", number, "--reason", "业务结束", "--legal-basis", "条例 第二十七条"
+        "housing_fund", "application", "terminate", number,
+        "--reason", "业务结束", "--legal-basis", "条例 第二十七条",
     )  # fmt: skip
     assert "已终止" in said
 
@@ -233,7 +234,8 @@ def test_a_refusal_has_a_reason_and_a_basis(run, filed):
     conform(run, number)
     run("civil_affairs/li", "review", "refuse", number, "--reason", "用途过宽", code=2)
     said = run(
-        "civil_affairs/li", "review", "refuse", number, "--reason", "用途过宽", "--legal-basis", "条例 第二十五条"
+        "civil_affairs/li", "review", "refuse", number,
+        "--reason", "用途过宽", "--legal-basis", "条例 第二十五条",
     )  # fmt: skip
     assert "不同意" in said
     shown = run("housing_fund", "application", "show", number)
