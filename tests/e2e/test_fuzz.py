@@ -30,6 +30,7 @@ from broker.model import Role
 from broker.reasons import DOMAIN, Reason
 from broker.v1 import (
     catalog_pb2,
+    delegation_pb2,
     delivery_pb2,
     disposal_pb2,
     exchange_pb2,
@@ -54,6 +55,7 @@ OURS = {
     f"/{service.full_name}/{method.name}": method.input_type._concrete_class
     for file in (
         catalog_pb2,
+        delegation_pb2,
         delivery_pb2,
         disposal_pb2,
         exchange_pb2,
@@ -74,7 +76,9 @@ METHODS = OURS | {
 }
 """Every method of every service, and the message it takes."""
 POLICY, SUSPENSION = "/broker.v1.PolicyService/", "/broker.v1.SuspensionService/"
+DELEGATION = "/broker.v1.DelegationService/"
 SIGNED = {
+    *(f"{DELEGATION}{name}Delegation" for name in ("Create", "Revoke")),
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
     *(f"/broker.v1.DisposalService/{name}Disposal" for name in ("Get", "Order", "Certify")),
     "/broker.v1.MaskingService/Detokenize",
@@ -424,7 +428,7 @@ def test_every_request_gets_a_proper_answer(city):
     def fuzz(batch):
         for number, request in enumerate(batch):
             reads = "ReceiptService" in request.method and number % 2
-            publishes = request.method.startswith(POLICY) and number % 2
+            publishes = request.method.startswith((POLICY, DELEGATION)) and number % 2
             suspends = request.method.startswith(SUSPENSION) and number % 2
             caller = (
                 auditor if reads or number == 0 else officer if publishes else other if suspends else system
