@@ -1,5 +1,6 @@
 """Clients that share no code with us: made from ``proto/`` elsewhere, or knowing nothing but the address."""
 
+import re
 import subprocess
 import sys
 import uuid
@@ -9,6 +10,12 @@ import orjson
 import pytest
 
 PROTO = Path(__file__).parents[2] / "proto"
+# Of each file in the contract, whatever is served: a service that reflection does not tell of is a mistake.
+SERVICES = [
+    f"broker.v1.{name}"
+    for file in sorted(PROTO.glob("broker/v1/*.proto"))
+    for name in re.findall(r"^service (\w+) \{", file.read_text("utf-8"), re.M)
+] + ["grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"]
 
 CONNECT = """
 import json, sys
@@ -42,13 +49,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 reflection = ProtoReflectionDescriptorDatabase(channel)
 pool = descriptor_pool.DescriptorPool(reflection)
 services = set(reflection.get_services())
-assert services == {
-    "broker.v1.ApplicationService", "broker.v1.CatalogService", "broker.v1.CommitmentService",
-    "broker.v1.DeliveryService", "broker.v1.DisposalService", "broker.v1.ExchangeService",
-    "broker.v1.MaskingService", "broker.v1.PolicyService", "broker.v1.ReceiptService",
-    "broker.v1.SuspensionService",
-    "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
-}, services
+assert services == set(asked["services"]), services
 
 def call(service, method, request):
     described = pool.FindServiceByName(service).FindMethodByName(method)
@@ -102,7 +103,12 @@ def run(embedded, address, withdrawal, tmp_path):
             "request_id": str(uuid.uuid4()),
             "application": withdrawal | {"dataset": f"datasets/{withdrawal['dataset']}"},
         }
-        asked = {"address": address, "identity": str(embedded.identity("housing_fund")), "request": request}
+        asked = {
+            "address": address,
+            "identity": str(embedded.identity("housing_fund")),
+            "request": request,
+            "services": SERVICES,
+        }
         done = subprocess.run(
             [sys.executable, "-c", program + TELL],
             input=orjson.dumps(asked),
