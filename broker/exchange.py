@@ -57,7 +57,7 @@ from broker.needs import charge, need_of, recorded
 from broker.reasons import Reason
 from broker.receipt.log import ReceiptLog
 from broker.receipt.statement import Outcome, key_version
-from broker.standing import Decided, Standing, anything_goes, in_one_epoch
+from broker.standing import Decided, Settle, Standing, anything_goes, as_it_came, in_one_epoch
 from broker.streaming import Closing, Handover, Opening, StillWanted
 from broker.transmit.chunks import IpcChunks
 from broker.transmit.digest import answer_digest, canonical_answer
@@ -103,6 +103,8 @@ class Exchange:
     """Raises Unavailable while nothing may be released at all, whatever policy permits."""
     guard: Guard = field(default_factory=Guard)
     """Ends streams whose thread waits for its caller; it makes its rounds once somebody has started it."""
+    settle: Settle = as_it_came
+    """Adds the use commitments that stand lodged, where one is missing."""
     entries: Entries = field(init=False, repr=False)
     _planner: Planner = field(init=False, repr=False)
 
@@ -149,7 +151,11 @@ class Exchange:
 
         committed = Verifier(catalog, self.ca, epoch.revocations, now)
         application = admit(request, consumer, catalog, verify, committed.of_call)
-        decision = evaluate(application, None, epoch.bundle, now, epoch.suspensions)
+
+        def decide(asked: Application) -> Decision:
+            return evaluate(asked, None, epoch.bundle, now, epoch.suspensions)
+
+        application, decision = self.settle(application, decide, epoch, now)
         return Decided(epoch, application, decision, now)
 
     def _unary(
@@ -260,7 +266,7 @@ class Exchange:
             self.entries,
             self.log,
             self.keeper,
-            Standing(self.epochs, decided, self.clock, self.may_release),
+            Standing(self.epochs, decided, self.clock, self.may_release, self.settle),
             mask_plan,
             epoch.reader.stream(approved, decided.now, self.batch_rows, gate, totals),
             IpcChunks(schema.with_metadata(_marks(decided)), self.chunk_bytes, nonce),

@@ -34,6 +34,7 @@ from broker.model import (
     Publication,
     Suspension,
     Target,
+    Withdrawal,
     provider_of,
 )
 from broker.receipt.chains import chain_of
@@ -118,12 +119,13 @@ class Act:
         suspension: Suspension | None = None,
         publication: Mapping[str, object] | None = None,
         chains: tuple[CertificateChain, ...] = (),
+        withdrawal: Withdrawal | None = None,
     ) -> Moved:
         """Puts ``after`` in force, and the leaf that says so into the log. ``chains`` has that of the officer
         who ordered it."""
         self.transaction.epochs.move(after)
         leaf_index = _record(
-            self.store, self.transaction, name, after, order, suspension, publication, chains
+            self.store, self.transaction, name, after, order, suspension, publication, chains, withdrawal
         )
         return Moved(self.before, after, leaf_index)
 
@@ -401,6 +403,7 @@ def _record(
     suspension: Suspension | None = None,
     publication: Mapping[str, object] | None = None,
     chains: tuple[CertificateChain, ...] = (),
+    withdrawal: Withdrawal | None = None,
 ) -> int:
     crl = transaction.epochs.crl(epoch.crl_number) or b""
     statement = epoch_act(
@@ -412,6 +415,7 @@ def _record(
         caller=order.officer,
         suspension=suspension,
         publication=publication,
+        withdrawal=withdrawal,
     )
     # A suspension's leaf is shown to the department whose sharing it stops.
     stopped = {suspension.target: suspension.name} if suspension else {}
@@ -426,6 +430,14 @@ def _record(
         purpose=stopped.get(Target.PURPOSE, ""),
         chains=chains,
     )
+    if withdrawal is not None:  # shown to both parties
+        entry = replace(
+            entry,
+            consumer=withdrawal.consumer,
+            provider=withdrawal.provider,
+            dataset=withdrawal.dataset,
+            purpose=withdrawal.purpose,
+        )
     return append_alone(transaction, store, entry)
 
 

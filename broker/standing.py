@@ -21,6 +21,18 @@ MOST_EPOCHS = 8
 
 T = TypeVar("T")
 
+Decide = Callable[[Application], Decision]
+"""What policy says of an application, everything else given."""
+Settle = Callable[[Application, Decide, InForce, datetime], tuple[Application, Decision]]
+"""An application with what stands for it beside what came, and the decision on it."""
+
+
+def as_it_came(
+    asked: Application, decide: Decide, epoch: InForce, now: datetime
+) -> tuple[Application, Decision]:
+    """Where nothing is lodged."""
+    return asked, decide(asked)
+
 
 def in_one_epoch(epochs: Epochs, attempt: Callable[[InForce], T]) -> T:
     """What is decided under one epoch and recorded in it; when it moved in between, all is done anew.
@@ -55,13 +67,14 @@ class Decided:
 
     @property
     def holds_until(self) -> datetime:
-        """When the caller's certificate expires, a link domain ends, a rule about the caller begins or ends:
-        the first of them."""
+        """When the caller's certificate expires, a link domain or lodged commitment ends, a rule about the
+        caller begins or ends: the first of them."""
         consumer = self.application.consumer
         bundle = self.epoch.bundle
         rules = bundle.about[self.application.dataset].about(consumer.department)
         day_after = (link.until + timedelta(1) for link in self.links.values())
         ends = [datetime.combine(day, time(), bundle.zone) for day in day_after]
+        ends += [one.expires for one in self.application.commitments if one.lodged is not None]
         return min(consumer.not_after, unchanging(rules, self.now)[1], *ends)
 
     @property
@@ -101,6 +114,7 @@ class Standing:
     clock: Callable[[], datetime]
     may_release: Callable[[], None] = anything_goes
     """Raises Unavailable while nothing may be released at all."""
+    settle: Settle = as_it_came
     _holds_until: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,7 +145,11 @@ class Standing:
     def _decided_again(self, epoch: InForce) -> Decided:
         application, now = self.decided.application, self.clock()
         check_standing(application.consumer, epoch.bundle.catalog.city, epoch.revocations, now)
-        decision = evaluate(application, None, epoch.bundle, now, epoch.suspensions)
+
+        def decide(asked: Application) -> Decision:
+            return evaluate(asked, None, epoch.bundle, now, epoch.suspensions)
+
+        application, decision = self.settle(application, decide, epoch, now)
         again = Decided(epoch, application, decision, now)
         if not again.permitted:
             why = (decision.reasons or decision.missing)[0]

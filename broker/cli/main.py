@@ -133,7 +133,7 @@ app = lazy_app(
         Later(
             "commitment",
             "broker.cli.commitment:app",
-            "数据使用责任状：模板、签署 / use commitments: templates, signing",
+            "数据使用责任状：模板、签署、登记、撤回 / use commitments: templates, sign, lodge, withdraw",
         ),
         Later(
             "disposal",

@@ -83,6 +83,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
             ("时间", "recorded", statement["recorded_at"]),
             ("日志", "origin", statement.get("origin", "")),
             *_act(statement),
+            *_lodged(statement),
             *_traced(statement),
             *_delivery(statement, zh),
             *disposal_lines(statement, zh),
@@ -120,6 +121,7 @@ def lines(statement: dict[str, Any], zh: bool) -> list[tuple[str, str, str]]:
         ("脱敏", "masks", ", ".join(f"{name}: {m['operator']}@{m['version']}" for name, m in masks.items())),
         ("义务", "duties", _duties(statement.get("obligations", {}), zh)),
         ("须在此前销毁", "dispose by", statement.get("dispose_by", "")),
+        ("责任状", "use commitments", _committed(statement)),
         ("审核", "review", _reviews(decision.get("reviews", []), zh)),
         ("状态", "status", _status(outcome, zh)),
         ("数据时点", "as of", outcome.get("as_of") or ""),
@@ -148,6 +150,31 @@ def _turned_back(statement: dict[str, Any], outcome: dict[str, Any]) -> list[tup
         ("令牌数", "tokens", str(statement["tokens"])),
         ("还原数", "turned back", str(outcome.get("known", ""))),
     ]
+
+
+def _committed(statement: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{one['template']} v{one['version']} {one['signer']} → {one['expires']}"
+        + (f" ({one['lodged']})" if "lodged" in one else "")
+        for one in statement.get("commitments", [])
+    )
+
+
+def _lodged(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Of a use commitment that is lodged, or withdrawn; nothing for other statements."""
+    if "commitments" in statement:
+        consumer = statement["consumer"]
+        return [
+            ("需求部门", "consumer", f"{consumer['department']}  {consumer['uri']}"),
+            ("提供部门", "provider", statement["provider"]),
+            ("数据资源", "dataset", statement["dataset"]),
+            ("使用场景", "purpose", statement["purpose"]),
+            ("责任状", "use commitment", _committed(statement)),
+        ]
+    if (ended := statement.get("commitment")) is None:
+        return []
+    bound = (ended["template"], ended["consumer"], ended["dataset"], ended["purpose"])
+    return [("撤回责任状", "withdraws the commitment", f"{ended['leaf']}: {', '.join(bound)}")]
 
 
 def _traced(statement: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
@@ -236,6 +236,34 @@ class AsyncClient(Caller):
         found = await self.disposal(order, timeout=timeout)
         message = self._disposals.signed(found, operator, method, disposed_at, kept or {})
         return await self._ask(self._disposals.certify(found, message), until.left)
+
+    async def lodge_commitment(
+        self, template: str, *, dataset: str, purpose: str, days: int = 0, timeout: float = 10.0
+    ) -> Receipt:
+        """See :meth:`Client.lodge_commitment`."""
+        until = Until(timeout)
+        terms: Terms = {"dataset": dataset, "fields": (), "purpose": purpose}
+        found = await self.commitment_template(template, terms, timeout=until.left)
+        message = self._questions.standing(found, terms, timedelta(days=days or found.valid_days or 1))
+        return await self._ask(self._questions.lodge_commitment(message), until.left)
+
+    async def lodge_signed_commitment(self, message: bytes, *, timeout: float = 10.0) -> Receipt:
+        """See :meth:`Client.lodge_signed_commitment`."""
+        return await self._ask(self._questions.lodge_commitment(message), timeout)
+
+    def commitments(
+        self, department: str = "", *, timeout: float = 10.0
+    ) -> AsyncIterator[commitment_pb2.LodgedCommitment]:
+        """See :meth:`Client.commitments`."""
+        return self._items(self._questions.commitments(department), timeout)
+
+    async def commitment(self, number: int, *, timeout: float = 10.0) -> commitment_pb2.LodgedCommitment:
+        """See :meth:`Client.commitment`."""
+        return await self._ask(self._questions.commitment(number), timeout)
+
+    async def withdraw_commitment(self, number: int, reason: str, *, timeout: float = 10.0) -> int:
+        """See :meth:`Client.withdraw_commitment`."""
+        return await self._ask(self._questions.withdraw_commitment(number, reason), timeout)
 
     async def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """See :meth:`Client.dataset`."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
@@ -241,6 +241,45 @@ class Client(Caller):
         found = self.disposal(order, timeout=timeout)
         message = self._disposals.signed(found, operator, method, disposed_at, kept or {})
         return self._ask(self._disposals.certify(found, message), until.left)
+
+    def lodge_commitment(
+        self, template: str, *, dataset: str, purpose: str, days: int = 0, timeout: float = 10.0
+    ) -> Receipt:
+        """Sign, with the caller's own key, a commitment for all calls of a dataset and purpose, and lodge it;
+        for ``days``, by default as long as the template allows. Exchanges need none of their own then.
+
+        Raises:
+            MalformedRequest: COMMITMENT_INVALID, with the check that failed.
+            NotFound: there is no such template.
+        """
+        until = Until(timeout)
+        terms: Terms = {"dataset": dataset, "fields": (), "purpose": purpose}
+        found = self.commitment_template(template, terms, timeout=until.left)
+        message = self._questions.standing(found, terms, timedelta(days=days or found.valid_days or 1))
+        return self._ask(self._questions.lodge_commitment(message), until.left)
+
+    def lodge_signed_commitment(self, message: bytes, *, timeout: float = 10.0) -> Receipt:
+        """The same of one that somebody of the department, such as an officer, has signed."""
+        return self._ask(self._questions.lodge_commitment(message), timeout)
+
+    def commitments(
+        self, department: str = "", *, timeout: float = 10.0
+    ) -> Iterator[commitment_pb2.LodgedCommitment]:
+        """Commitments that were lodged, newest first: all of them for the authority's officers and auditors,
+        those in which the own department is consumer or provider for others."""
+        return self._items(self._questions.commitments(department), timeout)
+
+    def commitment(self, number: int, *, timeout: float = 10.0) -> commitment_pb2.LodgedCommitment:
+        """One of them, by the leaf index of its receipt.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        return self._ask(self._questions.commitment(number), timeout)
+
+    def withdraw_commitment(self, number: int, reason: str, *, timeout: float = 10.0) -> int:
+        """End a commitment before it expires; for officers. Gives the leaf index of the receipt of that."""
+        return self._ask(self._questions.withdraw_commitment(number, reason), timeout)
 
     def dataset(self, dataset: str, *, timeout: float = 10.0) -> catalog_pb2.Dataset:
         """One catalog entry with its fields.

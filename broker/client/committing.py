@@ -97,6 +97,11 @@ def commitment_for(
     )
 
 
+def department_of(credentials: Credentials) -> str:
+    """The department whose certificate it is; empty for none."""
+    return str(getattr(parse(credentials.uri), "department", ""))
+
+
 class Templates:
     """What each kind of application was found to need; safe for use by several threads."""
 
@@ -168,8 +173,7 @@ class Signing:
         return True
 
     def _signed(self, template: Template) -> bytes:
-        caller = parse(self._credentials.uri)
-        department = getattr(caller, "department", "")
+        department = department_of(self._credentials)
         said = commitment_for(template, self._terms, department, self.request_id)
         return sign(said, self._credentials.private_key(), self._credentials.chain)
 

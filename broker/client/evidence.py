@@ -53,6 +53,18 @@ def require_said(receipt: Receipt, told: Mapping[tuple[str, ...], object]) -> No
         raise VerificationFailed("回执不是本次请求的 / the receipt is not of this request")
 
 
+def require_committed(receipt: Receipt, digest: str) -> None:
+    """That the statement is of the use commitment of that digest (SHA-256, hexadecimal).
+
+    Raises:
+        VerificationFailed: it is of another.
+    """
+    said = _object(receipt.statement).get("commitments")
+    told = [one.get("digest") for one in said if isinstance(one, dict)] if isinstance(said, list) else []
+    if told != [digest]:
+        raise VerificationFailed("回执不是这份责任状的 / the receipt is not of this commitment")
+
+
 def require_outcome_of(outcome: Receipt, decision: Receipt) -> None:
     """That a stream's outcome is that of its decision.
 

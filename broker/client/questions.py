@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Generic, TypedDict, TypeVar
 
 from broker.acknowledge.signed import Acknowledgement, sign
@@ -16,11 +17,18 @@ from broker.acknowledge.signed import read as read_signed
 from broker.apply.signed import sign_application
 from broker.client.acknowledging import Delivery
 from broker.client.answer import Exchanged, checked_cose, checked_receipt, exchanged_of, receipt_of
-from broker.client.committing import Signing, Template, Templates, template_of
+from broker.client.committing import (
+    Signing,
+    Template,
+    Templates,
+    commitment_for,
+    department_of,
+    template_of,
+)
 from broker.client.connections import Stubs
 from broker.client.credentials import Credentials
 from broker.client.detokenizing import Detokenized, TokenRequest, detokenized_of
-from broker.client.evidence import Request, require_said
+from broker.client.evidence import Request, require_committed, require_said
 from broker.client.proving import ProvedReceipts
 from broker.client.stream import StreamQuestion
 from broker.client.terms import Terms, UnaryTerms
@@ -29,6 +37,7 @@ from broker.model import EntryKind, Receipt, Verdict
 from broker.receipt.key_history import proved
 from broker.receipt.log_keys import LogKeys, Trust
 from broker.receipt.note import VerifierKey
+from broker.use_commitment.signed import sign as sign_commitment
 from broker.v1 import catalog_pb2, commitment_pb2, delivery_pb2, exchange_pb2, masking_pb2, receipt_pb2
 
 T = TypeVar("T")
@@ -172,6 +181,43 @@ class Questions:
         request = commitment_pb2.ListCommitmentTemplatesRequest()
         method = lambda stubs: stubs.commitments.ListCommitmentTemplates  # noqa: E731
         return listing(method, request, lambda found: found.templates)
+
+    def lodge_commitment(self, message: bytes) -> Question[Receipt]:
+        request = commitment_pb2.LodgeCommitmentRequest(signed_commitment=message)
+        digest = sha256(message).hexdigest()
+
+        def read(response: commitment_pb2.LodgeCommitmentResponse, _: int) -> Receipt:
+            receipt = checked_receipt(response.receipt, self._trust)
+            require_said(receipt, {("kind",): EntryKind.COMMITMENT})
+            require_committed(receipt, digest)
+            return receipt
+
+        return Question(lambda stubs: stubs.commitments.LodgeCommitment, request, read)
+
+    def commitments(self, department: str) -> Question[Page[commitment_pb2.LodgedCommitment]]:
+        request = commitment_pb2.ListCommitmentsRequest(department=resource("departments", department))
+        return listing(
+            lambda stubs: stubs.commitments.ListCommitments, request, lambda found: found.commitments
+        )
+
+    def commitment(self, number: int) -> Question[commitment_pb2.LodgedCommitment]:
+        request = commitment_pb2.GetCommitmentRequest(name=f"commitments/{number}")
+        return Question(
+            lambda stubs: stubs.commitments.GetCommitment, request, lambda found, _: found.commitment
+        )
+
+    def withdraw_commitment(self, number: int, reason: str) -> Question[int]:
+        request = commitment_pb2.WithdrawCommitmentRequest(name=f"commitments/{number}", reason=reason)
+        return Question(
+            lambda stubs: stubs.commitments.WithdrawCommitment,
+            request,
+            lambda found, _: int(found.receipt.removeprefix("receipts/")),
+        )
+
+    def standing(self, template: Template, terms: Terms, lifetime: timedelta) -> bytes:
+        """A commitment for all calls of a dataset and purpose, signed with the caller's own key."""
+        said = commitment_for(template, terms, department_of(self._credentials), "", lifetime)
+        return sign_commitment(said, self._credentials.private_key(), self._credentials.chain)
 
     def datasets(self, department: str) -> Question[Page[catalog_pb2.Dataset]]:
         request = catalog_pb2.ListDatasetsRequest(department=resource("departments", department))

@@ -22,7 +22,7 @@ from broker.model.catalog import (
     SharingAttribute,
     SourceSpec,
 )
-from broker.model.commitment import CommitmentTemplate, Signer, UseCommitment
+from broker.model.commitment import CommitmentTemplate, Signer, UseCommitment, Withdrawal
 from broker.model.correction import (
     Correction,
     CorrectionFilter,
@@ -200,6 +200,7 @@ __all__ = [
     "UseScope",
     "Verdict",
     "Why",
+    "Withdrawal",
     "dispose_by",
     "provider_of",
     "region_prefix",

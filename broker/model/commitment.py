@@ -48,6 +48,19 @@ class CommitmentTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The end of a lodged commitment, before it expires."""
+
+    leaf: int
+    """That lodged it."""
+    template: str
+    consumer: str
+    provider: str
+    dataset: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
 class UseCommitment:
     """A commitment that a consumer signed; made by who has verified it."""
 

@@ -43,6 +43,8 @@ class EntryKind(StrEnum):
     """A person's key was destroyed; whose, nobody can tell."""
     AUDIT_READ = "audit_read"
     """An auditor was given receipts to read."""
+    COMMITMENT = "commitment"
+    """A use commitment is lodged, to stand for a period."""
     ACKNOWLEDGEMENT = "acknowledgement"
     """The consumer has signed for what it received."""
     ACKNOWLEDGEMENT_DISPUTED = "acknowledgement_disputed"

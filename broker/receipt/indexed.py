@@ -95,7 +95,10 @@ def _parties(content: dict[str, Any]) -> dict[str, str]:
 
 
 def _stopped(content: dict[str, Any]) -> dict[str, str]:
-    """An act upon the epoch is listed under what it suspends or lifts."""
+    """An act upon the epoch is listed under what it suspends, lifts or withdraws."""
+    if (ended := content.get("commitment")) is not None:
+        parties = {name: ended[name] for name in ("consumer", "provider", "dataset", "purpose")}
+        return {**parties, "consumer_uri": ""}
     suspension = content.get("suspension", {"target": Target.EVERYTHING, "name": ""})
     stopped = {suspension["target"]: suspension["name"]}
     dataset = stopped.get(Target.DATASET, "")

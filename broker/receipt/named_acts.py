@@ -16,6 +16,7 @@ MAX_ACT = 256 * 1024
 _APPLIED = frozenset(
     {EntryKind.EXCHANGE, EntryKind.VALIDATION, EntryKind.STREAM_DECISION, EntryKind.REDELIVERED}
 )
+_COMMITTED = _APPLIED | {EntryKind.COMMITMENT}
 
 
 def acts_of(content: Mapping[str, Any]) -> tuple[str, ...]:
@@ -31,7 +32,7 @@ def acts_of(content: Mapping[str, Any]) -> tuple[str, ...]:
 
 def committed_in(content: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """What a statement says of the use commitments that are held beside its leaf."""
-    if content.get("kind") not in _APPLIED:
+    if content.get("kind") not in _COMMITTED:
         return ()
     return [one for one in content.get("commitments", ()) if "lodged" not in one]
 

@@ -25,11 +25,12 @@ KEPT = frozenset(
         EntryKind.RETENTION,
         EntryKind.SUBJECT_FORGOTTEN,
         EntryKind.APPLICATION,
+        EntryKind.COMMITMENT,
     }
 )
 """Acts of the log and of policy: what stays is decided under them. And what a vault must forget again that is
 restored from a backup, however old; it names nobody. And what applications were decided: what was released
-under a grant is understood by them."""
+under a grant is understood by them. And the commitments that exchanges rest on."""
 
 AT_ONCE = 1000
 """Statements erased in one transaction, for which the brokers wait."""

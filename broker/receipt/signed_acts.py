@@ -209,8 +209,8 @@ def _is_committed(act: bytes, told: Mapping[str, Any], content: Mapping[str, Any
     return (
         str(who) == told["signer"]
         and who.department == content["consumer"]["department"]
-        and said == (told["template"], told["version"], told["expires"], content["request_id"])
-        and about == (who.department, *[content[name] for name in ("dataset", "purpose", "case_no")])
+        and said == (told["template"], told["version"], told["expires"], content.get("request_id", ""))
+        and about == (who.department, content["dataset"], content["purpose"], content.get("case_no", ""))
     )
 
 

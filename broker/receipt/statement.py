@@ -31,6 +31,7 @@ from broker.model import (
     Suspension,
     UseCommitment,
     Why,
+    Withdrawal,
 )
 
 FORMAT = "share-statement/v1"
@@ -116,7 +117,7 @@ def statement(
         "dataset": application.dataset,
         "fields": application.fields,
         **({"claims": [claim.field for claim in application.claims]} if application.claims else {}),
-        **_committed(application.commitments),
+        **committed(application.commitments),
         **marked(subject_tags, subject_numbers),
         "decision": {
             "verdict": decision.verdict,
@@ -146,8 +147,9 @@ def statement(
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
-def _committed(commitments: Sequence[UseCommitment]) -> dict[str, object]:
-    """The use commitments that the consumer is bound by; one that was lodged is held at another leaf."""
+def committed(commitments: Sequence[UseCommitment]) -> dict[str, object]:
+    """The member that names the use commitments that the consumer is bound by; one that was lodged is held at
+    another leaf."""
     if not commitments:
         return {}
     return {
@@ -268,12 +270,13 @@ def epoch_act(
     caller: Identity | None = None,
     suspension: Suspension | None = None,
     publication: Mapping[str, object] | None = None,
+    withdrawal: Withdrawal | None = None,
 ) -> bytes:
     """The statement of an act that moved the epoch: what is in force from here on, who did it, and why.
     ``caller`` is who ordered it over a connection.
 
-    ``act`` is ``begin``, ``policy``, ``revocations``, ``keys``, ``suspend`` or ``lift``; the last two name
-    it, and ``policy`` says what it follows and who approved it.
+    ``act`` is ``begin``, ``policy``, ``revocations``, ``keys``, ``suspend``, ``lift`` or ``withdraw``; the
+    last three name what it is about, and ``policy`` says what it follows and who approved it.
     """
     content: dict[str, object] = {
         "format": FORMAT,
@@ -302,6 +305,15 @@ def epoch_act(
             "name": suspension.name,
             **({"provider": suspension.provider} if suspension.provider else {}),
             **({"mend_by": instant(suspension.mend_by)} if suspension.mend_by else {}),
+        }
+    if withdrawal is not None:
+        content["commitment"] = {
+            "leaf": withdrawal.leaf,
+            "template": withdrawal.template,
+            "consumer": withdrawal.consumer,
+            "provider": withdrawal.provider,
+            "dataset": withdrawal.dataset,
+            "purpose": withdrawal.purpose,
         }
     if publication is not None:
         content["publication"] = dict(publication)

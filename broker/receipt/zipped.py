@@ -20,6 +20,7 @@ from broker.errors import VerificationFailed
 from broker.model import Receipt
 from broker.receipt import bundle, tlog_proof
 from broker.receipt.note import VerifierKey
+from broker.use_commitment.signed import text_of
 
 README, PAGE = "README.txt", "receipt.html"
 MEMBERS = (
@@ -36,6 +37,8 @@ LOG_KEYS = "log-keys.json"
 ACTS, CHAINS = "acts/", "certificate-chains/"
 """After these, where there are any: signed messages that the statement names (``{sha256}.cose``), and the
 receipts of the leaves that have the chains of the certificates that acted (``{leaf index}.json``)."""
+TEXT = ".txt"
+"""Beside a use commitment: the text that was signed, for people; it stands in the message too."""
 MAX_BYTES = 8 * bundle.MAX_BYTES
 MAGIC = b"PK\x03\x04"
 
@@ -89,7 +92,11 @@ def parse(data: bytes) -> Zipped:
         receipt=replace(
             bundle.parse(members["receipt.json"]),
             successions=_successions(members),
-            acts=tuple(content for name, content in members.items() if name.startswith(ACTS)),
+            acts=tuple(
+                content
+                for name, content in members.items()
+                if name.startswith(ACTS) and not name.endswith(TEXT)
+            ),
             chains=tuple(
                 replace(bundle.parse(content), successions=_successions(members))
                 for name, content in members.items()
@@ -127,7 +134,11 @@ def _members(zipped: Zipped) -> dict[str, bytes]:
     members = dict(zip(MEMBERS, contents, strict=True))
     if receipt.successions:
         members[LOG_KEYS] = json.dumps(receipt.successions, ensure_ascii=False, indent=1).encode() + b"\n"
-    members |= {f"{ACTS}{sha256(act).hexdigest()}.cose": act for act in receipt.acts}
+    for act in receipt.acts:
+        name = f"{ACTS}{sha256(act).hexdigest()}"
+        members[f"{name}.cose"] = act
+        if text := text_of(act):
+            members[f"{name}{TEXT}"] = f"{text}\n".encode()
     members |= {f"{CHAINS}{chain.leaf_index}.json": bundle.export(chain) for chain in receipt.chains}
     return members
 

@@ -27,6 +27,8 @@ from broker.applications.duties import Duties
 from broker.applications.notices import Notices
 from broker.applications.register import Register
 from broker.apply.identity import identify
+from broker.commitments.found import Lodgings
+from broker.commitments.lodge import Lodger
 from broker.detokenize.detokenize import Detokenizer
 from broker.disposal.certifying import Certifier
 from broker.disposal.ordering import Orders
@@ -201,7 +203,9 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             chunk_bytes=settings.server.stream_chunk_bytes,
             marks=marks,
             may_release=coverage.check,
+            settle=Lodgings(store, ca).settle,
         )
+        lodger = Lodger(epochs, store, receipts, publisher, ca, clock)
         detokenizer = Detokenizer(
             epochs=epochs,
             masks=Masks(store, operators),
@@ -237,7 +241,7 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         masking_pb2_grpc.add_MaskingServiceServicer_to_server(MaskingService(detokenizer), server)
         deliveries = DeliveryService(acknowledger, receipts, epochs, clock)
         delivery_pb2_grpc.add_DeliveryServiceServicer_to_server(deliveries, server)
-        commitment_pb2_grpc.add_CommitmentServiceServicer_to_server(CommitmentService(epochs), server)
+        commitment_pb2_grpc.add_CommitmentServiceServicer_to_server(CommitmentService(epochs, lodger), server)
         applications = ApplicationService(register, board, listening.stream_port)
         application_pb2_grpc.add_ApplicationServiceServicer_to_server(applications, server)
         disposal_pb2_grpc.add_DisposalServiceServicer_to_server(

@@ -27,6 +27,7 @@ from broker.reasons import Reason
 from broker.store import expiry, rows
 from broker.store.applications import ApplicationTables
 from broker.store.chains import ChainTables, held_acts
+from broker.store.commitments import commitments
 from broker.store.connection import Database, connect
 from broker.store.corrections import CorrectionTables
 from broker.store.cosigned import CosignedTable
@@ -134,6 +135,11 @@ class Store:
         """Leaves by time and kind, as committed."""
         with self._reading() as connection:
             yield Searches(connection)
+
+    def commitments(self, consumer: str, dataset: str, purpose: str) -> list[Leaf]:
+        """See :func:`broker.store.commitments.commitments`."""
+        with self._reading() as connection:
+            return commitments(connection, consumer, dataset, purpose)
 
     def needs(self, consumer: str, before: int | None, limit: int) -> list[NeedOnRecord]:
         with self._reading() as connection:

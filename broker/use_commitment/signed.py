@@ -86,6 +86,15 @@ def read(message: bytes) -> Read:
     return Read(said(signed.payload), certificate)
 
 
+def text_of(message: bytes) -> str:
+    """The text in a use commitment, which is not verified; empty for another message."""
+    try:
+        signed = cose.parse(message, MAX_BYTES)
+        return said(signed.payload).text if signed.content_type == CONTENT_TYPE else ""
+    except VerificationFailed:
+        return ""
+
+
 def said(payload: bytes) -> Commitment:
     """What a payload says.
 

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from broker.v1 import exchange_pb2 as broker_dot_v1_dot_exchange__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62roker/v1/commitment.proto\x12\tbroker.v1\x1a\x18\x62roker/v1/exchange.proto\"\xb2\x01\n\x12\x43ommitmentTemplate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\r\n\x05owner\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08title_en\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12+\n\x06signer\x18\x07 \x01(\x0e\x32\x1b.broker.v1.CommitmentSigner\x12\x12\n\nvalid_days\x18\x08 \x01(\x05\"Y\n\x1cGetCommitmentTemplateRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x0b\x61pplication\x18\x02 \x01(\x0b\x32\x16.broker.v1.Application\"\xd3\x01\n\x1dGetCommitmentTemplateResponse\x12/\n\x08template\x18\x01 \x01(\x0b\x32\x1d.broker.v1.CommitmentTemplate\x12\x44\n\x06\x62lanks\x18\x02 \x03(\x0b\x32\x34.broker.v1.GetCommitmentTemplateResponse.BlanksEntry\x12\x0c\n\x04zone\x18\x03 \x01(\t\x1a-\n\x0b\x42lanksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"G\n\x1eListCommitmentTemplatesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"l\n\x1fListCommitmentTemplatesResponse\x12\x30\n\ttemplates\x18\x01 \x03(\x0b\x32\x1d.broker.v1.CommitmentTemplate\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*r\n\x10\x43ommitmentSigner\x12!\n\x1d\x43OMMITMENT_SIGNER_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43OMMITMENT_SIGNER_SYSTEM\x10\x01\x12\x1d\n\x19\x43OMMITMENT_SIGNER_OFFICER\x10\x02\x32\xf1\x01\n\x11\x43ommitmentService\x12j\n\x15GetCommitmentTemplate\x12\'.broker.v1.GetCommitmentTemplateRequest\x1a(.broker.v1.GetCommitmentTemplateResponse\x12p\n\x17ListCommitmentTemplates\x12).broker.v1.ListCommitmentTemplatesRequest\x1a*.broker.v1.ListCommitmentTemplatesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62roker/v1/commitment.proto\x12\tbroker.v1\x1a\x18\x62roker/v1/exchange.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x01\n\x12\x43ommitmentTemplate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\r\n\x05owner\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08title_en\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12+\n\x06signer\x18\x07 \x01(\x0e\x32\x1b.broker.v1.CommitmentSigner\x12\x12\n\nvalid_days\x18\x08 \x01(\x05\"Y\n\x1cGetCommitmentTemplateRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x0b\x61pplication\x18\x02 \x01(\x0b\x32\x16.broker.v1.Application\"\xd3\x01\n\x1dGetCommitmentTemplateResponse\x12/\n\x08template\x18\x01 \x01(\x0b\x32\x1d.broker.v1.CommitmentTemplate\x12\x44\n\x06\x62lanks\x18\x02 \x03(\x0b\x32\x34.broker.v1.GetCommitmentTemplateResponse.BlanksEntry\x12\x0c\n\x04zone\x18\x03 \x01(\t\x1a-\n\x0b\x42lanksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"G\n\x1eListCommitmentTemplatesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"l\n\x1fListCommitmentTemplatesResponse\x12\x30\n\ttemplates\x18\x01 \x03(\x0b\x32\x1d.broker.v1.CommitmentTemplate\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x96\x02\n\x10LodgedCommitment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08template\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x10\n\x08\x63onsumer\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x06 \x01(\t\x12\x0f\n\x07purpose\x18\x07 \x01(\t\x12\x0e\n\x06signer\x18\x08 \x01(\t\x12.\n\nlodge_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12withdrawal_receipt\x18\x0b \x01(\t\"3\n\x16LodgeCommitmentRequest\x12\x19\n\x11signed_commitment\x18\x01 \x01(\x0c\">\n\x17LodgeCommitmentResponse\x12#\n\x07receipt\x18\x01 \x01(\x0b\x32\x12.broker.v1.Receipt\"S\n\x16ListCommitmentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\ndepartment\x18\x03 \x01(\t\"d\n\x17ListCommitmentsResponse\x12\x30\n\x0b\x63ommitments\x18\x01 \x03(\x0b\x32\x1b.broker.v1.LodgedCommitment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14GetCommitmentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"H\n\x15GetCommitmentResponse\x12/\n\ncommitment\x18\x01 \x01(\x0b\x32\x1b.broker.v1.LodgedCommitment\"9\n\x19WithdrawCommitmentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"-\n\x1aWithdrawCommitmentResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\t*r\n\x10\x43ommitmentSigner\x12!\n\x1d\x43OMMITMENT_SIGNER_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43OMMITMENT_SIGNER_SYSTEM\x10\x01\x12\x1d\n\x19\x43OMMITMENT_SIGNER_OFFICER\x10\x02\x32\xdc\x04\n\x11\x43ommitmentService\x12j\n\x15GetCommitmentTemplate\x12\'.broker.v1.GetCommitmentTemplateRequest\x1a(.broker.v1.GetCommitmentTemplateResponse\x12p\n\x17ListCommitmentTemplates\x12).broker.v1.ListCommitmentTemplatesRequest\x1a*.broker.v1.ListCommitmentTemplatesResponse\x12X\n\x0fLodgeCommitment\x12!.broker.v1.LodgeCommitmentRequest\x1a\".broker.v1.LodgeCommitmentResponse\x12X\n\x0fListCommitments\x12!.broker.v1.ListCommitmentsRequest\x1a\".broker.v1.ListCommitmentsResponse\x12R\n\rGetCommitment\x12\x1f.broker.v1.GetCommitmentRequest\x1a .broker.v1.GetCommitmentResponse\x12\x61\n\x12WithdrawCommitment\x12$.broker.v1.WithdrawCommitmentRequest\x1a%.broker.v1.WithdrawCommitmentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,20 +35,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETCOMMITMENTTEMPLATERESPONSE_BLANKSENTRY']._loaded_options = None
   _globals['_GETCOMMITMENTTEMPLATERESPONSE_BLANKSENTRY']._serialized_options = b'8\001'
-  _globals['_COMMITMENTSIGNER']._serialized_start=736
-  _globals['_COMMITMENTSIGNER']._serialized_end=850
-  _globals['_COMMITMENTTEMPLATE']._serialized_start=68
-  _globals['_COMMITMENTTEMPLATE']._serialized_end=246
-  _globals['_GETCOMMITMENTTEMPLATEREQUEST']._serialized_start=248
-  _globals['_GETCOMMITMENTTEMPLATEREQUEST']._serialized_end=337
-  _globals['_GETCOMMITMENTTEMPLATERESPONSE']._serialized_start=340
-  _globals['_GETCOMMITMENTTEMPLATERESPONSE']._serialized_end=551
-  _globals['_GETCOMMITMENTTEMPLATERESPONSE_BLANKSENTRY']._serialized_start=506
-  _globals['_GETCOMMITMENTTEMPLATERESPONSE_BLANKSENTRY']._serialized_end=551
-  _globals['_LISTCOMMITMENTTEMPLATESREQUEST']._serialized_start=553
-  _globals['_LISTCOMMITMENTTEMPLATESREQUEST']._serialized_end=624
-  _globals['_LISTCOMMITMENTTEMPLATESRESPONSE']._serialized_start=626
-  _globals['_LISTCOMMITMENTTEMPLATESRESPONSE']._serialized_end=734
-  _globals['_COMMITMENTSERVICE']._serialized_start=853
-  _globals['_COMMITMENTSERVICE']._serialized_end=1094
+  _globals['_COMMITMENTSIGNER']._serialized_start=1572
+  _globals['_COMMITMENTSIGNER']._serialized_end=1686
+  _globals['_COMMITMENTTEMPLATE']._serialized_start=101
+  _globals['_COMMITMENTTEMPLATE']._serialized_end=279
+  _globals['_GETCOMMITMENTTEMPLATEREQUEST']._serialized_start=281
+  _globals['_GETCOMMITMENTTEMPLATEREQUEST']._serialized_end=370
+  _globals['_GETCOMMITMENTTEMPLATERESPONSE']._serialized_start=373
+  _globals['_GETCOMMITMENTTEMPLATERESPONSE']._serialized_end=584
+  _globals['_GETCOMMITMENTTEMPLATERESPONSE_BLANKSENTRY']._serialized_start=539
+  _globals['_GETCOMMITMENTTEMPLATERESPONSE_BLANKSENTRY']._serialized_end=584
+  _globals['_LISTCOMMITMENTTEMPLATESREQUEST']._serialized_start=586
+  _globals['_LISTCOMMITMENTTEMPLATESREQUEST']._serialized_end=657
+  _globals['_LISTCOMMITMENTTEMPLATESRESPONSE']._serialized_start=659
+  _globals['_LISTCOMMITMENTTEMPLATESRESPONSE']._serialized_end=767
+  _globals['_LODGEDCOMMITMENT']._serialized_start=770
+  _globals['_LODGEDCOMMITMENT']._serialized_end=1048
+  _globals['_LODGECOMMITMENTREQUEST']._serialized_start=1050
+  _globals['_LODGECOMMITMENTREQUEST']._serialized_end=1101
+  _globals['_LODGECOMMITMENTRESPONSE']._serialized_start=1103
+  _globals['_LODGECOMMITMENTRESPONSE']._serialized_end=1165
+  _globals['_LISTCOMMITMENTSREQUEST']._serialized_start=1167
+  _globals['_LISTCOMMITMENTSREQUEST']._serialized_end=1250
+  _globals['_LISTCOMMITMENTSRESPONSE']._serialized_start=1252
+  _globals['_LISTCOMMITMENTSRESPONSE']._serialized_end=1352
+  _globals['_GETCOMMITMENTREQUEST']._serialized_start=1354
+  _globals['_GETCOMMITMENTREQUEST']._serialized_end=1390
+  _globals['_GETCOMMITMENTRESPONSE']._serialized_start=1392
+  _globals['_GETCOMMITMENTRESPONSE']._serialized_end=1464
+  _globals['_WITHDRAWCOMMITMENTREQUEST']._serialized_start=1466
+  _globals['_WITHDRAWCOMMITMENTREQUEST']._serialized_end=1523
+  _globals['_WITHDRAWCOMMITMENTRESPONSE']._serialized_start=1525
+  _globals['_WITHDRAWCOMMITMENTRESPONSE']._serialized_end=1570
+  _globals['_COMMITMENTSERVICE']._serialized_start=1689
+  _globals['_COMMITMENTSERVICE']._serialized_end=2293
 # @@protoc_insertion_point(module_scope)

@@ -46,6 +46,26 @@ class CommitmentServiceStub:
                 request_serializer=broker_dot_v1_dot_commitment__pb2.ListCommitmentTemplatesRequest.SerializeToString,
                 response_deserializer=broker_dot_v1_dot_commitment__pb2.ListCommitmentTemplatesResponse.FromString,
                 _registered_method=True)
+        self.LodgeCommitment = channel.unary_unary(
+                '/broker.v1.CommitmentService/LodgeCommitment',
+                request_serializer=broker_dot_v1_dot_commitment__pb2.LodgeCommitmentRequest.SerializeToString,
+                response_deserializer=broker_dot_v1_dot_commitment__pb2.LodgeCommitmentResponse.FromString,
+                _registered_method=True)
+        self.ListCommitments = channel.unary_unary(
+                '/broker.v1.CommitmentService/ListCommitments',
+                request_serializer=broker_dot_v1_dot_commitment__pb2.ListCommitmentsRequest.SerializeToString,
+                response_deserializer=broker_dot_v1_dot_commitment__pb2.ListCommitmentsResponse.FromString,
+                _registered_method=True)
+        self.GetCommitment = channel.unary_unary(
+                '/broker.v1.CommitmentService/GetCommitment',
+                request_serializer=broker_dot_v1_dot_commitment__pb2.GetCommitmentRequest.SerializeToString,
+                response_deserializer=broker_dot_v1_dot_commitment__pb2.GetCommitmentResponse.FromString,
+                _registered_method=True)
+        self.WithdrawCommitment = channel.unary_unary(
+                '/broker.v1.CommitmentService/WithdrawCommitment',
+                request_serializer=broker_dot_v1_dot_commitment__pb2.WithdrawCommitmentRequest.SerializeToString,
+                response_deserializer=broker_dot_v1_dot_commitment__pb2.WithdrawCommitmentResponse.FromString,
+                _registered_method=True)
 
 
 class CommitmentServiceServicer:
@@ -71,6 +91,50 @@ class CommitmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LodgeCommitment(self, request, context):
+        """Records a commitment that stands for a period: for all calls of its dataset and purpose by its department, until it
+        expires, is withdrawn, or the template changes. For systems and officers of the department that signed it.
+
+        Lodged again, it has another receipt, and of two the later counts.
+
+        Errors: INVALID_ARGUMENT (COMMITMENT_INVALID), with one field violation that names the check that failed: template,
+        signer, version, dataset, purpose, period, text.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCommitments(self, request, context):
+        """Lists commitments that were lodged, the newest first.
+
+        Officers and auditors of the authority see all of them; others those in which their department is consumer or provider.
+
+        Errors: INVALID_ARGUMENT for a malformed filter or a page token that this list did not give.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCommitment(self, request, context):
+        """One of them, by the same rules; its receipt, with what was signed, is that of ReceiptService.GetReceipt (`acts`).
+
+        Errors: NOT_FOUND (RESOURCE_NOT_FOUND) when there is none that the caller may see.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawCommitment(self, request, context):
+        """Ends a commitment before it expires: from then on nothing is released that rests on it, and streams under way that do
+        are stopped. For officers of the consumer, of the provider, and of the authority. Withdrawn again, it gives the first
+        receipt.
+
+        Errors: NOT_FOUND (RESOURCE_NOT_FOUND) when there is none that the caller may see; INVALID_ARGUMENT without a reason.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CommitmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -83,6 +147,26 @@ def add_CommitmentServiceServicer_to_server(servicer, server):
                     servicer.ListCommitmentTemplates,
                     request_deserializer=broker_dot_v1_dot_commitment__pb2.ListCommitmentTemplatesRequest.FromString,
                     response_serializer=broker_dot_v1_dot_commitment__pb2.ListCommitmentTemplatesResponse.SerializeToString,
+            ),
+            'LodgeCommitment': grpc.unary_unary_rpc_method_handler(
+                    servicer.LodgeCommitment,
+                    request_deserializer=broker_dot_v1_dot_commitment__pb2.LodgeCommitmentRequest.FromString,
+                    response_serializer=broker_dot_v1_dot_commitment__pb2.LodgeCommitmentResponse.SerializeToString,
+            ),
+            'ListCommitments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCommitments,
+                    request_deserializer=broker_dot_v1_dot_commitment__pb2.ListCommitmentsRequest.FromString,
+                    response_serializer=broker_dot_v1_dot_commitment__pb2.ListCommitmentsResponse.SerializeToString,
+            ),
+            'GetCommitment': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCommitment,
+                    request_deserializer=broker_dot_v1_dot_commitment__pb2.GetCommitmentRequest.FromString,
+                    response_serializer=broker_dot_v1_dot_commitment__pb2.GetCommitmentResponse.SerializeToString,
+            ),
+            'WithdrawCommitment': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawCommitment,
+                    request_deserializer=broker_dot_v1_dot_commitment__pb2.WithdrawCommitmentRequest.FromString,
+                    response_serializer=broker_dot_v1_dot_commitment__pb2.WithdrawCommitmentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -141,6 +225,114 @@ class CommitmentService:
             '/broker.v1.CommitmentService/ListCommitmentTemplates',
             broker_dot_v1_dot_commitment__pb2.ListCommitmentTemplatesRequest.SerializeToString,
             broker_dot_v1_dot_commitment__pb2.ListCommitmentTemplatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LodgeCommitment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/broker.v1.CommitmentService/LodgeCommitment',
+            broker_dot_v1_dot_commitment__pb2.LodgeCommitmentRequest.SerializeToString,
+            broker_dot_v1_dot_commitment__pb2.LodgeCommitmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCommitments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/broker.v1.CommitmentService/ListCommitments',
+            broker_dot_v1_dot_commitment__pb2.ListCommitmentsRequest.SerializeToString,
+            broker_dot_v1_dot_commitment__pb2.ListCommitmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCommitment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/broker.v1.CommitmentService/GetCommitment',
+            broker_dot_v1_dot_commitment__pb2.GetCommitmentRequest.SerializeToString,
+            broker_dot_v1_dot_commitment__pb2.GetCommitmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawCommitment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/broker.v1.CommitmentService/WithdrawCommitment',
+            broker_dot_v1_dot_commitment__pb2.WithdrawCommitmentRequest.SerializeToString,
+            broker_dot_v1_dot_commitment__pb2.WithdrawCommitmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

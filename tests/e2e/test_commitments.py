@@ -35,7 +35,7 @@ from tests.statement_schema import require_documented
 
 DEPARTMENTS = ("data_authority", "civil_affairs", "medical_insurance", "tax")
 PATIENCE = 120.0
-TEMPLATE, PACKAGE_TEMPLATE = "tax-income-use", "household-use"
+TEMPLATE, PACKAGE_TEMPLATE, PERIOD = "tax-income-use", "household-use", "pension-use"
 TEMPLATES = [PACKAGE_TEMPLATE, "tax-contribution-use", TEMPLATE]
 PACKAGE_TEXT = """\
 format: share-commitment/v1
@@ -45,6 +45,17 @@ owner: public_security
 title: 数据使用责任状（户籍）
 text: "{consumer} 使用 {dataset}：{fields}，{date} 至 {until}。"
 duties: [不作他用。]
+"""
+PERIOD_TEXT = """\
+format: share-commitment/v1
+id: pension-use
+version: 1
+owner: social_security
+title: 数据使用责任状（养老金）
+text: "{consumer} 为“{purpose}”使用 {provider} 的 {dataset}，{date} 至 {until}。"
+duties: [不作他用。, 到期处置。]
+signer: officer
+valid_days: 180
 """
 
 
@@ -72,6 +83,11 @@ class House:
         text, duty = file.read_text("utf-8"), "no_onward_sharing: true"
         assert text.count(duty) == 1
         file.write_text(text.replace(duty, f"commitment: {PACKAGE_TEMPLATE}\n      {duty}"), "utf-8")
+        (policies / "commitments" / f"{PERIOD}.yaml").write_text(PERIOD_TEXT, "utf-8")
+        file = policies / "sharing" / "social-security-retirement.yaml"
+        text, before = file.read_text("utf-8"), "      retain_days: 10\n"
+        assert text.count(before) == 1
+        file.write_text(text.replace(before, f"{before}      commitment: {PERIOD}\n"), "utf-8")
         self.embedded = prepare(folder, 1_000, 7, policies, DEPARTMENTS)
         self.settings = load_settings(self.embedded.settings)
         self.url = url or self.settings.store_url
@@ -84,6 +100,19 @@ class House:
     def client(self, department, role=Role.SYSTEM):
         self.opened.append(Patient(self.address, self.credentials(department, role), trust=self.trust))
         return self.opened[-1]
+
+    def officer(self, department, name):
+        """Folder with the credentials of an officer."""
+        folder = self.embedded.folder / "officers" / f"{department}-{name}"
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            issued = Authority.open(self.embedded.folder / "pki").issue(department, Role.OFFICER, name)
+            ca = (self.embedded.folder / "pki" / "ca.pem").read_bytes()
+            files = {"cert.pem": issued.cert_pem, "key.pem": issued.key_pem, "ca.pem": ca}
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
+                (folder / file).chmod(0o600)
+        return folder
 
     @property
     def authority(self):
@@ -170,9 +199,9 @@ def test_without_it_the_answer_says_what_is_missing_and_where_it_is(house, incom
     template = desk.commitment_template(TEMPLATE, income)
     assert (template.id, template.version, template.valid_days) == (TEMPLATE, 1, 0)
     assert template.blanks["consumer"] == "民政局"
-    assert [one.name for one in desk.commitment_templates()] == [
-        f"commitmentTemplates/{name}" for name in TEMPLATES
-    ]
+    names = [one.name.removeprefix("commitmentTemplates/") for one in desk.commitment_templates()]
+    assert {PACKAGE_TEMPLATE, PERIOD, TEMPLATE} <= set(names)
+    assert names == sorted(names)
     with pytest.raises(NotFound):
         desk.commitment_template("no-such")
 
@@ -257,24 +286,72 @@ def test_what_is_signed_for_another_case_is_told_as_such(house, income):
         assert why in violation.en
 
 
-def test_templates_are_listed_and_shown_on_the_command_line(house, capsys):
-    """The text is what is signed, blanks unfilled; a machine gets the same."""
+@pytest.fixture
+def said(house, capsys):
+    """Runs ``sharebroker commitment`` under an identity; gives what it printed."""
 
-    def said(*words):
-        identity = str(house.embedded.identity("civil_affairs"))
+    def run(*words, identity=None, code=0):
         capsys.readouterr()
+        identity = str(identity or house.embedded.identity("civil_affairs"))
         with pytest.MonkeyPatch.context() as patch:
             words = ["sharebroker", "commitment", *words, "--broker", house.address, "--identity", identity]
             patch.setattr(sys, "argv", words)
-            patch.setenv("COLUMNS", "150")
+            patch.setenv("COLUMNS", "200")
             with pytest.raises(SystemExit) as done:
                 main()
-        assert not done.value.code
+        assert (done.value.code or 0) == code
         return capsys.readouterr().out
 
+    return run
+
+
+def test_templates_are_listed_and_shown_on_the_command_line(house, said):
+    """The text is what is signed, blanks unfilled; a machine gets the same."""
     assert TEMPLATE in said("templates")
     listed = [orjson.loads(line) for line in said("templates", "--json").splitlines()]
     assert [one["template"] for one in listed] == TEMPLATES
     text = house.client("tax").commitment_template(TEMPLATE).text
     assert said("template", TEMPLATE).startswith(text)
     assert orjson.loads(said("template", TEMPLATE, "--json"))["text"] == text
+
+
+def pension(income):
+    """Terms of an exchange that needs a commitment for a period."""
+    changes = {"dataset": "social_security.retirement", "fields": ["pension_monthly"], "sign": False}
+    return income | changes
+
+
+def test_one_for_a_period_covers_every_call_until_it_is_withdrawn(house, income, said, tmp_path):
+    """Signed by an officer and lodged, it is found at each call; withdrawn, it is missing again."""
+    terms, desk = pension(income), house.client("civil_affairs")
+    refused = desk.exchange(commit=True, **terms)
+    assert codes(refused.reasons) == [(Reason.COMMITMENT_MISSING, PERIOD)]  # only an officer may sign
+    officer, provider = house.officer("civil_affairs", "li"), house.officer("social_security", "wang")
+    file, trust = tmp_path / "signed.cose", str(house.embedded.trust)
+    words = (PERIOD, "--dataset", terms["dataset"], "--purpose", terms["purpose"])
+    said("sign", *words, "--days", "30", "--out", str(file), "--yes", identity=officer)
+    lodged = orjson.loads(said("lodge", str(file), "--trust", trust, "--json", identity=officer))
+    assert (lodged["template"], lodged["state"], lodged["consumer"]) == (PERIOD, "standing", "civil_affairs")
+    number = lodged["number"]
+
+    permitted = desk.exchange(**terms)
+    assert permitted.permitted
+    (told,) = committed(permitted.receipt)
+    assert (told["template"], told["lodged"], told["signer"]) == (PERIOD, number, lodged["signer"])
+    other = desk.exchange(**terms | {"purpose": "grid_service", "service_item": ""})
+    assert not other.permitted
+    auditor = house.client("data_authority", Role.AUDITOR)
+    receipt = auditor.receipt(number, acts=True)
+    assert [str(who) for who in verify_acts(receipt, house.trust, house.authority)] == [lodged["signer"]]
+    assert "不作他用" in said("show", str(number), identity=provider)
+
+    with pytest.raises(NotFound):
+        house.client("medical_insurance").commitment(number)
+    assert str(number) in said("list", identity=provider)
+    ended = orjson.loads(said("withdraw", str(number), "--reason", "改为逐次", "--json", identity=provider))
+    assert desk.exchange(**terms).verdict is Verdict.NEEDS_SUPPLEMENT
+    again = orjson.loads(said("withdraw", str(number), "--reason", "再", "--json", identity=provider))
+    assert again == ended
+    listed = [orjson.loads(line) for line in said("list", "--json").splitlines()]
+    assert [one["state"] for one in listed if one["number"] == number] == ["withdrawn"]
+    said("withdraw", str(number), "--reason", "x", identity=house.embedded.identity("civil_affairs"), code=1)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from broker.apply.admission import Request
 from broker.apply.identity import read_credential
 from broker.approve.files import bundle_hash
+from broker.commitments.found import Lodgings
 from broker.demo.setup import prepare, shipped_policies
 from broker.epoch import LOOK_EVERY, Epochs
 from broker.exchange import Exchange
@@ -182,6 +183,7 @@ class World:
             batch_rows=50,
             chunk_bytes=2048,
             marks=self.marks,
+            settle=Lodgings(store, ca_of(self.settings)).settle,
         )
 
     def issue(self, department, name="test"):

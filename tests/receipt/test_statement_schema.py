@@ -28,9 +28,12 @@ from broker.model import (
     Role,
     Suspension,
     Target,
+    UseCommitment,
+    Withdrawal,
 )
 from broker.receipt.acknowledgements import Delivered, Signed, acknowledgement, dispute, missing
 from broker.receipt.chains import certificate_chain
+from broker.receipt.commitments import lodged_statement
 from broker.receipt.delegations import delegation
 from broker.receipt.disposals import Certified, Kept, Ordered, certificate, order, ordered_of, set_of
 from broker.receipt.disposals import missing as not_certified
@@ -125,6 +128,13 @@ def disposals() -> list[bytes]:
     ]
 
 
+def commitment() -> UseCommitment:
+    """One for a period."""
+    signer = Identity("xinghe", "tax", Role.SYSTEM, "counter-1", 1, NOW, DIGEST)
+    bound = ("tax", "civil_affairs.marriage", "check", "", "", NOW, NOW)
+    return UseCommitment("use", 1, "text", *bound, b"message", DIGEST, signer)
+
+
 def examples() -> list[bytes]:
     """Statements of the kinds that the end-to-end tests make seldom or never."""
     signed = Signed(b"message", DIGEST, NOW, SYSTEM, DIGEST, 3)
@@ -151,6 +161,11 @@ def examples() -> list[bytes]:
             suspension=Suspension(4, Target.PURPOSE, "check", "", "甲", NOW, provider="tax", mend_by=NOW),
             caller=AUDITOR,
         ),
+        act(
+            "withdraw",
+            withdrawal=Withdrawal(7, "use", "tax", "civil_affairs", "civil_affairs.marriage", "check"),
+        ),
+        lodged_statement(commitment(), commitment().signer, "civil_affairs", NOW, 3),
         acknowledgement(delivered(), signed, NOW, None),
         acknowledgement(delivered(), signed, NOW, NOW),
         dispute(delivered(), signed, NOW),
