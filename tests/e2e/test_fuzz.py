@@ -30,6 +30,7 @@ from broker.model import Role
 from broker.reasons import DOMAIN, Reason
 from broker.v1 import (
     catalog_pb2,
+    commitment_pb2,
     delegation_pb2,
     delivery_pb2,
     disposal_pb2,
@@ -56,6 +57,7 @@ OURS = {
     for file in (
         catalog_pb2,
         delegation_pb2,
+        commitment_pb2,
         delivery_pb2,
         disposal_pb2,
         exchange_pb2,
@@ -81,6 +83,8 @@ SIGNED = {
     *(f"{DELEGATION}{name}Delegation" for name in ("Create", "Revoke")),
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
     *(f"/broker.v1.DisposalService/{name}Disposal" for name in ("Get", "Order", "Certify")),
+    *(f"/broker.v1.CommitmentService/{name}Commitment" for name in ("Get", "Lodge", "Withdraw")),
+    "/broker.v1.CommitmentService/GetCommitmentTemplate",
     "/broker.v1.MaskingService/Detokenize",
     *(f"{POLICY}{name}Proposal" for name in ("Get", "Approve", "Publish")),
     *(f"{POLICY}{name}Bundle" for name in ("Propose", "Rollback", "Get")),

@@ -50,6 +50,8 @@ NOT_FOR_GATEWAYS = {
     "/broker.v1.DisposalService/ListDisposals",
     "/broker.v1.DisposalService/GetDisposal",
     "/broker.v1.SuspensionService/ListSuspensions",
+    "/broker.v1.CommitmentService/GetCommitment",
+    "/broker.v1.CommitmentService/ListCommitments",
     "/broker.v1.ApplicationService/GetApplication",
     "/broker.v1.ApplicationService/ListApplications",
     "/broker.v1.ApplicationService/WatchNotices",
@@ -63,7 +65,7 @@ OFFICERS_ONLY = (
         f"/broker.v1.PolicyService/{method}"
         for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
     }
-    | {"/broker.v1.DisposalService/OrderDisposal"}
+    | {"/broker.v1.DisposalService/OrderDisposal", "/broker.v1.CommitmentService/WithdrawCommitment"}
     | {f"/broker.v1.SuspensionService/{method}" for method in ("SuspendSharing", "LiftSuspension")}
     | {
         f"/broker.v1.ApplicationService/{act}Application"
@@ -74,6 +76,7 @@ RECEIVERS_ONLY = {
     "/broker.v1.MaskingService/Detokenize",
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
     "/broker.v1.DisposalService/CertifyDisposal",
+    "/broker.v1.CommitmentService/LodgeCommitment",
     *(f"/broker.v1.ApplicationService/{act}Application" for act in ("Create", "Supplement", "Withdraw")),
 }
 CLOSED = {
