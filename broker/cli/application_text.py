@@ -185,7 +185,8 @@ def _table(found: list[Application]) -> Table:
 def _due(one: Application) -> str:
     if not one.HasField("due_time"):
         return ""
-    return local(one.due_time) + ("  逾期 overdue" if one.overdue else "")
+    moves = "  暂定 provisional" if one.due_provisional else ""
+    return local(one.due_time) + ("  逾期 overdue" if one.overdue else moves)
 
 
 def _card(one: Application) -> Table:

@@ -10,6 +10,7 @@ import typer
 from broker.cli import application_text as say
 from broker.cli.applications import LegalBasis, Number, Reason, Trust, Yes, look_and_agree, officer
 from broker.cli.connection import Address, Folder, Json
+from broker.cli.delegations import delegate, delegations, revoke
 
 app = typer.Typer(
     help="审核：待我审核的申请、同意、不同意 / reviews: what waits for me, approve, refuse",
@@ -29,6 +30,21 @@ def queue(
         found = list(islice(broker.applications.all(mine_to_review=True), limit))
     say.tell_list(found, "没有待您审核的申请。Nothing waits for your review.", as_json=as_json)
     if any(one.overdue for one in found):
+        raise typer.Exit(1)
+
+
+@app.command("overdue")
+def overdue(
+    address: Address,
+    identity: Folder,
+    limit: Annotated[int, typer.Option(min=1, help="最多条数 / at most so many")] = 50,
+    as_json: Json = False,
+) -> None:
+    """列出逾期未办的申请，主管部门看全部；有则退出码为 1 / what was not decided in time; exit 1: some."""
+    with officer(address, identity) as broker:
+        found = list(islice(broker.applications.all(overdue=True), limit))
+    say.tell_list(found, "没有逾期未办的申请。No limit has passed.", as_json=as_json)
+    if found:
         raise typer.Exit(1)
 
 
@@ -70,3 +86,7 @@ def refuse(
     with officer(address, identity, trust) as broker:
         filed = broker.applications.refuse(broker.applications.get(number), reason, legal_basis)
     say.tell_act("已答复不同意", "Refused", filed.application, filed.receipt.leaf_index, as_json=as_json)
+
+
+for command in (delegate, delegations, revoke):
+    app.command(command.__name__)(command)

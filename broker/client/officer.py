@@ -64,6 +64,11 @@ class OfficerClient(Client):
         self._trust = options.get("trust")
 
     @property
+    def uri(self) -> str:
+        """The SPIFFE id of the caller's certificate."""
+        return self._credentials.uri
+
+    @property
     def department(self) -> str:
         """The department that the caller's certificate is of."""
         return self._credentials.uri.split("/")[4]

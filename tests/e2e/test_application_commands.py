@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
 
 from broker.cli.main import app
-from broker.errors import BrokerError, Changed, NotAuthorised, NotPossible, SetUpError
+from broker.errors import BrokerError, Changed, MalformedRequest, NotAuthorised, NotPossible, SetUpError
 from broker.keys.files import write_private_file
 from broker.model import Role
 
@@ -308,3 +309,45 @@ def test_a_system_draws_up_but_does_not_consent(run, tmp_path):
     number = made["application"]["name"].removeprefix("applications/")
     with pytest.raises(NotAuthorised):
         run("housing_fund", "application", "consent", number, "--yes", role=Role.SYSTEM, code=1)
+
+
+# ── in another's place ───────────────────────────────────────────────────────────────────────────
+
+
+def test_review_in_another_s_place_is_given_listed_and_taken_back(run):
+    """An officer names a colleague and the days; both see it, and either takes it back."""
+    until = str((datetime.now(UTC) + timedelta(days=30)).date())
+    words = ("review", "delegate", "sun", "--until", until)
+    given = json.loads(run("civil_affairs/zhao", *words, "--json"))
+    assert given["officer"].endswith("/civil_affairs/officer/zhao")
+    assert (given["delegate"].rpartition("/")[2], given["state"]) == ("sun", "in_force")
+    assert "civil_affairs/sun" in run("civil_affairs/zhao", *words)
+    listed = [
+        json.loads(line) for line in run("civil_affairs/sun", "review", "delegations", "--json").split()
+    ]
+    assert given["delegation"] in [one["delegation"] for one in listed]
+    assert "生效" in run("civil_affairs/sun", "review", "delegations")
+    assert "已收回" in run("civil_affairs/sun", "review", "revoke", given["delegation"])
+    everything = run("data_authority", "review", "delegations", "--all")
+    assert "已收回" in everything
+    assert "没有委托" in run("tax", "review", "delegations")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("tax/li", "--until", "2099-01-01"), MalformedRequest),  # of another department
+        (("sun", "--until", "2026-01-01"), MalformedRequest),  # over already
+        (("sun", "--until", "2099-01-01", "--zone", "Asia/Nowhere"), SetUpError),
+    ],
+)
+def test_delegation_that_is_none_is_refused(run, words, error):
+    """The broker says why, or the command before it."""
+    with pytest.raises(error):
+        run("civil_affairs/zhao", "review", "delegate", *words, code=2 if error is SetUpError else 1)
+
+
+def test_nothing_is_overdue(run):
+    """A limit that has not passed is in no list of those that have."""
+    assert "没有逾期" in run("data_authority", "review", "overdue")
+    assert run("data_authority", "review", "overdue", "--json") == ""
