@@ -127,6 +127,22 @@ def test_from_draft_to_grant(consumer, provider, conforming):
     assert approved.receipt.statement.find("王敏".encode()) == -1
 
 
+def test_an_act_is_done_once(filed, provider):
+    """A retry under the request id, which signs anew, gives the receipt of the first; another act under that
+    id is refused, and so is the same act of another version."""
+    again = str(uuid.uuid4())
+    first = provider.applications.approve(filed, request_id=again)
+    second = provider.applications.approve(filed, request_id=again)
+    assert second.receipt.leaf_index == first.receipt.leaf_index
+    assert second.application.version == first.application.version
+    for act in (
+        lambda: provider.applications.refuse(filed, "超出范围", "条例", request_id=again),
+        lambda: provider.applications.approve(first.application, request_id=again),
+    ):
+        with pytest.raises(Conflict):
+            act()
+
+
 def test_one_notice_of_all_that_is_missing(consumer):
     """Incomplete papers are told of once, all of them, with how to supply them; supplied and consented to
     again, the review begins."""
