@@ -94,10 +94,10 @@ class Orders:
             NothingToDispose: there is nothing; or it is for misuse, and the consumer is not suspended.
             BrokerError: not all was ordered, and a retry is safe.
         """
-        _check(self.epochs.current(), wanted, terms, officer)
+        self._check(self.epochs.current(), wanted, terms, officer)
 
         def ordered(epoch: InForce, group: Sequence[Waiting]) -> Disposal | None:
-            _check(epoch, wanted, terms, officer)
+            self._check(epoch, wanted, terms, officer)
             return self._record(epoch, group, terms, officer)
 
         groups = self._groups(wanted)
@@ -106,6 +106,28 @@ class Orders:
             raise NothingToDispose(Reason.NOTHING_TO_DISPOSE)
         self.receipts.sign()
         return [disposal for disposal in found if disposal is not None]
+
+    def _check(self, epoch: InForce, wanted: WaitingFilter, terms: Terms, officer: Identity) -> None:
+        """That the officer may order it."""
+        catalog = epoch.bundle.catalog
+        dataset = catalog.datasets.get(wanted.dataset or "")
+        if dataset is None:
+            raise NotFound(Reason.RESOURCE_NOT_FOUND)
+        is_authority = catalog.departments[officer.department].kind is DepartmentKind.AUTHORITY
+        if officer.department != dataset.department and not is_authority:
+            raise NotAuthorised(Reason.DISPOSAL_NOT_YOURS)
+        if terms.cause is DisposalCause.MISUSE:
+            self._check_suspended(wanted.consumer or "", dataset.department)
+
+    def _check_suspended(self, consumer: str, provider: str) -> None:
+        """By what is committed: whoever has just suspended it may go on to this at once."""
+        with self.store.epochs() as tables:
+            stopped = tables.suspensions()
+        if not any(
+            one.target is Target.CONSUMER and one.name == consumer and one.provider in ("", provider)
+            for one in stopped
+        ):
+            raise NothingToDispose(Reason.CONSUMER_NOT_SUSPENDED)
 
     def record_due(self) -> int:
         """Orders what may be kept no longer, its time or its grant having ended; gives how many orders this
@@ -201,17 +223,3 @@ def _is_among(waiting: Waiting, statement: bytes) -> bool:
         and retained.dispose_by == waiting.dispose_by
         and holding_of(content) == waiting.of
     )
-
-
-def _check(epoch: InForce, wanted: WaitingFilter, terms: Terms, officer: Identity) -> None:
-    """That the officer may order it."""
-    catalog = epoch.bundle.catalog
-    dataset = catalog.datasets.get(wanted.dataset or "")
-    if dataset is None:
-        raise NotFound(Reason.RESOURCE_NOT_FOUND)
-    is_authority = catalog.departments[officer.department].kind is DepartmentKind.AUTHORITY
-    if officer.department != dataset.department and not is_authority:
-        raise NotAuthorised(Reason.DISPOSAL_NOT_YOURS)
-    stopped = {one.name for one in epoch.suspensions if one.target is Target.CONSUMER}
-    if terms.cause is DisposalCause.MISUSE and wanted.consumer not in stopped:
-        raise NothingToDispose(Reason.CONSUMER_NOT_SUSPENDED)

@@ -31,7 +31,8 @@ from broker.epoch import Epochs
 from broker.errors import MalformedRequest, NotAuthorised, NotFound, NothingToDispose
 from broker.keys.authority import Authority
 from broker.keys.files import write_private_file
-from broker.model import DisposalCause, DisposalMethod, EntryKind, Role
+from broker.model import DisposalCause, DisposalMethod, EntryKind, Role, Target
+from broker.publish import Order
 from broker.reasons import Reason
 from broker.receipt.disposals import (
     Kept,
@@ -48,7 +49,7 @@ from broker.receipt.disposals import (
 from broker.receipt.log import ReceiptLog
 from broker.receipt.signer import CheckpointSigner, socket_of
 from broker.server.bundles import compiler, operators_of
-from broker.server.parts import ca_of, keyring_file, sources_of
+from broker.server.parts import ca_of, keyring_file, publisher_of, sources_of
 from broker.settings import load_settings
 from broker.store import migrate
 from broker.store.disposals import DisposalFilter, WaitingFilter
@@ -178,6 +179,45 @@ def test_a_delivery_of_records_says_until_when_they_may_be_kept(house, asked):
     assert (until.date() - recorded.date(), until.time().isoformat()) == (timedelta(days=31), "00:00:00")
     nobody = fund.exchange(**(asked | {"subjects": ["990101189901010015"]}))
     assert "dispose_by" not in orjson.loads(nobody.receipt.statement)
+
+
+def test_what_goes_out_again_and_what_is_streamed_has_its_clock_too(house, asked, package):
+    """A copy is a delivery as the first was, and in an order; so is a stream, by its outcome."""
+    fund, insurer = house.client("housing_fund"), house.client("medical_insurance")
+    first = fund.exchange(**asked)
+    again = fund.exchange(**asked, request_id=first.request_id)
+    assert again.receipt.leaf_index == first.receipt.leaf_index
+    auditor = house.client("data_authority", Role.AUDITOR)
+    copy = next(iter(auditor.receipts(kind=EntryKind.REDELIVERED, department="housing_fund")))
+    assert orjson.loads(copy.statement)["of"] == first.receipt.leaf_index
+    stream = insurer.stream(**package)
+    assert sum(batch.num_rows for batch in stream) > 0
+    opened, outcome = (orjson.loads(one.statement) for one in (stream.receipt, stream.outcome_receipt))
+    assert ("dispose_by" in opened, "dispose_by" in outcome) == (False, True)
+    (ordered,) = house.client("civil_affairs", Role.OFFICER).order_disposal(**EARLY)
+    assert {first.receipt.leaf_index, copy.leaf_index} <= set(members(house, ordered))
+    authority = house.client("data_authority", Role.OFFICER)
+    of_register = {"consumer": "medical_insurance", "dataset": package["dataset"]}
+    (ordered,) = authority.order_disposal(**(EARLY | of_register))
+    assert members(house, ordered) == [stream.outcome_receipt.leaf_index]
+
+
+def test_for_misuse_the_consumer_is_suspended_first(house, asked):
+    """The suspension stops what comes; the order is about what it has, and it can still certify."""
+    told = delivered(house, asked, 1)
+    officer, fund = house.client("civil_affairs", Role.OFFICER), house.client("housing_fund")
+    misuse = EARLY | {"cause": DisposalCause.MISUSE, "reason": "超范围使用"}
+    with pytest.raises(NothingToDispose, match="CONSUMER_NOT_SUSPENDED"):
+        officer.order_disposal(**misuse)
+    with house.worker() as (_, _, _, store):
+        publisher = publisher_of(house.settings, store, utc_now)
+        suspension, _ = publisher.suspend(Target.CONSUMER, "housing_fund", Order("a test", "misuse"))
+        try:
+            (ordered,) = officer.order_disposal(**misuse)
+            assert told[0] in members(house, ordered)
+            assert fund.certify_disposal(number(ordered), operator="GJJ-0088")
+        finally:
+            publisher.lift(suspension.number, Order("a test", "over"))
 
 
 def house_zone(house):
