@@ -59,13 +59,14 @@ NOT_FOR_GATEWAYS = {
 POLICIES = {
     f"/broker.v1.PolicyService/{method}"
     for method in ("GetProposal", "ListProposals", "ListBundles", "GetBundle")
-}
+} | {"/broker.v1.DelegationService/ListDelegations"}
 OFFICERS_ONLY = (
     {
         f"/broker.v1.PolicyService/{method}"
         for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
     }
     | {"/broker.v1.DisposalService/OrderDisposal", "/broker.v1.CommitmentService/WithdrawCommitment"}
+    | {f"/broker.v1.DelegationService/{method}" for method in ("CreateDelegation", "RevokeDelegation")}
     | {f"/broker.v1.SuspensionService/{method}" for method in ("SuspendSharing", "LiftSuspension")}
     | {
         f"/broker.v1.ApplicationService/{act}Application"
