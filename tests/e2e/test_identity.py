@@ -68,6 +68,7 @@ OFFICERS_ONLY = (
     | {"/broker.v1.DisposalService/OrderDisposal", "/broker.v1.CommitmentService/WithdrawCommitment"}
     | {f"/broker.v1.DelegationService/{method}" for method in ("CreateDelegation", "RevokeDelegation")}
     | {f"/broker.v1.SuspensionService/{method}" for method in ("SuspendSharing", "LiftSuspension")}
+    | {f"/broker.v1.DelegationService/{method}" for method in ("CreateDelegation", "RevokeDelegation")}
     | {
         f"/broker.v1.ApplicationService/{act}Application"
         for act in ("Consent", "Approve", "Refuse", "Extend", "Suspend", "Resume", "Terminate")

@@ -12,7 +12,7 @@ from broker.errors import MalformedRequest
 from broker.model import Role, Verdict
 from broker.v1 import catalog_pb2, catalog_pb2_grpc
 
-ASKED = ("public_security.vehicle", "public_security.bicycle", "public_security.tractor")
+ASKED = ("public_security.boat", "public_security.bicycle", "public_security.tractor")
 
 
 @pytest.fixture(scope="module")

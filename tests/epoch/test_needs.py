@@ -14,7 +14,7 @@ from broker.receipt.fsck import open_fsck
 from broker.server.bundles import read_files
 from tests.epoch.test_streaming import always
 
-UNKNOWN = {"dataset": "datasets/public_security.vehicle", "fields": ("plate_no", "bought_on")}
+UNKNOWN = {"dataset": "datasets/public_security.boat", "fields": ("plate_no", "bought_on")}
 
 
 def reasons(decision):
@@ -41,12 +41,12 @@ def test_what_the_catalog_does_not_have_becomes_a_need(any_world):
         assert exchanged.decision.verdict is Verdict.DENY
         assert reasons(exchanged.decision) == [Reason.DATASET_UNKNOWN, Reason.NEED_RECORDED]
     (need,) = any_world.store.needs("", None, 10)
-    assert (need.need.consumer, need.need.dataset) == ("housing_fund", "public_security.vehicle")
+    assert (need.need.consumer, need.need.dataset) == ("housing_fund", "public_security.boat")
     assert (need.need.fields, need.need.purpose) == (("bought_on", "plate_no"), "housing_fund_withdrawal")
     leaves = [exchanged.receipt.leaf_index for exchanged in refused]
     assert (need.applications, need.first_leaf, need.last_leaf) == (3, leaves[0], leaves[-1])
     said = any_world.statements()[leaves[0]]
-    assert (said["dataset"], said["provider"]) == ("public_security.vehicle", "")
+    assert (said["dataset"], said["provider"]) == ("public_security.boat", "")
     assert len(said["subject_tags"]) == 1
     assert_sound(any_world)
 
@@ -56,7 +56,7 @@ def test_a_stream_can_be_a_need(world):
     worker, request = world.worker(), replace(world.withdrawal(**UNKNOWN), streamed=True)
     (opening,) = worker.stream(request, world.consumer, always)
     assert reasons(opening.decision) == [Reason.DATASET_UNKNOWN, Reason.NEED_RECORDED]
-    assert listed(world) == [("housing_fund", "public_security.vehicle", 1)]
+    assert listed(world) == [("housing_fund", "public_security.boat", 1)]
 
 
 def test_needs_differ_by_who_what_and_what_for(world):
