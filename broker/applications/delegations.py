@@ -148,7 +148,12 @@ class Delegations:
         return one.in_force(self.clock()) and not revocations.is_revoked(one.serial)
 
     def _is_logged(self, found: DelegationOnRecord) -> bool:
-        said = orjson.loads(self._receipt(found.leaf_index).statement)
+        """Whether the log says so. What no head is signed over yet is not waited for: whoever asks may hold
+        the very lock that signing needs."""
+        try:
+            said = orjson.loads(self.log.receipt(found.leaf_index).statement)
+        except NotFound:
+            return False
         if _told(said) == _row(found.delegation):
             return True
         log.critical("delegation_altered", delegation=found.delegation.number, receipt=found.leaf_index)

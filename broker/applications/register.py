@@ -132,8 +132,9 @@ class Register:
     ca: x509.Certificate
     clock: Callable[[], datetime]
     on_standing: OnStanding = nothing_else
-    delegations: Callable[[], Iterable[Delegation]] = tuple
-    """Those that officers have given each other."""
+    delegations: Callable[[str], Iterable[Delegation]] = lambda officer: ()
+    """Those in force by which an officer (SPIFFE id) reviews in another's place. Asked within the append
+    transaction, so it must not wait for one."""
 
     # ── to look at ───────────────────────────────────────────────────────────────────────────────
 
@@ -175,7 +176,7 @@ class Register:
         self, filed: FiledApplication, officer: Identity, catalog: Catalog, now: datetime
     ) -> Voice | Bar:
         """How the officer may review the application now, or why not."""
-        authority, lent = steps.authorities(catalog), self.delegations()
+        authority, lent = steps.authorities(catalog), self.delegations(officer.uri)
         return reviewers.voice(filed, officer.uri, officer.department, authority, lent, now)
 
     # ── the consumer's acts ──────────────────────────────────────────────────────────────────────
