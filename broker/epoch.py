@@ -20,6 +20,7 @@ from cryptography import x509
 from broker.approve.bundle import Bundle
 from broker.approve.files import Files, unpack
 from broker.errors import SetUpError, Unavailable, VerificationFailed
+from broker.granting import NO_GRANTS, Grants
 from broker.keys.keyring import Keyring
 from broker.keys.revocation import Revocations, read_revocations
 from broker.model import Epoch, Suspension
@@ -68,6 +69,8 @@ class InForce:
     """Of the bundle; None where approvals are not demanded, or it has none."""
     standing: Mapping[str, datetime] = field(default_factory=dict)
     """File → when the approval by which its permits speak expires; empty where approvals are not demanded."""
+    grants: Grants = NO_GRANTS
+    """Under which exchanges may run (共享授权)."""
     owners: Mapping[str, str] = field(default_factory=dict, repr=False)
     """File → whose it is, likewise."""
 
@@ -82,8 +85,9 @@ class _Found:
 
     epoch: Epoch
     suspensions: tuple[Suspension, ...] = ()
-    crl: bytes = b""
     packed: bytes = b""
+    revocations: Revocations | None = None
+    grants: Grants = NO_GRANTS
     dossiers: tuple[Dossier, ...] = ()
     """Where approvals are demanded: of the bundle, and of those between it and the one known."""
 
@@ -213,12 +217,15 @@ class Epochs:
                 return _Found(epoch)
             if known is not None and epoch.sequence <= known.sequence:
                 raise VerificationFailed("数据库中的生效序号倒退 / epoch: the database went back")
+            revocations = self._revocations(epoch, tables.crl(epoch.crl_number) or b"")
+            grants = NO_GRANTS if known is None else known.grants
             return _Found(
                 epoch,
                 # Read after the epoch, they may be a later one's; what they decide is then not recorded.
                 tables.suspensions(),
-                tables.crl(epoch.crl_number) or b"",
                 tables.bundle(epoch.bundle_hash) or b"",
+                revocations,
+                grants.followed(tables.applications, self._ca, revocations.compromised),
                 self._dossiers(tables, epoch),
             )
 
@@ -231,15 +238,20 @@ class Epochs:
 
     def _compiled(self, found: _Found) -> InForce:
         epoch, known = found.epoch, self._known
-        revocations, keyring = self._revocations(found), self._keyring(found)
+        revocations, keyring = found.revocations, self._keyring(found)
+        assert revocations is not None  # noqa: S101 - an epoch that is new was read with all that it names
         if known is not None and _same_terms(known.epoch, epoch):
-            return replace(known, epoch=epoch, suspensions=found.suspensions, keyring=keyring)
+            return replace(
+                known, epoch=epoch, suspensions=found.suspensions, keyring=keyring, grants=found.grants
+            )
         if known is not None and known.bundle.hash == epoch.bundle_hash:
             bundle, reader = known.bundle, known.reader
         else:
             bundle = self._compile(unpack(found.packed, epoch.bundle_hash))
             reader = Reader(self._sources.open(bundle.catalog), bundle.zone)
-        in_force = InForce(epoch, bundle, revocations, found.suspensions, reader, keyring)
+        in_force = InForce(
+            epoch, bundle, revocations, found.suspensions, reader, keyring, grants=found.grants
+        )
         return self._scrutinised(in_force, found.dossiers)
 
     def _scrutinised(self, found: InForce, dossiers: tuple[Dossier, ...]) -> InForce:
@@ -271,11 +283,11 @@ class Epochs:
             until = ending.until and ending.until.isoformat(timespec="seconds")
             log.warning("standing_approval_ends", owner=ending.owner, file=ending.file, until=until)
 
-    def _revocations(self, found: _Found) -> Revocations:
-        number, known = found.epoch.crl_number, self._known
+    def _revocations(self, epoch: Epoch, crl: bytes) -> Revocations:
+        number, known = epoch.crl_number, self._known
         if known is not None and known.revocations.number == number:
             return known.revocations
-        read = read_revocations(found.crl, self._ca)
+        read = read_revocations(crl, self._ca)
         if read.number != number or (known is not None and number < known.revocations.number):
             raise VerificationFailed("数据库中的吊销列表被替换 / revocation list: not the one in force")
         return read
@@ -294,7 +306,7 @@ _NO_APPROVAL = "What is in force was not approved by officers, so nothing is per
 
 
 def _same_terms(one: Epoch, other: Epoch) -> bool:
-    """Whether they differ in suspensions and keys only."""
+    """Whether they differ in suspensions, grants and keys only."""
     return (one.bundle_hash, one.crl_number) == (other.bundle_hash, other.crl_number)
 
 

@@ -152,8 +152,10 @@ class Exchange:
         committed = Verifier(catalog, self.ca, epoch.revocations, now)
         application = admit(request, consumer, catalog, verify, committed.of_call)
 
+        grant = epoch.grants.by_name.get(application.grant) if application.grant else None
+
         def decide(asked: Application) -> Decision:
-            return evaluate(asked, None, epoch.bundle, now, epoch.suspensions)
+            return evaluate(asked, grant, epoch.bundle, now, epoch.suspensions)
 
         application, decision = self.settle(application, decide, epoch, now)
         return Decided(epoch, application, decision, now)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from broker.model import Charge, Entry, Need, ReceiptFilter, State, Verdict
+from broker.model import Charge, Entry, FiledApplication, Need, ReceiptFilter, State, Verdict
 
 RequestKey = tuple[str, str]
 """(consumer uri, request id): what makes a retry a retry."""
@@ -167,6 +167,17 @@ class NeedOnRecord:
     last_leaf: int
     first_at: datetime
     last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GrantOnRecord:
+    """An application that is a grant, with what that stands on."""
+
+    filed: FiledApplication
+    statement: bytes
+    """Of the leaf of its last act; empty when it is not there."""
+    acts: tuple[bytes, ...]
+    """The signed messages that are held beside its leaves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ before. No act needs a broker that runs, nor the signer: stopping must work when
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,9 +29,11 @@ from broker.model import (
     Entry,
     EntryKind,
     Epoch,
+    FiledApplication,
     Identity,
     KeyInUse,
     Publication,
+    State,
     Suspension,
     Target,
     Withdrawal,
@@ -384,6 +386,32 @@ class Publisher:
             raise SetUpError(f"生效的目录中没有“{unknown}”。", f"The catalog in force has no “{unknown}”.")
 
 
+def grant_standing(
+    transaction: StoreTransaction, before: FiledApplication | None, after: FiledApplication, now: datetime
+) -> Sequence[Entry]:
+    """Moves the epoch when an act begins or ends what a grant gives, within the act's own transaction; gives
+    the leaf that says so. Nothing commits any more that was decided before."""
+    if (before is not None and before.state is State.ACTIVE) == (after.state is State.ACTIVE):
+        return ()
+    epoch = _begun(transaction.epochs.epoch())
+    moved = replace(epoch, sequence=epoch.sequence + 1, since=now)
+    transaction.epochs.move(moved)
+    step = after.steps[-1]
+    statement = epoch_act(
+        "grant",
+        moved,
+        crl_digest=_crl_digest(transaction, moved),
+        actor=step.actor,
+        reason="",
+        grant={"number": after.number, "act": step.act},
+    )
+    return (Entry(EntryKind.EPOCH, statement, now),)
+
+
+def _crl_digest(transaction: StoreTransaction, epoch: Epoch) -> bytes:
+    return hashlib.sha256(transaction.epochs.crl(epoch.crl_number) or b"").digest()
+
+
 def _begun(epoch: Epoch | None) -> Epoch:
     if epoch is None:
         raise SetUpError(
@@ -405,11 +433,10 @@ def _record(
     chains: tuple[CertificateChain, ...] = (),
     withdrawal: Withdrawal | None = None,
 ) -> int:
-    crl = transaction.epochs.crl(epoch.crl_number) or b""
     statement = epoch_act(
         act,
         epoch,
-        crl_digest=hashlib.sha256(crl).digest(),
+        crl_digest=_crl_digest(transaction, epoch),
         actor=order.actor,
         reason=order.reason,
         caller=order.officer,

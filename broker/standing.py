@@ -67,14 +67,16 @@ class Decided:
 
     @property
     def holds_until(self) -> datetime:
-        """When the caller's certificate expires, a link domain or lodged commitment ends, a rule about the
-        caller begins or ends: the first of them."""
+        """When the caller's certificate expires, a link domain, lodged commitment or the grant ends, a rule
+        about the caller begins or ends: the first of them."""
         consumer = self.application.consumer
         bundle = self.epoch.bundle
         rules = bundle.about[self.application.dataset].about(consumer.department)
         day_after = (link.until + timedelta(1) for link in self.links.values())
         ends = [datetime.combine(day, time(), bundle.zone) for day in day_after]
         ends += [one.expires for one in self.application.commitments if one.lodged is not None]
+        if grant := self.epoch.grants.by_name.get(self.application.grant):
+            ends.append(grant.valid_until)
         return min(consumer.not_after, unchanging(rules, self.now)[1], *ends)
 
     @property
@@ -146,8 +148,10 @@ class Standing:
         application, now = self.decided.application, self.clock()
         check_standing(application.consumer, epoch.bundle.catalog.city, epoch.revocations, now)
 
+        grant = epoch.grants.by_name.get(application.grant) if application.grant else None
+
         def decide(asked: Application) -> Decision:
-            return evaluate(asked, None, epoch.bundle, now, epoch.suspensions)
+            return evaluate(asked, grant, epoch.bundle, now, epoch.suspensions)
 
         application, decision = self.settle(application, decide, epoch, now)
         again = Decided(epoch, application, decision, now)

@@ -11,9 +11,9 @@ from dataclasses import replace
 from cryptography import x509
 
 from broker.applications import reviewers
-from broker.applications.signed import read, require_of
 from broker.applications.steps import authorities
 from broker.errors import VerificationFailed
+from broker.filing_signatures import read, require_of
 from broker.model import Catalog, FiledApplication, SignedAct, Stage
 
 

@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives import serialization
 
 from broker.applications import clocks, form, reviewers, steps
 from broker.applications.reviewers import Bar, Voice
-from broker.applications.signed import Signed, read, require_of, terms_digest
 from broker.applications.states import BY_ACT, Actor, NoTransition, next_state
 from broker.apply.identity import check_standing
 from broker.epoch import Epochs, InForce
@@ -36,6 +35,7 @@ from broker.errors import (
     VerificationFailed,
     Violation,
 )
+from broker.filing_signatures import Signed, read, require_of, terms_digest
 from broker.filings import digest, dumped
 from broker.journal import ApplicationFilter, EpochMoved
 from broker.model import (

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from broker.applications import clocks, demanded, reviewers
-from broker.applications.signed import Signed
 from broker.applications.states import next_state
 from broker.approve.bundle import Bundle
+from broker.filing_signatures import Signed
 from broker.model import (
     BROKER,
     Act,

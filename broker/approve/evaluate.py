@@ -12,12 +12,13 @@ finds which of them speak, :mod:`~broker.approve.coverage` what the permits cove
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from broker.approve.bundle import Bundle
 from broker.approve.plan import Plan
 from broker.approve.verdict import Outcome
-from broker.model import Application, Decision, Grant, Suspension, Verdict, Why
+from broker.model import Application, Charge, Decision, Grant, Suspension, Verdict, Why
 from broker.reasons import Reason
 
 
@@ -28,7 +29,8 @@ def evaluate(
     now: datetime,
     suspensions: Sequence[Suspension] = (),
 ) -> Decision:
-    """What policy says of ``application`` at ``now`` (aware); grant and suspensions can only narrow it.
+    """What policy says of ``application`` at ``now`` (aware); suspensions can only
+    narrow it, and a grant too, but for the review that has been made for it (4.10).
 
     A refusal is a value with reasons; they name fields and rules, never a value.
     """
@@ -53,13 +55,34 @@ def settle(
     if plan.barred is not None:
         return plan.barred, None, None
     named = grant is not None or application.grant
-    if named and (outside := [*_outside_grant(application, grant, now)]):
+    if named and (outside := [*_outside_grant(application, grant, bundle, now)]):
         return _denied(bundle, outside), None, None
     outcome = plan.outcome(application, now)
-    return outcome.of(application), plan, outcome
+    if grant is None:
+        return outcome.of(application), plan, outcome
+    outcome = outcome.under(grant)
+    return _bounded(outcome.of(application), grant), plan, outcome
 
 
-def _outside_grant(application: Application, grant: Grant | None, now: datetime) -> Iterator[Why]:
+def _bounded(decision: Decision, grant: Grant) -> Decision:
+    """A permit within the bounds of a grant, beside those of policy."""
+    if decision.verdict is not Verdict.PERMIT:
+        return decision
+    bounds = [rows for rows in (decision.rows_per_call, grant.rows_per_call) if rows is not None]
+    charges = decision.charges
+    if grant.rows_total is not None:
+        charges += (Charge(f"rows/grants/{grant.name}/total", grant.rows_total),)
+    return replace(
+        decision,
+        rows_per_call=min(bounds, default=None),
+        row_scopes=decision.row_scopes + grant.row_scopes,
+        charges=charges,
+    )
+
+
+def _outside_grant(
+    application: Application, grant: Grant | None, bundle: Bundle, now: datetime
+) -> Iterator[Why]:
     if grant is None:  # a name that nothing stands behind
         yield Why(Reason.GRANT_UNKNOWN)
         return
@@ -73,6 +96,12 @@ def _outside_grant(application: Application, grant: Grant | None, now: datetime)
     for field in application.fields:
         if field not in grant.fields:
             yield Why(Reason.FIELD_NOT_PERMITTED, field)
+    if not (application.subjects or grant.whole):
+        yield Why(Reason.WHOLE_DATASET_NOT_PERMITTED)
+    fields = bundle.catalog.datasets[application.dataset].fields
+    for scope in grant.row_scopes:
+        if scope.field not in fields:  # it was, when the grant was approved
+            yield Why(Reason.FIELD_NOT_PERMITTED, scope.field)
 
 
 def _denied(bundle: Bundle, reasons: Iterable[Why]) -> Decision:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from broker.approve.rule import Effect, Rule
-from broker.model import CORE, IMPORTANT, Catalog, Dataset, Obligations, Scope, SharingAttribute
+from broker.model import CORE, IMPORTANT, Catalog, Dataset, Field, Mask, Obligations, Scope, SharingAttribute
 from broker.treatments import meant, profile_for
 
 Stamp = Callable[[Rule], Rule]
@@ -74,17 +74,22 @@ def default_permit_id(dataset: str) -> str:
     return f"unconditional/{dataset}"
 
 
+def floor_masks(fields: Iterable[Field], catalog: Catalog) -> dict[str, Mask]:
+    """The weakest masks that the levels of these fields allow (5.3); none for a level without a floor."""
+    floors, profiles = catalog.mask_order.floors, catalog.mask_profiles
+    return {
+        f.name: meant(floors[f.level], profile_for(f.format, f.type, profiles))
+        for f in fields
+        if f.level in floors
+    }
+
+
 def default_permit(dataset: Dataset, catalog: Catalog) -> Rule | None:
     """What an unconditional dataset permits although no rule is written (2.9)."""
     if dataset.sharing_attribute is not SharingAttribute.UNCONDITIONAL:
         return None
     fields = [f for f in dataset.fields.values() if f.shared and f.level not in (IMPORTANT, CORE)]
-    floors, profiles = catalog.mask_order.floors, catalog.mask_profiles
-    masks = {
-        f.name: meant(floors[f.level], profile_for(f.format, f.type, profiles))
-        for f in fields
-        if f.level in floors
-    }
+    masks = floor_masks(fields, catalog)
     return Rule(
         id=default_permit_id(dataset.id),
         effect=Effect.PERMIT,

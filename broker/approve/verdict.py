@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from broker.approve.coverage import coverage
 from broker.approve.demands import Demands, charges, demands
 from broker.approve.groups import misasked
-from broker.approve.index import DatasetRules
+from broker.approve.index import DatasetRules, floor_masks
 from broker.approve.rule import Effect, Rule
 from broker.model import (
     IMPORTANT,
@@ -17,6 +18,7 @@ from broker.model import (
     Application,
     Catalog,
     Decision,
+    Grant,
     ReviewBy,
     Verdict,
     Why,
@@ -78,8 +80,16 @@ class Outcome:
     """Fields that are compared with a claim, which is one of the papers."""
     commitments: tuple[str, ...] = ()
     """Templates of the use commitments that are among the papers."""
+    granted: Decision | None = None
+    """What becomes of a review under a grant that those whom it asks for have approved (4.10)."""
     uncovered: tuple[str, ...] = ()
     """Fields that nothing permits (4.4), which is why the decision is a denial."""
+
+    def under(self, grant: Grant) -> Outcome:
+        """What it is under a grant: a review that was made is a permit."""
+        if self.granted is None or not grant.satisfies(self.decision.reviews):
+            return self
+        return replace(self, decision=self.granted)
 
     def of(self, asked: Application) -> Decision:
         """The decision on ``asked``, which is of the shape."""
@@ -163,9 +173,11 @@ class Case:
             aggregating = _ids([rule for rule in binding if rule.obligations.aggregate])
             return Outcome(Decision(Verdict.DENY, self.bundle_hash, aggregating, unfit))
         most = demanded.subjects_per_call
+        review = self._review(binding, reviews)
         return Outcome(
-            self._review(binding, reviews) or self._permit(binding, demanded),
+            review or self._permit(binding, demanded),
             asks_for_papers=True,
+            granted=review and self._granted(binding, reviews, demanded),
             deciding=_ids(sorted([*binding, *reviews], key=_id)),
             signed=demanded.obligations.signed_application,
             most_subjects=most,
@@ -186,6 +198,17 @@ class Case:
             minimum_group_size=demanded.minimum_group_size,
             matches_per_day=demanded.matches_per_day,
         )
+
+    def _granted(self, binding: Sequence[Rule], reviews: Sequence[Rule], demanded: Demands) -> Decision:
+        """The permit with all that binds; fields that only reviews cover go by the floors of their levels."""
+        named = frozenset().union(*[rule.fields for rule in binding])
+        fields = self.about.dataset.fields
+        floors = floor_masks([fields[name] for name in self.asked.fields if name not in named], self.catalog)
+        obligations = demanded.obligations
+        masks = MappingProxyType({**floors, **obligations.masks})
+        permit = self._permit(binding, demanded)
+        rules = _ids(sorted([*binding, *reviews], key=_id))
+        return replace(permit, rules=rules, obligations=replace(obligations, masks=masks))
 
     def _review(self, binding: Sequence[Rule], reviews: Sequence[Rule]) -> Decision | None:
         """The review that is called for (4.7), by the provider where no rule says by whom."""

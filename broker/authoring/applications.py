@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from broker.approve.grammar import ALL
 from broker.approve.problem import COMMITMENT, DATASET, DEPARTMENT, FIELD, PURPOSE, Code, Kind, Problems
 from broker.approve.table import Table, text
 from broker.authoring.grammar import APPLICATION, GRANT
-from broker.model import Application, Claim, Dataset, Grant, Identity, Role, UseCommitment
+from broker.model import Application, Claim, Dataset, Grant, Identity, Role, UseCommitment, Voice
 from broker.reasons import Reason
 
 PAPERS = ("service_item", "case_no", "legal_basis", "operator")
@@ -169,7 +169,18 @@ def read_grant(name: str, node: Node, bundle: Bundle, zone: ZoneInfo, problems: 
         purpose=table.name("purpose", bundle.catalog.purposes, PURPOSE),
         valid_from=read_time(table, "from", zone) or never,
         valid_until=read_time(table, "until", zone) or never,
+        whole=table.flag("whole"),
+        rows_per_call=table.count("rows_per_call"),
+        voices=tuple(_voices(table, bundle, problems)),
     )
+
+
+def _voices(table: Table, bundle: Bundle, problems: Problems) -> Iterator[Voice]:
+    for name, count in table.items("approved_by"):
+        if name.value not in bundle.catalog.departments:
+            problems.unknown(name.at, DEPARTMENT, name.value, bundle.catalog.departments)
+        if isinstance(count, ScalarNode) and count.value.isdigit():  # else the grammar has complained
+            yield from [Voice(name.value, name.value)] * int(count.value)
 
 
 def _subjects(table: Table) -> int | None:

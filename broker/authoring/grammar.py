@@ -66,6 +66,9 @@ GRANT = Keys(
         Key("purpose", Name(PURPOSE), "使用场景", "the purpose"),
         Key("from", TEXT, "起始时刻", "first instant"),
         Key("until", TEXT, "截止时刻", "first instant no longer valid"),
+        option("whole", FLAG, "可以不列明对象", "may be asked without naming subjects"),
+        option("rows_per_call", COUNT, "每次最多行数", "most rows of a call"),
+        option("approved_by", MapOf(Name(DEPARTMENT), COUNT), "审核部门 → 人数", "department → approvers"),
     )
 )
 REVIEW = Keys(

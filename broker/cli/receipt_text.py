@@ -357,6 +357,7 @@ def _act(statement: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("策略包", "bundle", statement["bundle"]),
         ("吊销列表", "revocation list", statement["crl"]["number"]),
         ("暂停", "suspension", " ".join(str(value) for value in suspension.values())),
+        ("共享授权", "grant", " ".join(str(value) for value in statement.get("grant", {}).values())),
         ("策略版本", "sequence", str(publication.get("sequence", ""))),
         ("提议人", "proposed by", publication.get("proposer", "")),
         ("审批人", "approved by", "\n".join(approvals)),

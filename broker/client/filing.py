@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from broker.applications.message import terms_of
-from broker.applications.signed import sign
 from broker.client.answer import checked_receipt
 from broker.client.connections import Stubs
 from broker.client.credentials import Credentials
 from broker.client.evidence import require_said
 from broker.client.questions import Page, Question, listing
 from broker.errors import VerificationFailed
+from broker.filing_signatures import sign
 from broker.model import Act, EntryKind, Receipt, State
 from broker.receipt.log_keys import Trust
 from broker.v1 import application_pb2

@@ -60,6 +60,7 @@ from broker.model.exchange import (
     SignedApplication,
     SubjectAnswer,
     Verdict,
+    Voice,
     Why,
 )
 from broker.model.filing import (
@@ -199,6 +200,7 @@ __all__ = [
     "UseCommitment",
     "UseScope",
     "Verdict",
+    "Voice",
     "Why",
     "Withdrawal",
     "dispose_by",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -68,16 +68,44 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """One officer's approval of a grant."""
+
+    department: str
+    """Whose voice it is."""
+    officer_department: str
+    """Of the officer who signed; another one where the voice was delegated."""
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """An approved application (共享授权) under whose name later exchanges run."""
 
     name: str
+    """Its number, ``grants/{number}`` without the collection."""
     consumer: str
     dataset: str
     fields: frozenset[str]
     purpose: str
     valid_from: datetime
     valid_until: datetime
+    whole: bool = False
+    """Also to ask without naming subjects."""
+    row_scopes: tuple[RowScope, ...] = ()
+    """Only rows within all of them."""
+    rows_per_call: int | None = None
+    rows_total: int | None = None
+    """The most rows that all exchanges under it together may release; None: no bound."""
+    voices: tuple[Voice, ...] = ()
+    """Those who approved it, each another person."""
+
+    def satisfies(self, reviews: Iterable[ReviewBy]) -> bool:
+        """Whether as many have approved as each of the reviews asks for, of its departments."""
+        return all(sum(self._counts(one, by) for one in self.voices) >= by.count for by in reviews)
+
+    def _counts(self, one: Voice, by: ReviewBy) -> bool:
+        theirs = self.consumer in (one.department, one.officer_department)
+        return one.department in by.departments and not (by.never_own and theirs)
 
 
 # ── approve ──────────────────────────────────────────────────────────────────────────────────────

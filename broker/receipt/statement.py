@@ -271,12 +271,13 @@ def epoch_act(
     suspension: Suspension | None = None,
     publication: Mapping[str, object] | None = None,
     withdrawal: Withdrawal | None = None,
+    grant: Mapping[str, object] | None = None,
 ) -> bytes:
     """The statement of an act that moved the epoch: what is in force from here on, who did it, and why.
     ``caller`` is who ordered it over a connection.
 
-    ``act`` is ``begin``, ``policy``, ``revocations``, ``keys``, ``suspend``, ``lift`` or ``withdraw``; the
-    last three name what it is about, and ``policy`` says what it follows and who approved it.
+    ``act`` is ``begin``, ``policy``, ``revocations``, ``keys``, ``suspend``, ``lift``, ``withdraw`` or
+    ``grant``; the last four name what it is about, and ``policy`` says what it follows and who approved it.
     """
     content: dict[str, object] = {
         "format": FORMAT,
@@ -317,6 +318,8 @@ def epoch_act(
         }
     if publication is not None:
         content["publication"] = dict(publication)
+    if grant is not None:
+        content["grant"] = dict(grant)
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 

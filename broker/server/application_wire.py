@@ -8,7 +8,7 @@ from typing import TypeVar
 from broker.applications.message import terms_message
 from broker.applications.notices import Notice
 from broker.applications.register import Done
-from broker.applications.signed import terms_digest
+from broker.filing_signatures import terms_digest
 from broker.model import (
     Act,
     Extension,

@@ -41,6 +41,7 @@ from broker.leases import Keeper
 from broker.marks import Marks
 from broker.model import Identity
 from broker.proposals import Proposals
+from broker.publish import grant_standing
 from broker.reasons import Reason
 from broker.receipt.coverage import Coverage, ProvedCover
 from broker.receipt.log import ReceiptLog
@@ -219,7 +220,9 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         acknowledger = Acknowledger(epochs, receipts, ca, clock)
         overdue, cosigning = Overdue(store, receipts, clock), cosigning_of(settings, receipts, store)
         delegations = Delegations(epochs, store, receipts, ca, clock)
-        register = Register(epochs, store, receipts, ca, clock, delegations=delegations.in_force)
+        register = Register(
+            epochs, store, receipts, ca, clock, grant_standing, delegations=delegations.in_force
+        )
         orders = Orders(epochs, store, receipts, ca, clock, ended_grants(store, register))
         certifier = Certifier(epochs, store, receipts, ca, clock)
         disposals = DisposalWatch(orders, store, receipts, clock)

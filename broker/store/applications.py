@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from broker.filings import dumped, loaded
-from broker.journal import ApplicationFilter
-from broker.model import FiledApplication
+from broker.journal import ApplicationFilter, GrantOnRecord
+from broker.model import FiledApplication, State
 from broker.store import rows
 from broker.store.prepared import insert_into
-from broker.store.tables import APPLICATION
+from broker.store.tables import ACT, APPLICATION, STATEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,23 @@ class ApplicationTables:
             query = query.where(APPLICATION.c.number < before)
         query = query.order_by(APPLICATION.c.number.desc()).limit(limit)
         return [_filed(row) for row in self.connection.execute(query).mappings()]
+
+    def active(self) -> dict[int, int]:
+        """Number → version of the applications that are active grants."""
+        query = select(APPLICATION.c.number, APPLICATION.c.version).where(
+            APPLICATION.c.state == State.ACTIVE.value
+        )
+        return {row.number: row.version for row in self.connection.execute(query)}
+
+    def on_record(self, number: int) -> GrantOnRecord | None:
+        """An application with what its worth as a grant is judged by."""
+        filed = self.application(number)
+        if filed is None:
+            return None
+        leaves = [step.receipt for step in filed.steps if step.receipt is not None]
+        last = self.connection.scalar(select(STATEMENT.c.content).where(STATEMENT.c.leaf_index == leaves[-1]))
+        held = select(ACT.c.content).where(ACT.c.leaf_index.in_(leaves))
+        return GrantOnRecord(filed, last or b"", tuple(self.connection.execute(held).scalars()))
 
     def due(self, now: datetime, limit: int) -> list[int]:
         """Numbers of at most ``limit`` applications that the broker has something to do about by ``now``;

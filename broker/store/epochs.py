@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from broker.errors import Unavailable
 from broker.model import Epoch, KeyInUse, Suspension, Target
 from broker.reasons import Reason
+from broker.store.applications import ApplicationTables
 from broker.store.proposals import ProposalTables
 from broker.store.rows import instant, microseconds
 from broker.store.tables import BUNDLE, CRL, EPOCH, SUSPENSION
@@ -27,6 +28,11 @@ class EpochTables:
     def proposals(self) -> ProposalTables:
         """Bundles proposed, approved and published."""
         return ProposalTables(self.connection)
+
+    @property
+    def applications(self) -> ApplicationTables:
+        """Those whose grants are in force among them."""
+        return ApplicationTables(self.connection)
 
     def epoch(self) -> Epoch | None:
         """The epoch in force; None before the first."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from broker.applications import steps
-from broker.applications.signed import Signed, terms_digest
+from broker.filing_signatures import Signed, terms_digest
 from broker.model import (
     Entry,
     EntryKind,

@@ -17,13 +17,13 @@ from broker.applications.evidence import require_approved
 from broker.applications.form import terms_violations
 from broker.applications.message import terms_message, terms_of
 from broker.applications.notices import TOLD
-from broker.applications.signed import read, require_of, sign, terms_digest
 from broker.applications.states import NoTransition
 from broker.audit.verify.applications import act as check
 from broker.audit.verify.applications import judge
 from broker.audit.verify.said import Said
 from broker.demo.setup import load_shipped, shipped_policies
 from broker.errors import VerificationFailed
+from broker.filing_signatures import read, require_of, sign, terms_digest
 from broker.filings import dumped, loaded
 from broker.keys.authority import Authority
 from broker.model import Act, EntryKind, ReviewBy, Role, SharingMode, Stage, State, Terms

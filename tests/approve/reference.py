@@ -78,7 +78,7 @@ def decide(
         [Why(Reason.FIELD_NOT_SHARED, f) for f in asked.fields if not is_shared(dataset, f)],  # 2.4
         [Why(Reason.CORE_LEVEL, f) for f in asked.fields if level(dataset, f) == "core"],  # 2.5
         [] if is_item_fit(asked, catalog) else [Why(Reason.SERVICE_ITEM_MISMATCH)],  # 2.6
-        outside_grant(asked, grant, now),  # 2.7
+        outside_grant(asked, grant, dataset, now),  # 2.7
     ):
         if reasons:
             return deny(reasons)
@@ -86,11 +86,16 @@ def decide(
         [stamp(rule) for rule in [*written, *default_permit(dataset, catalog)] if rule.dataset == dataset.id],
         key=lambda rule: rule.id,
     )
-    return by_rules(asked, rules, dataset, catalog, now)
+    return by_rules(asked, grant, rules, dataset, catalog, now)
 
 
 def by_rules(
-    asked: Application, rules: list[Rule], dataset: Dataset, catalog: Catalog, now: datetime
+    asked: Application,
+    grant: Grant | None,
+    rules: list[Rule],
+    dataset: Dataset,
+    catalog: Catalog,
+    now: datetime,
 ) -> Decision:
     """Sections 3 to 7."""
     heard = {rule.id: speaks(rule, asked, now) for rule in rules}
@@ -128,11 +133,12 @@ def by_rules(
         )
     ]  # 3.7
     binding = sorted([*permits, *relied_on], key=lambda rule: rule.id)
-    return by_demands(asked, binding, reviews, dataset, catalog, now)
+    return by_demands(asked, grant, binding, reviews, dataset, catalog, now)
 
 
 def by_demands(
     asked: Application,
+    grant: Grant | None,
     binding: list[Rule],
     reviews: list[Rule],
     dataset: Dataset,
@@ -160,6 +166,13 @@ def by_demands(
     countersigned = [rule for rule in binding if rule.obligations.countersignature]
     important = [field for field in asked.fields if level(dataset, field) == "important"]
     is_reviewed = bool(reviews or countersigned or important)
+    provider = ReviewBy(frozenset({dataset.department}))
+    by: list[ReviewBy] = []
+    for one in [rule.review or provider for rule in reviews] + [provider] * len(countersigned + important):
+        if one not in by:
+            by.append(one)
+    was_reviewed = is_reviewed and grant is not None and all(agreed(grant, one) for one in by)  # 4.10
+    is_reviewed = is_reviewed and not was_reviewed
     released = {f: strictest(list(of.values()), catalog) for f, of in masks.items() if of}
     matched = [f for f, mask in released.items() if mask is not None and mask.operator == "match"]
     claimed = [claim.field for claim in asked.claims]
@@ -191,13 +204,6 @@ def by_demands(
         return Decision(Verdict.NEEDS_SUPPLEMENT, HASH, asking, missing=tuple(missing))
 
     if is_reviewed:  # 4.7
-        provider = ReviewBy(frozenset({dataset.department}))
-        by: list[ReviewBy] = []
-        for one in [rule.review or provider for rule in reviews] + [provider] * len(
-            countersigned + important
-        ):
-            if one not in by:
-                by.append(one)
         return Decision(
             Verdict.REVIEW,
             HASH,
@@ -209,32 +215,49 @@ def by_demands(
             ),
             reviews=tuple(by),
         )
-    return Decision(  # 4.8 and 5
+    alone = [f for f in asked.fields if not any(f in rule.fields for rule in binding)]  # 4.10
+    floors = {f: floor(dataset.fields[f], catalog) for f in alone if level(dataset, f) in floored(catalog)}
+    within = [grant.rows_per_call] if grant else []
+    total = (
+        [Charge(f"rows/grants/{grant.name}/total", grant.rows_total)] if grant and grant.rows_total else []
+    )
+    return Decision(  # 4.8, 4.10 and 5
         Verdict.PERMIT,
         HASH,
-        tuple(rule.id for rule in binding),
+        tuple(sorted(rule.id for rule in [*binding, *(reviews if was_reviewed else [])])),
         obligations=Obligations(
-            masks=released,
+            masks=released | floors,
             retain_days=smallest(rule.obligations.retain_days for rule in binding),
             signed_application=any(rule.obligations.signed_application for rule in binding),
             acknowledge_hours=smallest(rule.obligations.acknowledge_hours for rule in binding),
             no_onward_sharing=any(rule.obligations.no_onward_sharing for rule in binding),
             watermark=any(rule.obligations.watermark for rule in binding),
             notify_subject=any(rule.obligations.notify_subject for rule in binding),
-            countersignature=False,
+            countersignature=bool(countersigned),
             k_anonymity=anonymity(binding, asked),
             aggregate=strictest_aggregate(list(aggregates.values())),
             commitments=tuple(sorted(wanted)),
         ),
-        rows_per_call=smallest(rule.limits.rows_per_call for rule in binding),
-        row_scopes=scopes,
-        charges=quotas(binding, asked, catalog, now),
+        rows_per_call=smallest([*within, *[rule.limits.rows_per_call for rule in binding]]),
+        row_scopes=(*scopes, *(grant.row_scopes if grant else ())),
+        charges=(*quotas(binding, asked, catalog, now), *total),
         minimum_group_size=max(
             [rule.limits.minimum_group_size for rule in binding if rule.limits.minimum_group_size],
             default=None,
         ),
         matches_per_day=smallest(matches(rule, asked) for rule in binding),
     )
+
+
+def agreed(grant: Grant, by: ReviewBy) -> bool:
+    """4.10: whether as many as a review asks for have approved a grant."""
+    theirs = [
+        one
+        for one in grant.voices
+        if one.department in by.departments
+        if not (by.never_own and grant.consumer in {one.department, one.officer_department})
+    ]
+    return len(theirs) >= by.count
 
 
 def matches(rule: Rule, asked: Application) -> int | None:
@@ -327,7 +350,7 @@ def is_item_fit(asked: Application, catalog: Catalog) -> bool:
     return item is not None and item.department == asked.consumer.department and item.purpose == asked.purpose
 
 
-def outside_grant(asked: Application, grant: Grant | None, now: datetime) -> list[Why]:
+def outside_grant(asked: Application, grant: Grant | None, dataset: Dataset, now: datetime) -> list[Why]:
     if grant is None:
         return [Why(Reason.GRANT_UNKNOWN)] if asked.grant else []
     if grant.consumer != asked.consumer.department or grant.dataset != asked.dataset:
@@ -336,7 +359,27 @@ def outside_grant(asked: Application, grant: Grant | None, now: datetime) -> lis
         *([Why(Reason.PURPOSE_NOT_PERMITTED)] if grant.purpose != asked.purpose else []),
         *([Why(Reason.OUTSIDE_VALIDITY)] if now < grant.valid_from or now >= grant.valid_until else []),
         *[Why(Reason.FIELD_NOT_PERMITTED, f) for f in asked.fields if f not in grant.fields],
+        *([Why(Reason.WHOLE_DATASET_NOT_PERMITTED)] if not (asked.subjects or grant.whole) else []),
+        *[
+            Why(Reason.FIELD_NOT_PERMITTED, s.field)
+            for s in grant.row_scopes
+            if s.field not in dataset.fields
+        ],
     ]
+
+
+def floored(catalog: Catalog) -> frozenset[str]:
+    """Levels that have a floor."""
+    return frozenset(catalog.mask_order.floors)
+
+
+def floor(field: Field, catalog: Catalog) -> Mask:
+    """1.3, 5.3: the weakest mask that the field's level allows."""
+    word = catalog.mask_order.floors[field.level]
+    for kind in (field.format, field.type):
+        if kind in catalog.mask_profiles:
+            return catalog.mask_profiles[kind].treatments.get(word, Mask(word))
+    return Mask(word)
 
 
 def default_permit(dataset: Dataset, catalog: Catalog) -> list[Rule]:
@@ -345,16 +388,8 @@ def default_permit(dataset: Dataset, catalog: Catalog) -> list[Rule]:
     def goes(field: Field) -> bool:
         return field.shared and field.level not in ("important", "core")
 
-    def floor(field: Field) -> Mask:
-        """1.3, 5.3."""
-        word = catalog.mask_order.floors[field.level]
-        for kind in (field.format, field.type):
-            if kind in catalog.mask_profiles:
-                return catalog.mask_profiles[kind].treatments.get(word, Mask(word))
-        return Mask(word)
-
-    floors = catalog.mask_order.floors
-    masks = {f.name: floor(f) for f in dataset.fields.values() if goes(f) and f.level in floors}
+    floors = floored(catalog)
+    masks = {f.name: floor(f, catalog) for f in dataset.fields.values() if goes(f) and f.level in floors}
     if dataset.sharing_attribute is not SharingAttribute.UNCONDITIONAL:
         return []
     return [

@@ -33,6 +33,7 @@ from broker.model import (
     Obligations,
     ReviewBy,
     Role,
+    RowScope,
     Scope,
     ServiceItem,
     SharingAttribute,
@@ -41,6 +42,7 @@ from broker.model import (
     System,
     Target,
     UseCommitment,
+    Voice,
 )
 
 NOW = datetime(2026, 11, 23, 17, 30, tzinfo=UTC)
@@ -302,6 +304,11 @@ GRANT = st.none() | st.builds(
     st.sampled_from("uuv"),
     st.sampled_from([PAST, PAST, NOW]),
     st.just(FUTURE),
+    st.sampled_from([True, True, False]),
+    st.sampled_from([(), (), (RowScope("b", values=("1",)),), (RowScope("gone", values=("1",)),)]),
+    st.sampled_from([None, 1, 50]),
+    st.sampled_from([None, 9]),
+    st.lists(st.builds(Voice, st.sampled_from("pppxn"), st.sampled_from("ppx")), max_size=3).map(tuple),
 )
 
 

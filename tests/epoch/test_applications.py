@@ -25,10 +25,11 @@ from hypothesis.stateful import (
 
 from broker.applications.duties import Duties
 from broker.applications.register import Asking, Register
-from broker.applications.signed import sign
 from broker.errors import BrokerError, Changed, NotAuthorised, NotFound, NotPossible
+from broker.filing_signatures import sign
 from broker.journal import ApplicationFilter
 from broker.model import Act, EntryKind, SharingMode, Stage, State, Terms
+from broker.publish import grant_standing
 from broker.reasons import Reason
 from broker.receipt.fsck import open_fsck
 from broker.server.parts import ca_of
@@ -88,7 +89,8 @@ class Cast:
     def _register(self) -> Register:
         store = self.world.open_store()
         log = self.world.open_log(store)
-        return Register(self.world.epochs(store), store, log, ca_of(self.world.settings), self.world.now)
+        ca = ca_of(self.world.settings)
+        return Register(self.world.epochs(store), store, log, ca, self.world.now, grant_standing)
 
     def terms(self, *, whole: bool, names: bool) -> Terms:
         """Terms of which nothing is missing, or much; names are reviewed by two officers, else it is one."""

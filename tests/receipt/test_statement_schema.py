@@ -154,6 +154,7 @@ def examples() -> list[bytes]:
         genesis("log.example", "log.example+key", NOW),
         certificate_chain(chain, NOW, None),
         certificate_chain(chain, NOW, CrlInForce(1 << 100, DIGEST)),
+        act("grant", grant={"number": 7, "act": "activate"}),
         act("policy", publication=published | {"approvals": [approval]}),
         act("suspend", suspension=Suspension(4, Target.EVERYTHING, "", "", "甲", NOW)),
         act(
