@@ -10,8 +10,8 @@ import pytest
 
 from broker.applications.delegations import Delegations, Wanted
 from broker.applications.register import Asking, Register
-from broker.applications.signed import sign
 from broker.errors import NotAuthenticated, NotAuthorised
+from broker.filing_signatures import sign
 from broker.model import Act, FiledApplication, SharingMode, Stage, State, Terms
 from broker.receipt.fsck import open_fsck
 from broker.server.parts import ca_of
