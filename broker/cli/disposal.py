@@ -38,6 +38,15 @@ HEADINGS = (
     "期限 due",
     "状态 state",
 )
+HELD = (
+    "需求部门 consumer",
+    "提供部门 provider",
+    "数据资源 dataset",
+    "使用场景 purpose",
+    "授权 grant",
+    "交付次数 deliveries",
+    "保存至 kept until",
+)
 _STATES = {
     "open": "待证明 open",
     "overdue": "逾期 overdue",
@@ -82,6 +91,34 @@ def list_disposals(
         Console().print(_table(found))
     if any(_state(one) == "overdue" for one in found):
         raise typer.Exit(1)
+
+
+@app.command("held")
+def held(
+    address: Address,
+    identity: Folder,
+    consumer: Annotated[str, typer.Option(help="需求部门编号 / id of the consumer")] = "",
+    dataset: Annotated[str, typer.Option(help="数据资源编号 / id of the dataset")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="最多条数 / at most so many")] = 50,
+    as_json: Json = False,
+) -> None:
+    """列出尚可保存的数据及期限，先到期的在前 / list what may be kept and until when, the earliest first."""
+    with connect(address, identity) as broker:
+        found = list(islice(broker.holdings(consumer, dataset), limit))
+    if as_json:
+        for one in found:
+            print(orjson.dumps(_held(one)).decode())
+    elif not found:
+        typer.echo("没有尚可保存的数据。Nothing is held.")
+    else:
+        table = Table(*HELD)
+        for column in table.columns:
+            column.overflow = "fold"
+        for one in found:
+            told = _held(one) | {"until": _local(one.dispose_time.ToDatetime(UTC))}
+            names = ("consumer", "provider", "dataset", "purpose", "grant", "deliveries", "until")
+            table.add_row(*(Text(str(told[name])) for name in names))
+        Console().print(table)
 
 
 @app.command("show")
@@ -267,6 +304,19 @@ def _as_dict(one: disposal_pb2.Disposal) -> dict[str, object]:
             }
             for each in one.sets
         ],
+    }
+
+
+def _held(one: disposal_pb2.Holding) -> dict[str, object]:
+    return {
+        "consumer": one.consumer.removeprefix("departments/"),
+        "provider": one.provider.removeprefix("departments/"),
+        "dataset": one.dataset.removeprefix("datasets/"),
+        "purpose": one.purpose,
+        "grant": one.grant.removeprefix("grants/"),
+        "dispose_time": one.dispose_time.ToJsonString(),
+        "deliveries": one.deliveries,
+        "last_receipt": _leaf(one.last_receipt),
     }
 
 

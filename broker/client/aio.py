@@ -199,6 +199,12 @@ class AsyncClient(Caller):
         """See :meth:`Client.commitment_templates`."""
         return self._items(self._questions.commitment_templates(), timeout)
 
+    def holdings(
+        self, consumer: str = "", dataset: str = "", *, timeout: float = 10.0
+    ) -> AsyncIterator[disposal_pb2.Holding]:
+        """See :meth:`Client.holdings`."""
+        return self._items(self._disposals.held(consumer, dataset), timeout)
+
     def disposals(
         self,
         consumer: str = "",

@@ -177,6 +177,13 @@ class Client(Caller):
         """All templates in force, by id."""
         return self._items(self._questions.commitment_templates(), timeout)
 
+    def holdings(
+        self, consumer: str = "", dataset: str = "", *, timeout: float = 10.0
+    ) -> Iterator[disposal_pb2.Holding]:
+        """What consumers hold and no order names yet, by its last day: all of it for the authority's officers
+        and auditors, what concerns the own department for others."""
+        return self._items(self._disposals.held(consumer, dataset), timeout)
+
     def disposals(
         self,
         consumer: str = "",

@@ -66,6 +66,12 @@ class Disposals:
     credentials: Credentials
     trust: Trust | None
 
+    def held(self, consumer: str, dataset: str) -> Question[Page[disposal_pb2.Holding]]:
+        request = disposal_pb2.ListHoldingsRequest(
+            consumer=resource("departments", consumer), dataset=resource("datasets", dataset)
+        )
+        return listing(lambda stubs: stubs.disposals.ListHoldings, request, lambda found: found.holdings)
+
     def listed(
         self, consumer: str, dataset: str, *, open: bool, overdue: bool
     ) -> Question[Page[disposal_pb2.Disposal]]:

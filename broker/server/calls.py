@@ -43,6 +43,7 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "/broker.v1.DeliveryService/ListDeliveries": READERS,
     "/broker.v1.CommitmentService/GetCommitmentTemplate": EVERYONE,
     "/broker.v1.CommitmentService/ListCommitmentTemplates": EVERYONE,
+    "/broker.v1.DisposalService/ListHoldings": READERS,
     "/broker.v1.DisposalService/ListDisposals": READERS,
     "/broker.v1.DisposalService/GetDisposal": READERS,
     "/broker.v1.DisposalService/OrderDisposal": OFFICERS,

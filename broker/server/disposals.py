@@ -20,7 +20,7 @@ from broker.receipt.log import ReceiptLog
 from broker.server import paging, wire
 from broker.server.calls import Call
 from broker.server.services import filter_id, is_of_authority, resource_leaf
-from broker.store.disposals import DisposalFilter, WaitingFilter
+from broker.store.disposals import DisposalFilter, Waiting, WaitingFilter
 from broker.store.store import Store
 from broker.v1 import disposal_pb2, disposal_pb2_grpc
 
@@ -58,16 +58,27 @@ class DisposalService(disposal_pb2_grpc.DisposalServiceServicer):
         self._epochs = epochs
         self._clock = clock
 
+    def ListHoldings(
+        self, request: disposal_pb2.ListHoldingsRequest, call: Call
+    ) -> disposal_pb2.ListHoldingsResponse:
+        size = paging.page_size(request.page_size, default=50)
+        wanted = self._wanted(request, call.identity)
+        query = f"holdings {wanted.consumer} {wanted.dataset}"
+        skip = paging.decode(request.page_token, query) or 0
+        with self._store.disposals() as tables:
+            found = tables.held(wanted, skip, size + 1)
+        token = paging.encode(skip + size, query) if len(found) > size else ""
+        holdings = [_holding(one) for one in found[:size]]
+        return disposal_pb2.ListHoldingsResponse(holdings=holdings, next_page_token=token)
+
     def ListDisposals(
         self, request: disposal_pb2.ListDisposalsRequest, call: Call
     ) -> disposal_pb2.ListDisposalsResponse:
         size, now = paging.page_size(request.page_size, default=50), self._clock()
-        wanted = DisposalFilter(
-            consumer=filter_id(request.consumer, "departments/", "consumer"),
-            dataset=filter_id(request.dataset, "datasets/", "dataset"),
+        wanted = replace(
+            self._wanted(request, call.identity),
             open=request.open,
             overdue_at=now if request.overdue else None,
-            party="" if self._sees_all(call.identity) else call.identity.department,
         )
         query = f"disposals {wanted.consumer} {wanted.dataset} {request.open} {request.overdue}"
         before = paging.decode(request.page_token, query)
@@ -119,6 +130,18 @@ class DisposalService(disposal_pb2_grpc.DisposalServiceServicer):
         call.facts.update(disposal=order, receipt=taken.receipt.leaf_index)
         return disposal_pb2.CertifyDisposalResponse(
             receipt=wire.receipt_message(taken.receipt), repeated=taken.repeated
+        )
+
+    def _wanted(
+        self,
+        request: disposal_pb2.ListHoldingsRequest | disposal_pb2.ListDisposalsRequest,
+        reader: Identity,
+    ) -> DisposalFilter:
+        """What a list's filters say, and what the reader may see of it."""
+        return DisposalFilter(
+            consumer=filter_id(request.consumer, "departments/", "consumer"),
+            dataset=filter_id(request.dataset, "datasets/", "dataset"),
+            party="" if self._sees_all(reader) else reader.department,
         )
 
     def _may_see(self, reader: Identity, disposal: Disposal) -> bool:
@@ -178,6 +201,19 @@ def _wrong(request: disposal_pb2.OrderDisposalRequest) -> Iterator[Violation]:
     if not 0 <= request.within_working_days <= MAX_WORKING_DAYS:
         zh = f"须在 0 至 {MAX_WORKING_DAYS} 之间"
         yield Violation("within_working_days", zh, f"must be from 0 to {MAX_WORKING_DAYS}")
+
+
+def _holding(one: Waiting) -> disposal_pb2.Holding:
+    return disposal_pb2.Holding(
+        consumer=f"departments/{one.of.consumer}",
+        provider=f"departments/{one.of.provider}",
+        dataset=f"datasets/{one.of.dataset}",
+        purpose=one.of.purpose,
+        grant=f"grants/{one.of.grant}" if one.of.grant else "",
+        dispose_time=wire.timestamp(one.dispose_by),
+        deliveries=one.count,
+        last_receipt=_receipt(one.last),
+    )
 
 
 def _state(disposal: Disposal, now: datetime) -> disposal_pb2.DisposalState:

@@ -6,7 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from broker.journal import Leaf
 from broker.model import Disposal, DisposalCause, DisposalMethod, EntryKind, Holding, Retained
@@ -74,6 +86,13 @@ class DisposalTables:
         names = [*_OF, "dispose_by"]
         query = select(RETAINED).where(*_wanted(wanted)).order_by(*(RETAINED.c[name] for name in names))
         return [_waiting(row) for row in self.connection.execute(query.limit(limit)).mappings()]
+
+    def held(self, wanted: DisposalFilter, skip: int, limit: int) -> list[Waiting]:
+        """At most ``limit`` of those of a consumer, dataset and party, after ``skip`` others; by their last
+        day."""
+        query = select(RETAINED).where(*_parties(RETAINED, wanted))
+        query = query.order_by(RETAINED.c.dispose_by, *RETAINED.primary_key).offset(skip).limit(limit)
+        return [_waiting(row) for row in self.connection.execute(query).mappings()]
 
     def grants(self) -> list[str]:
         """Numbers of the grants under which anything waits."""
@@ -210,16 +229,20 @@ def _is(one: Waiting) -> Iterator[ColumnElement[bool]]:
     yield RETAINED.c.dispose_by == microseconds(one.dispose_by)
 
 
-def _conditions(wanted: DisposalFilter) -> Iterator[ColumnElement[bool]]:
+def _parties(table: Table, wanted: DisposalFilter) -> Iterator[ColumnElement[bool]]:
     for name in ("consumer", "dataset"):
         if value := getattr(wanted, name):
-            yield DISPOSAL.c[name] == value
+            yield table.c[name] == value
+    if wanted.party:
+        yield or_(table.c.consumer == wanted.party, table.c.provider == wanted.party)
+
+
+def _conditions(wanted: DisposalFilter) -> Iterator[ColumnElement[bool]]:
+    yield from _parties(DISPOSAL, wanted)
     if wanted.open or wanted.overdue_at is not None:
         yield DISPOSAL.c.certificate.is_(None)
     if wanted.overdue_at is not None:
         yield DISPOSAL.c.due_at <= microseconds(wanted.overdue_at)
-    if wanted.party:
-        yield or_(DISPOSAL.c.consumer == wanted.party, DISPOSAL.c.provider == wanted.party)
 
 
 def _of(row: RowMapping) -> Holding:

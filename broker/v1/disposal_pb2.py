@@ -26,39 +26,45 @@ from broker.v1 import exchange_pb2 as broker_dot_v1_dot_exchange__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62roker/v1/disposal.proto\x12\tbroker.v1\x1a\x18\x62roker/v1/exchange.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x7f\n\x14ListDisposalsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x04 \x01(\t\x12\x0c\n\x04open\x18\x05 \x01(\x08\x12\x0f\n\x07overdue\x18\x06 \x01(\x08\"X\n\x15ListDisposalsResponse\x12&\n\tdisposals\x18\x01 \x03(\x0b\x32\x13.broker.v1.Disposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12GetDisposalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"a\n\x13GetDisposalResponse\x12%\n\x08\x64isposal\x18\x01 \x01(\x0b\x32\x13.broker.v1.Disposal\x12#\n\x07receipt\x18\x02 \x01(\x0b\x32\x12.broker.v1.Receipt\"\xda\x01\n\x14OrderDisposalRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\r\n\x05grant\x18\x04 \x01(\t\x12\'\n\x05\x63\x61use\x18\x05 \x01(\x0e\x32\x18.broker.v1.DisposalCause\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12)\n\x06method\x18\x07 \x01(\x0e\x32\x19.broker.v1.DisposalMethod\x12\x1b\n\x13within_working_days\x18\x08 \x01(\x05\"?\n\x15OrderDisposalResponse\x12&\n\tdisposals\x18\x01 \x03(\x0b\x32\x13.broker.v1.Disposal\"B\n\x16\x43\x65rtifyDisposalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x12signed_certificate\x18\x02 \x01(\x0c\"P\n\x17\x43\x65rtifyDisposalResponse\x12#\n\x07receipt\x18\x01 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\x10\n\x08repeated\x18\x02 \x01(\x08\"\xd7\x03\n\x08\x44isposal\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x05 \x01(\t\x12\x0f\n\x07purpose\x18\x06 \x01(\t\x12\r\n\x05grant\x18\x07 \x01(\t\x12\'\n\x05\x63\x61use\x18\x08 \x01(\x0e\x32\x18.broker.v1.DisposalCause\x12)\n\x06method\x18\t \x01(\x0e\x32\x19.broker.v1.DisposalMethod\x12\x12\n\ndeliveries\x18\n \x01(\x03\x12.\n\norder_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64ue_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\r \x01(\x0e\x32\x18.broker.v1.DisposalState\x12\x1b\n\x13\x63\x65rtificate_receipt\x18\x0e \x01(\t\x12\x0c\n\x04kept\x18\x0f \x01(\x03\x12\x17\n\x0fmissing_receipt\x18\x10 \x01(\t\x12$\n\x04sets\x18\x11 \x03(\x0b\x32\x16.broker.v1.DeliverySet\"\xef\x01\n\x0b\x44\x65liverySet\x12\x30\n\x0c\x64ispose_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rfirst_receipt\x18\x02 \x01(\t\x12\x14\n\x0clast_receipt\x18\x03 \x01(\t\x12.\n\nfirst_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndeliveries\x18\x06 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x07 \x01(\x0c*\x84\x01\n\x0e\x44isposalMethod\x12\x1f\n\x1b\x44ISPOSAL_METHOD_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44ISPOSAL_METHOD_CLEAR\x10\x01\x12\x19\n\x15\x44ISPOSAL_METHOD_PURGE\x10\x02\x12\x1b\n\x17\x44ISPOSAL_METHOD_DESTROY\x10\x03*\xa6\x01\n\rDisposalCause\x12\x1e\n\x1a\x44ISPOSAL_CAUSE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44ISPOSAL_CAUSE_RETENTION\x10\x01\x12 \n\x1c\x44ISPOSAL_CAUSE_PURPOSE_ENDED\x10\x02\x12\x19\n\x15\x44ISPOSAL_CAUSE_MISUSE\x10\x03\x12\x1a\n\x16\x44ISPOSAL_CAUSE_ORDERED\x10\x04*\x9e\x01\n\rDisposalState\x12\x1e\n\x1a\x44ISPOSAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44ISPOSAL_STATE_OPEN\x10\x01\x12\x1a\n\x16\x44ISPOSAL_STATE_OVERDUE\x10\x02\x12\x1c\n\x18\x44ISPOSAL_STATE_CERTIFIED\x10\x03\x12\x1a\n\x16\x44ISPOSAL_STATE_PARTIAL\x10\x04\x32\xe1\x02\n\x0f\x44isposalService\x12R\n\rListDisposals\x12\x1f.broker.v1.ListDisposalsRequest\x1a .broker.v1.ListDisposalsResponse\x12L\n\x0bGetDisposal\x12\x1d.broker.v1.GetDisposalRequest\x1a\x1e.broker.v1.GetDisposalResponse\x12R\n\rOrderDisposal\x12\x1f.broker.v1.OrderDisposalRequest\x1a .broker.v1.OrderDisposalResponse\x12X\n\x0f\x43\x65rtifyDisposal\x12!.broker.v1.CertifyDisposalRequest\x1a\".broker.v1.CertifyDisposalResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62roker/v1/disposal.proto\x12\tbroker.v1\x1a\x18\x62roker/v1/exchange.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n\x13ListHoldingsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x04 \x01(\t\"U\n\x14ListHoldingsResponse\x12$\n\x08holdings\x18\x01 \x03(\x0b\x32\x12.broker.v1.Holding\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x14ListDisposalsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x04 \x01(\t\x12\x0c\n\x04open\x18\x05 \x01(\x08\x12\x0f\n\x07overdue\x18\x06 \x01(\x08\"X\n\x15ListDisposalsResponse\x12&\n\tdisposals\x18\x01 \x03(\x0b\x32\x13.broker.v1.Disposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12GetDisposalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"a\n\x13GetDisposalResponse\x12%\n\x08\x64isposal\x18\x01 \x01(\x0b\x32\x13.broker.v1.Disposal\x12#\n\x07receipt\x18\x02 \x01(\x0b\x32\x12.broker.v1.Receipt\"\xda\x01\n\x14OrderDisposalRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\r\n\x05grant\x18\x04 \x01(\t\x12\'\n\x05\x63\x61use\x18\x05 \x01(\x0e\x32\x18.broker.v1.DisposalCause\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12)\n\x06method\x18\x07 \x01(\x0e\x32\x19.broker.v1.DisposalMethod\x12\x1b\n\x13within_working_days\x18\x08 \x01(\x05\"?\n\x15OrderDisposalResponse\x12&\n\tdisposals\x18\x01 \x03(\x0b\x32\x13.broker.v1.Disposal\"B\n\x16\x43\x65rtifyDisposalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x12signed_certificate\x18\x02 \x01(\x0c\"P\n\x17\x43\x65rtifyDisposalResponse\x12#\n\x07receipt\x18\x01 \x01(\x0b\x32\x12.broker.v1.Receipt\x12\x10\n\x08repeated\x18\x02 \x01(\x08\"\xd7\x03\n\x08\x44isposal\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x05 \x01(\t\x12\x0f\n\x07purpose\x18\x06 \x01(\t\x12\r\n\x05grant\x18\x07 \x01(\t\x12\'\n\x05\x63\x61use\x18\x08 \x01(\x0e\x32\x18.broker.v1.DisposalCause\x12)\n\x06method\x18\t \x01(\x0e\x32\x19.broker.v1.DisposalMethod\x12\x12\n\ndeliveries\x18\n \x01(\x03\x12.\n\norder_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64ue_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\r \x01(\x0e\x32\x18.broker.v1.DisposalState\x12\x1b\n\x13\x63\x65rtificate_receipt\x18\x0e \x01(\t\x12\x0c\n\x04kept\x18\x0f \x01(\x03\x12\x17\n\x0fmissing_receipt\x18\x10 \x01(\t\x12$\n\x04sets\x18\x11 \x03(\x0b\x32\x16.broker.v1.DeliverySet\"\xef\x01\n\x0b\x44\x65liverySet\x12\x30\n\x0c\x64ispose_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rfirst_receipt\x18\x02 \x01(\t\x12\x14\n\x0clast_receipt\x18\x03 \x01(\t\x12.\n\nfirst_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndeliveries\x18\x06 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x07 \x01(\x0c\"\xba\x01\n\x07Holding\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\r\n\x05grant\x18\x05 \x01(\t\x12\x30\n\x0c\x64ispose_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndeliveries\x18\x07 \x01(\x03\x12\x14\n\x0clast_receipt\x18\x08 \x01(\t*\x84\x01\n\x0e\x44isposalMethod\x12\x1f\n\x1b\x44ISPOSAL_METHOD_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44ISPOSAL_METHOD_CLEAR\x10\x01\x12\x19\n\x15\x44ISPOSAL_METHOD_PURGE\x10\x02\x12\x1b\n\x17\x44ISPOSAL_METHOD_DESTROY\x10\x03*\xa6\x01\n\rDisposalCause\x12\x1e\n\x1a\x44ISPOSAL_CAUSE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44ISPOSAL_CAUSE_RETENTION\x10\x01\x12 \n\x1c\x44ISPOSAL_CAUSE_PURPOSE_ENDED\x10\x02\x12\x19\n\x15\x44ISPOSAL_CAUSE_MISUSE\x10\x03\x12\x1a\n\x16\x44ISPOSAL_CAUSE_ORDERED\x10\x04*\x9e\x01\n\rDisposalState\x12\x1e\n\x1a\x44ISPOSAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44ISPOSAL_STATE_OPEN\x10\x01\x12\x1a\n\x16\x44ISPOSAL_STATE_OVERDUE\x10\x02\x12\x1c\n\x18\x44ISPOSAL_STATE_CERTIFIED\x10\x03\x12\x1a\n\x16\x44ISPOSAL_STATE_PARTIAL\x10\x04\x32\xb2\x03\n\x0f\x44isposalService\x12O\n\x0cListHoldings\x12\x1e.broker.v1.ListHoldingsRequest\x1a\x1f.broker.v1.ListHoldingsResponse\x12R\n\rListDisposals\x12\x1f.broker.v1.ListDisposalsRequest\x1a .broker.v1.ListDisposalsResponse\x12L\n\x0bGetDisposal\x12\x1d.broker.v1.GetDisposalRequest\x1a\x1e.broker.v1.GetDisposalResponse\x12R\n\rOrderDisposal\x12\x1f.broker.v1.OrderDisposalRequest\x1a .broker.v1.OrderDisposalResponse\x12X\n\x0f\x43\x65rtifyDisposal\x12!.broker.v1.CertifyDisposalRequest\x1a\".broker.v1.CertifyDisposalResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'broker.v1.disposal_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DISPOSALMETHOD']._serialized_start=1605
-  _globals['_DISPOSALMETHOD']._serialized_end=1737
-  _globals['_DISPOSALCAUSE']._serialized_start=1740
-  _globals['_DISPOSALCAUSE']._serialized_end=1906
-  _globals['_DISPOSALSTATE']._serialized_start=1909
-  _globals['_DISPOSALSTATE']._serialized_end=2067
-  _globals['_LISTDISPOSALSREQUEST']._serialized_start=98
-  _globals['_LISTDISPOSALSREQUEST']._serialized_end=225
-  _globals['_LISTDISPOSALSRESPONSE']._serialized_start=227
-  _globals['_LISTDISPOSALSRESPONSE']._serialized_end=315
-  _globals['_GETDISPOSALREQUEST']._serialized_start=317
-  _globals['_GETDISPOSALREQUEST']._serialized_end=351
-  _globals['_GETDISPOSALRESPONSE']._serialized_start=353
-  _globals['_GETDISPOSALRESPONSE']._serialized_end=450
-  _globals['_ORDERDISPOSALREQUEST']._serialized_start=453
-  _globals['_ORDERDISPOSALREQUEST']._serialized_end=671
-  _globals['_ORDERDISPOSALRESPONSE']._serialized_start=673
-  _globals['_ORDERDISPOSALRESPONSE']._serialized_end=736
-  _globals['_CERTIFYDISPOSALREQUEST']._serialized_start=738
-  _globals['_CERTIFYDISPOSALREQUEST']._serialized_end=804
-  _globals['_CERTIFYDISPOSALRESPONSE']._serialized_start=806
-  _globals['_CERTIFYDISPOSALRESPONSE']._serialized_end=886
-  _globals['_DISPOSAL']._serialized_start=889
-  _globals['_DISPOSAL']._serialized_end=1360
-  _globals['_DELIVERYSET']._serialized_start=1363
-  _globals['_DELIVERYSET']._serialized_end=1602
-  _globals['_DISPOSALSERVICE']._serialized_start=2070
-  _globals['_DISPOSALSERVICE']._serialized_end=2423
+  _globals['_DISPOSALMETHOD']._serialized_start=1978
+  _globals['_DISPOSALMETHOD']._serialized_end=2110
+  _globals['_DISPOSALCAUSE']._serialized_start=2113
+  _globals['_DISPOSALCAUSE']._serialized_end=2279
+  _globals['_DISPOSALSTATE']._serialized_start=2282
+  _globals['_DISPOSALSTATE']._serialized_end=2440
+  _globals['_LISTHOLDINGSREQUEST']._serialized_start=98
+  _globals['_LISTHOLDINGSREQUEST']._serialized_end=193
+  _globals['_LISTHOLDINGSRESPONSE']._serialized_start=195
+  _globals['_LISTHOLDINGSRESPONSE']._serialized_end=280
+  _globals['_LISTDISPOSALSREQUEST']._serialized_start=282
+  _globals['_LISTDISPOSALSREQUEST']._serialized_end=409
+  _globals['_LISTDISPOSALSRESPONSE']._serialized_start=411
+  _globals['_LISTDISPOSALSRESPONSE']._serialized_end=499
+  _globals['_GETDISPOSALREQUEST']._serialized_start=501
+  _globals['_GETDISPOSALREQUEST']._serialized_end=535
+  _globals['_GETDISPOSALRESPONSE']._serialized_start=537
+  _globals['_GETDISPOSALRESPONSE']._serialized_end=634
+  _globals['_ORDERDISPOSALREQUEST']._serialized_start=637
+  _globals['_ORDERDISPOSALREQUEST']._serialized_end=855
+  _globals['_ORDERDISPOSALRESPONSE']._serialized_start=857
+  _globals['_ORDERDISPOSALRESPONSE']._serialized_end=920
+  _globals['_CERTIFYDISPOSALREQUEST']._serialized_start=922
+  _globals['_CERTIFYDISPOSALREQUEST']._serialized_end=988
+  _globals['_CERTIFYDISPOSALRESPONSE']._serialized_start=990
+  _globals['_CERTIFYDISPOSALRESPONSE']._serialized_end=1070
+  _globals['_DISPOSAL']._serialized_start=1073
+  _globals['_DISPOSAL']._serialized_end=1544
+  _globals['_DELIVERYSET']._serialized_start=1547
+  _globals['_DELIVERYSET']._serialized_end=1786
+  _globals['_HOLDING']._serialized_start=1789
+  _globals['_HOLDING']._serialized_end=1975
+  _globals['_DISPOSALSERVICE']._serialized_start=2443
+  _globals['_DISPOSALSERVICE']._serialized_end=2877
 # @@protoc_insertion_point(module_scope)

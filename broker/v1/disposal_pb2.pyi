@@ -48,6 +48,26 @@ DISPOSAL_STATE_OVERDUE: DisposalState
 DISPOSAL_STATE_CERTIFIED: DisposalState
 DISPOSAL_STATE_PARTIAL: DisposalState
 
+class ListHoldingsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "consumer", "dataset")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONSUMER_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    consumer: str
+    dataset: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., consumer: _Optional[str] = ..., dataset: _Optional[str] = ...) -> None: ...
+
+class ListHoldingsResponse(_message.Message):
+    __slots__ = ("holdings", "next_page_token")
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    holdings: _containers.RepeatedCompositeFieldContainer[Holding]
+    next_page_token: str
+    def __init__(self, holdings: _Optional[_Iterable[_Union[Holding, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
 class ListDisposalsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "consumer", "dataset", "open", "overdue")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -183,3 +203,23 @@ class DeliverySet(_message.Message):
     deliveries: int
     digest: bytes
     def __init__(self, dispose_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., first_receipt: _Optional[str] = ..., last_receipt: _Optional[str] = ..., first_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deliveries: _Optional[int] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class Holding(_message.Message):
+    __slots__ = ("consumer", "provider", "dataset", "purpose", "grant", "dispose_time", "deliveries", "last_receipt")
+    CONSUMER_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    DISPOSE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
+    LAST_RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    consumer: str
+    provider: str
+    dataset: str
+    purpose: str
+    grant: str
+    dispose_time: _timestamp_pb2.Timestamp
+    deliveries: int
+    last_receipt: str
+    def __init__(self, consumer: _Optional[str] = ..., provider: _Optional[str] = ..., dataset: _Optional[str] = ..., purpose: _Optional[str] = ..., grant: _Optional[str] = ..., dispose_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deliveries: _Optional[int] = ..., last_receipt: _Optional[str] = ...) -> None: ...

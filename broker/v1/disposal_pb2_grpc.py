@@ -37,6 +37,11 @@ class DisposalServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ListHoldings = channel.unary_unary(
+                '/broker.v1.DisposalService/ListHoldings',
+                request_serializer=broker_dot_v1_dot_disposal__pb2.ListHoldingsRequest.SerializeToString,
+                response_deserializer=broker_dot_v1_dot_disposal__pb2.ListHoldingsResponse.FromString,
+                _registered_method=True)
         self.ListDisposals = channel.unary_unary(
                 '/broker.v1.DisposalService/ListDisposals',
                 request_serializer=broker_dot_v1_dot_disposal__pb2.ListDisposalsRequest.SerializeToString,
@@ -64,6 +69,18 @@ class DisposalServiceServicer:
     (`Obligations.retain_days`), or the purpose has ended, it is ordered to dispose of it, does so as the provider
     requires, and signs for it. See `docs/disposal.md`.
     """
+
+    def ListHoldings(self, request, context):
+        """Lists what consumers hold and no order names yet, by its last day, the earliest first.
+
+        Officers and auditors of the authority see all of it; others that in which their department is provider or
+        consumer.
+
+        Errors: INVALID_ARGUMENT for a malformed filter or a page token that this list did not give.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def ListDisposals(self, request, context):
         """Lists disposal orders, the newest first, with what came of each.
@@ -118,6 +135,11 @@ class DisposalServiceServicer:
 
 def add_DisposalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ListHoldings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHoldings,
+                    request_deserializer=broker_dot_v1_dot_disposal__pb2.ListHoldingsRequest.FromString,
+                    response_serializer=broker_dot_v1_dot_disposal__pb2.ListHoldingsResponse.SerializeToString,
+            ),
             'ListDisposals': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDisposals,
                     request_deserializer=broker_dot_v1_dot_disposal__pb2.ListDisposalsRequest.FromString,
@@ -151,6 +173,33 @@ class DisposalService:
     (`Obligations.retain_days`), or the purpose has ended, it is ordered to dispose of it, does so as the provider
     requires, and signs for it. See `docs/disposal.md`.
     """
+
+    @staticmethod
+    def ListHoldings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/broker.v1.DisposalService/ListHoldings',
+            broker_dot_v1_dot_disposal__pb2.ListHoldingsRequest.SerializeToString,
+            broker_dot_v1_dot_disposal__pb2.ListHoldingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def ListDisposals(request,

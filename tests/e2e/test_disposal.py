@@ -220,6 +220,23 @@ def test_for_misuse_the_consumer_is_suspended_first(house, asked):
             publisher.lift(suspension.number, Order("a test", "over"))
 
 
+def test_what_is_held_is_listed_until_it_is_ordered(house, asked):
+    """By its last day, to those whom it concerns; page by page; what is ordered is held no more."""
+    delivered(house, asked, 2)
+    fund, stranger = house.client("housing_fund"), house.client("medical_insurance", Role.AUDITOR)
+    (held,) = [one for one in fund.holdings("housing_fund", DATASET) if one.purpose == WITHDRAWAL]
+    assert held.deliveries >= 2
+    said = house.statement(int(held.last_receipt.removeprefix("receipts/")))
+    assert datetime.fromisoformat(said["dispose_by"]) == held.dispose_time.ToDatetime(UTC)
+    assert held not in list(stranger.holdings())
+    everything = list(house.client("data_authority", Role.AUDITOR).holdings())
+    assert held in everything
+    days = [one.dispose_time.ToDatetime(UTC) for one in everything]
+    assert days == sorted(days)
+    house.client("civil_affairs", Role.OFFICER).order_disposal(**EARLY)
+    assert held not in list(fund.holdings())
+
+
 def house_zone(house):
     with house.worker() as (orders, *_):
         return orders.epochs.current().bundle.zone
@@ -583,7 +600,7 @@ def of(house, department, role=Role.SYSTEM):
 
 
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_people_order_look_and_certify(house, asked, command, tmp_path):
+def test_people_order_look_and_certify(house, asked, command, broker_log, tmp_path):
     """Officer and consumer by the command alone; the receipt says who signed, in words."""
     (leaf,) = delivered(house, asked, 1)
     officer, fund = of(house, "civil_affairs", Role.OFFICER), of(house, "housing_fund")
@@ -606,6 +623,12 @@ def test_people_order_look_and_certify(house, asked, command, tmp_path):
     trust = ["--trust", house.embedded.trust]
     code, said = command("disposal", "show", order, *trust, *fund)
     assert (code, "待证明 open" in said, "清单摘要" in said) == (0, True, True)
+    held = ["disposal", "held", "--consumer", "tax", *of(house, "data_authority", Role.AUDITOR)]
+    with house.worker() as (_, _, log, _):
+        log.append(broker_log.retained(utc_now() + timedelta(days=3)))
+    assert "civil_affairs" in command(*held)[1]
+    code, said = command(*held, "--json")
+    assert (code, json.loads(said.splitlines()[0])["dataset"]) == (0, DATASET)
     code, said = command("disposal", "list", "--open", "--json", *fund)
     assert (code, order in [json.loads(line)["order"] for line in said.splitlines()]) == (0, True)
     out = tmp_path / "receipt.json"

@@ -47,6 +47,7 @@ NOT_FOR_GATEWAYS = {
     "/broker.v1.ReceiptService/GetReceipt",
     "/broker.v1.ReceiptService/ListReceipts",
     "/broker.v1.DeliveryService/ListDeliveries",
+    "/broker.v1.DisposalService/ListHoldings",
     "/broker.v1.DisposalService/ListDisposals",
     "/broker.v1.DisposalService/GetDisposal",
     "/broker.v1.SuspensionService/ListSuspensions",
