@@ -33,6 +33,9 @@ bench: .venv/dev.stamp .venv-peers/stamp .venv/spark.stamp ## Measure, as ratios
 peers: .venv-peers/stamp ## Set up the peers that need an environment of their own, and ask them for the figures that tests compare
 	.venv-peers/bin/python benchmarks/pycanon_figures.py --golden tests/cli/mask/golden/pycanon.json
 
+verifiers: .venv-verifiers/stamp ## Set up Go and @auth0/cose, and verify log and receipts with them
+	$(BIN)/python -m pytest tests/cli/test_log.py tests/docs/test_verify_without_us.py
+
 mutants: .venv/dev.stamp ## Take each masking guard away; a test must fail
 	$(BIN)/python tests/mutations/run.py
 
@@ -54,13 +57,16 @@ lock: .venv/dev.stamp ## Pin all dependencies again, with hashes and without any
 	  --output-file requirements-spark.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --group pyproject.toml:peers --output-file requirements-peers.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group pyproject.toml:verifiers --output-file requirements-verifiers.lock
+	cd docs/verify-without-us && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 spark: .venv/spark.stamp ## Install Spark (needs Java 17) and test on a cluster of two workers
 	$(BIN)/python -m pytest -m spark $(ARGS)
 
 ##@ Clean
 clean: ## Remove the virtual environment, caches and the demo's data
-	rm -rf .venv .venv-peers var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers .venv-verifiers var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
@@ -89,4 +95,12 @@ help: ## Show this help
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-peers.lock
 	touch $@
 
-.PHONY: demo test lint format proto bench mutants peers soak docs lock spark clean help
+# Beside the tests' own environment: nothing in it is needed to run or to lint.
+.venv-verifiers/stamp: requirements-verifiers.lock docs/verify-without-us/package-lock.json
+	$(PYTHON) -m venv .venv-verifiers
+	.venv-verifiers/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-verifiers.lock
+	cp docs/verify-without-us/package*.json .venv-verifiers
+	cd .venv-verifiers && timeout 120 npm install --silent --ignore-scripts --omit=optional --no-audit --no-fund
+	touch $@
+
+.PHONY: demo test lint format proto bench mutants peers verifiers soak docs lock spark clean help

@@ -11,12 +11,16 @@ from typing import Any
 
 import cbor2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.acknowledge.signed import CONTENT_TYPE
 from broker.errors import VerificationFailed
+from broker.keys import cose
 from broker.model import Receipt
 from broker.receipt import cose_receipt
 from broker.receipt.bundle import MAX_BYTES
@@ -44,6 +48,7 @@ def cose_of(receipt: Receipt, root: bytes, private: Ed25519PrivateKey = PRIVATE)
 
 RECEIPT, ROOT = receipt_of(7, 5)
 ROOT_FOLDER = Path(__file__).parents[2]
+VERIFIERS = ROOT_FOLDER / ".venv-verifiers"
 PACKAGE = Path("node_modules/@auth0/cose")
 COSE = cose_of(RECEIPT, ROOT)
 
@@ -104,15 +109,23 @@ def test_a_verifier_of_another_make_agrees() -> None:
             assert not accepts(data[:-1] + bytes([data[-1] ^ 1]), receipt.statement)
 
 
-JAVASCRIPT = next((at for at in (ROOT_FOLDER / ".venv-peers", ROOT_FOLDER) if (at / PACKAGE).is_dir()), None)
+JAVASCRIPT = next((at for at in (VERIFIERS, ROOT_FOLDER) if (at / PACKAGE).is_dir()), None)
+
+
+def signed_act() -> tuple[PublicKeyTypes, bytes]:
+    """An acknowledgement, and the key of its signer."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    message = cose.sign1(cose.encode({"leaf": bytes(32)}), CONTENT_TYPE, private, [b"certificate"])
+    return private.public_key(), message
 
 
 @pytest.mark.skipif(
     JAVASCRIPT is None or shutil.which("node") is None,
-    reason="no @auth0/cose here: npm install --ignore-scripts --prefix .venv-peers @auth0/cose@1.0.2",
+    reason="@auth0/cose is not installed: make verifiers",
 )
 def test_a_verifier_in_javascript_agrees(tmp_path: Path) -> None:
-    """The program of docs/verify-without-us.md accepts a receipt for its statement, and for no other."""
+    """The program of docs/verify-without-us.md accepts a receipt for its statement, and for no other; and what
+    a consumer has signed."""
     assert JAVASCRIPT is not None
     (tmp_path / "node_modules").symlink_to(JAVASCRIPT / "node_modules")
     shutil.copy(ROOT_FOLDER / "docs/verify-without-us/cose.mjs", tmp_path)
@@ -120,9 +133,21 @@ def test_a_verifier_in_javascript_agrees(tmp_path: Path) -> None:
     files = {"key.pem": pem, "receipt.cose": COSE, "statement": RECEIPT.statement, "other": STATEMENTS[0]}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    for name, code in (("statement", 0), ("other", 3)):
-        words = ["node", "cose.mjs", "key.pem", "receipt.cose", name]
-        assert subprocess.run(words, cwd=tmp_path, capture_output=True).returncode == code
+
+    def holds(*words: str) -> bool:
+        done = subprocess.run(["node", "cose.mjs", *words], cwd=tmp_path, capture_output=True)
+        assert done.returncode in (0, 3), done.stderr
+        return done.returncode == 0
+
+    assert holds("key.pem", "receipt.cose", "statement")
+    assert not holds("key.pem", "receipt.cose", "other")
+    signer, act = signed_act()
+    pem = signer.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    for name, content in {"signer.pem": pem, "act": act, "bent": act[:-1] + bytes([act[-1] ^ 1])}.items():
+        (tmp_path / name).write_bytes(content)
+    assert holds("signer.pem", "act")
+    assert not holds("signer.pem", "bent")
+    assert not holds("key.pem", "act")
 
 
 @given(st.integers(0, len(COSE) - 1), st.integers(1, 255))
