@@ -56,6 +56,7 @@ class Lint(StrEnum):
     MASK_TOO_WEAK = "MASK_TOO_WEAK"
     RETENTION_MISSING = "RETENTION_MISSING"
     QUOTA_MISSING = "QUOTA_MISSING"
+    COMMITMENT_DIFFERS = "COMMITMENT_DIFFERS"
     # what the authority says of masks
     ORDER_UNKNOWN = "ORDER_UNKNOWN"
     PROFILE_TOO_WEAK = "PROFILE_TOO_WEAK"
@@ -120,6 +121,11 @@ ABOUT: Mapping[Lint, About] = MappingProxyType(
         ),
         Lint.MASK_TOO_WEAK: About(
             _WARNING, "脱敏弱于分级的要求", "a mask weaker than the level demands, or none"
+        ),
+        Lint.COMMITMENT_DIFFERS: About(
+            _WARNING,
+            "责任状写的保存天数与规则不同",
+            "a commitment that says another retention than the rule",
         ),
         Lint.RETENTION_MISSING: About(
             _WARNING, "有条件共享未限定保存期限", "conditional data permitted without a retention"

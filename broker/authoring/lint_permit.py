@@ -26,6 +26,7 @@ def permit_findings(rule: Rule, catalog: Catalog) -> Iterator[Finding]:
     yield from _weak_masks(rule, dataset, catalog.mask_order)
     yield from _too_small(rule, dataset)
     yield from _no_totals(rule)
+    yield from _another_retention(rule, catalog)
     if rule.rows.own_grid and not _has_grids(rule, catalog):
         zh = "规则中的部门没有一个系统登记了网格，按网格限定就什么也给不出；请主管部门登记系统的网格"
         en = "no system of its departments has grids, so grid: caller releases nothing; "
@@ -119,6 +120,18 @@ def _no_totals(rule: Rule) -> Iterator[Finding]:
         zh = f"一次最多 {rows} 行，不足 {totals.smallest_group} 人的组又不给出；请改 rows_per_call"
         en = f"at most {rows} rows a call, and no group of fewer than {totals.smallest_group} people is shown"
         yield Finding.of(rule.at, Lint.NEVER_RELEASES, zh, f"{en}; change rows_per_call")
+
+
+def _another_retention(rule: Rule, catalog: Catalog) -> Iterator[Finding]:
+    """What the consumer signs is not what the rule demands of it."""
+    days = rule.obligations.retain_days
+    for name in rule.obligations.commitments:
+        signed = catalog.commitments[name].retain_days
+        if signed is not None and signed != days:
+            ruled = days or "不限"
+            zh = f"责任状“{name}”写的是最多保存 {signed} 天，规则的 retain_days 是 {ruled}；请改成一致"
+            en = f"the commitment “{name}” says {signed} days, the rule's retain_days {days or 'nothing'}"
+            yield Finding.of(rule.at, Lint.COMMITMENT_DIFFERS, zh, f"{en}; make them the same")
 
 
 def _has_grids(rule: Rule, catalog: Catalog) -> bool:
