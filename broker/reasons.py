@@ -304,7 +304,10 @@ SENTENCES: dict[Reason, Sentence] = {
         "已达到 {about} 的额度，请待下一周期或联系提供部门。",
         "The quota {about} is used up; wait for the next period or ask the provider.",
     ),
-    Reason.GRANT_UNKNOWN: Sentence("没有此共享授权。", "There is no such grant."),
+    Reason.GRANT_UNKNOWN: Sentence(
+        "没有生效的此项共享授权：可能尚未生效、已暂停或已终止，请查看申请。",
+        "No such grant is in force: it may not have begun, be suspended or have ended; look at the application.",
+    ),
     Reason.FIELD_NOT_SHARED: Sentence(
         "数据项 {about} 不对外共享，请从申请中去掉。",
         "Field {about} is not shared; leave it out of the application.",

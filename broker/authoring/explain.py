@@ -78,13 +78,27 @@ def explain(
     decision, deciding = explained.decision, explained.deciding
     return InWords(
         decision=decision,
-        said=_said(decision, application, bundle.catalog),
+        said=_under(grant, decision, _said(decision, application, bundle.catalog)),
         reasons=tuple(_reason(w, application, bundle) for w in (*decision.reasons, *decision.missing)),
         duties=tuple(_duties(decision, application, deciding, bundle.catalog)),
         rules=tuple(_in_words(rule, bundle.catalog) for rule in deciding),
         troubles=tuple(_troubles(explained, application, bundle, now)),
         near=tuple(_miss(miss, explained.uncovered, application, bundle, now) for miss in explained.near),
     )
+
+
+def _under(grant: Grant | None, decision: Decision, said: Sentence) -> Sentence:
+    """With what a grant has to do with it: that it was asked under one, or that one may answer a review."""
+    if grant is not None:
+        return Sentence(
+            f"{said.zh}依共享授权 {grant.name} 申请。", f"{said.en} Asked under grant {grant.name}."
+        )
+    if decision.verdict is Verdict.REVIEW:
+        return Sentence(
+            f"{said.zh}可提出共享申请，获同意后凭共享授权调用。",
+            f"{said.en} Apply; once approved, ask under the grant.",
+        )
+    return said
 
 
 def _troubles(

@@ -7,7 +7,7 @@ import sqlite3
 import time
 import uuid
 from contextlib import ExitStack, closing
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import grpc
@@ -27,6 +27,7 @@ from broker.model import Role, Target, Verdict
 from broker.reasons import Reason
 from broker.server.asking import ask_status
 from broker.settings import load_settings
+from broker.v1 import application_pb2 as pb
 from broker.v1 import exchange_pb2, exchange_pb2_grpc
 from tests.statement_schema import require_documented
 
@@ -73,11 +74,11 @@ class City:
         credentials = Credentials.load(self.folder(department, role=role))
         return self.stack.enter_context(self.patient(self.address, credentials, trust=self.trust))
 
-    def officer(self, department):
+    def officer(self, department, name="first"):
         class Patient(self.patient, OfficerClient):
             pass
 
-        credentials = Credentials.load(self.folder(department))
+        credentials = Credentials.load(self.folder(department, name))
         return self.stack.enter_context(Patient(self.address, credentials, trust=self.trust))
 
     def run(self, department, *words):
@@ -243,3 +244,44 @@ def test_the_command_does_the_same_for_an_officer(city):
     with pytest.raises(MalformedRequest):
         city.run("data_authority", "add", "--consumer", "txa", "--reason", "x")
     assert "已解除" in city.run("data_authority", "lift", number, "--reason", "已整改")
+
+
+def test_a_grant_speaks_and_falls_silent_on_every_worker(city, withdrawal):
+    """Approved by the two officers whom policy asks for, it gives names; suspended it gives nothing."""
+    wang, authority = city.officer("housing_fund"), city.officer("data_authority")
+    terms = pb.ApplicationTerms(
+        dataset="datasets/civil_affairs.marriage",
+        fields=["husband_name", "status"],
+        purpose="housing_fund_withdrawal",
+        legal_basis=withdrawal["legal_basis"],
+        scenario="购房提取时核对婚姻状况",
+        mode=pb.SHARING_MODE_API,
+        rows_per_call=10,
+        operator="王敏",
+    )
+    now = datetime.now(UTC).replace(microsecond=0)
+    terms.valid_from_time.FromDatetime(now - timedelta(days=1))
+    terms.valid_until_time.FromDatetime(now + timedelta(days=90))
+    filed = wang.applications.consent(wang.applications.create(terms).application).application
+    if filed.stage == pb.REVIEW_STAGE_CONFORMITY:
+        filed = authority.applications.approve(filed).application
+    names = withdrawal | {"fields": ["husband_name", "status"]}
+    clients = [city.client("housing_fund") for _ in range(8)]
+    assert clients[0].exchange(**names).verdict is Verdict.REVIEW
+    first, second = (city.officer("civil_affairs", name) for name in ("zhao", "qian"))
+    filed = first.applications.approve(filed).application
+    grant = filed.name.removeprefix("applications/")
+    assert clients[0].exchange(**names, grant=grant).verdict is Verdict.DENY
+    filed = second.applications.approve(filed).application
+    assert filed.state == pb.APPLICATION_STATE_ACTIVE
+
+    for client in clients:
+        exchanged = client.exchange(**names, grant=grant)
+        assert exchanged.verdict is Verdict.PERMIT
+        assert json.loads(exchanged.receipt.statement)["grant"] == grant
+        assert exchanged.records
+    assert clients[0].stream(**names, grant=grant).table().num_rows == 1
+    first.applications.suspend(filed, "异常")
+    for client in clients:
+        (reason,) = client.exchange(**names, grant=grant).reasons
+        assert reason.code == Reason.GRANT_UNKNOWN
