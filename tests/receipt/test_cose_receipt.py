@@ -124,8 +124,8 @@ def signed_act() -> tuple[PublicKeyTypes, bytes]:
     reason="@auth0/cose is not installed: make verifiers",
 )
 def test_a_verifier_in_javascript_agrees(tmp_path: Path) -> None:
-    """The program of docs/verify-without-us.md accepts a receipt for its statement, and for no other; and what
-    a consumer has signed."""
+    """The program of docs/verify-without-us.md accepts a receipt for its statement and no other, and signed
+    acts."""
     assert JAVASCRIPT is not None
     (tmp_path / "node_modules").symlink_to(JAVASCRIPT / "node_modules")
     shutil.copy(ROOT_FOLDER / "docs/verify-without-us/cose.mjs", tmp_path)
