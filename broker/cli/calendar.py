@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 import typer
@@ -21,6 +22,7 @@ from broker.authoring.calendar_file import calendar_of, differences, with_year
 from broker.authoring.notice import STATUTORY_DAYS, WEEKDAYS, Arrangement, Unreadable, read_notice
 from broker.cli.policy.fmt import write
 from broker.errors import SetUpError
+from broker.limits.days import Certainty, deadline, due, elapsed, overdue, remaining
 
 if TYPE_CHECKING:
     from broker.model import Calendar
@@ -85,6 +87,39 @@ def check(
             typer.echo("日历齐备。 / The calendar is complete.")
     if troubles:
         raise typer.Exit(1)
+
+
+@app.command("deadline")
+def tell_deadline(
+    folder: Folder,
+    days: Annotated[int, typer.Option("--days", min=1, max=1000, help="几个工作日 / how many working days")],
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", formats=["%Y-%m-%d %H:%M", "%Y-%m-%d"], help="何时开始，默认现在 / begun then"
+        ),
+    ] = None,
+    zone: Annotated[str, typer.Option(help="时区 / time zone")] = "Asia/Shanghai",
+    as_json: Json = False,
+) -> None:
+    """算一个期限：哪天到期，已过、还剩几个工作日 / when a period of working days ends, what is left."""
+    found, place = _read(folder), _zone(zone)
+    now = datetime.now(UTC)
+    begun = now if since is None else since.replace(tzinfo=place)
+    deadline(begun, days, found, place)  # which says what is missing where the end cannot be told
+    end = due(begun, days, found, place)
+    passed, left = elapsed(begun, now, found, place), remaining(now, end.at, found, place)
+    late = overdue(end.at, now, found, place)
+    if as_json:
+        told = {"last_day": str(end.last_day), "certainty": end.certainty, "elapsed": passed}
+        typer.echo(orjson.dumps(told | {"remaining": left, "overdue": late}).decode())
+        return
+    moves = end.certainty is Certainty.PROVISIONAL
+    zh, en = ("（暂定）", " (provisional)") if moves else ("", "")
+    after = f"已逾期 {late} 个工作日" if now >= end.at else f"已过 {passed} 个工作日，今天之后还剩 {left} 个"
+    typer.echo(f"截止 {_day(end.last_day)} 24 时{zh}；{after}。")
+    told_en = f"{late} working days overdue" if now >= end.at else f"{passed} over, {left} left after today"
+    typer.echo(f"Ends with {end.last_day}{en}; {told_en}.")
 
 
 @app.command("import")
@@ -153,6 +188,13 @@ def _read(folder: Path) -> Calendar:
             f"There is no {CALENDAR_FILE.path} in {folder}; use sharebroker calendar import.",
         )
     return calendar_of(path.read_bytes())
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SetUpError(f"没有时区 {name}，请写如 Asia/Shanghai。", f"There is no zone {name}.") from None
 
 
 def _arrangement(file: str) -> Arrangement:

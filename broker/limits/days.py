@@ -121,13 +121,6 @@ def reminder(end: datetime, working_days: int, calendar: Calendar, zone: ZoneInf
     return _end(day - _DAY, zone)
 
 
-def left_over(
-    start: datetime, working_days: int, stopped: datetime, calendar: Calendar, zone: ZoneInfo
-) -> int:
-    """What is left of a period when its clock stops: the day on which it stops is not used up."""
-    return max(1, working_days - elapsed(start, stopped, calendar, zone))
-
-
 def worked(first: date, last: date, calendar: Calendar) -> int:
     """Working days after ``first`` up to and with ``last``; 0 when there is no such day."""
     days = (first + timedelta(days=number) for number in range(1, (last - first).days + 1))

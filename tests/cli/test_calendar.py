@@ -122,3 +122,19 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
     """What is missing is named."""
     assert "没有文件夹" in refused("check", tmp_path / "nowhere").zh
     assert "没有文件夹" in refused("import", tmp_path / "nowhere", NOTICE).zh
+
+
+def test_deadline_is_told(folder: Path) -> None:
+    """When a period ends, and how much of it is left: of one long over, of one over the new year, and of one
+    that nobody can tell yet."""
+    told = json.loads(run("deadline", folder, "--days", "3", "--from", "2026-02-13", "--json").output)
+    assert (told["last_day"], told["certainty"]) == ("2026-02-25", "exact")
+    assert (
+        "2026-02-25 周三 24 时" in run("deadline", folder, "--days", "3", "--from", "2026-02-13 17:30").output
+    )
+    said = run("deadline", folder, "--days", "2", "--from", "2026-12-31", "--json").output
+    assert json.loads(said)["certainty"] == "provisional"
+    assert "暂定" in run("deadline", folder, "--days", "2", "--from", "2026-12-31").output
+    error = refused("deadline", folder, "--days", "2", "--from", "2027-12-31")
+    assert "2028-01-03" in error.zh
+    assert "没有时区" in refused("deadline", folder, "--days", "2", "--zone", "Nowhere").zh

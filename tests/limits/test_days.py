@@ -18,7 +18,6 @@ from broker.limits.days import (
     deadline,
     due,
     elapsed,
-    left_over,
     overdue,
     remaining,
     reminder,
@@ -103,19 +102,6 @@ def test_reminder_leaves_that_many_days(start: datetime, days: int, before: int,
     assert remaining(when, end, CALENDAR, zone) == before
 
 
-@given(instants, lengths, st.integers(0, 60 * 24 * 60), st.integers(0, 60 * 24 * 60))
-def test_clock_that_stops_gives_back_what_was_not_used(
-    start: datetime, days: int, until_stop: int, until_resumed: int
-) -> None:
-    """Nobody gains or loses a day by stopping but the current one, which is not used up."""
-    stopped = start + timedelta(minutes=until_stop)
-    left = left_over(start, days, stopped, CALENDAR, SHANGHAI)
-    assert left == max(1, days - elapsed(start, stopped, CALENDAR, SHANGHAI))
-    whole = deadline(start, days, CALENDAR, SHANGHAI)
-    if stopped < whole:
-        assert deadline(stopped, left, CALENDAR, SHANGHAI) >= whole
-
-
 # ── cases that go wrong elsewhere ────────────────────────────────────────────────────────────────
 
 
@@ -167,11 +153,6 @@ def test_overdue_counts_from_the_first_working_day_after() -> None:
     end = deadline(at("2026-11-26T10:00"), 1, CALENDAR, SHANGHAI)
     found = [overdue(end, at(f"2026-{day}T08:00"), CALENDAR, SHANGHAI) for day in ("11-28", "11-30", "12-01")]
     assert found == [0, 1, 2]
-
-
-def test_what_was_stopped_too_late_has_one_day_left() -> None:
-    """A clock stopped after its end leaves a day: there is no period of none."""
-    assert left_over(at("2026-11-02T10:00"), 2, at("2026-11-20T10:00"), CALENDAR, SHANGHAI) == 1
 
 
 @pytest.mark.parametrize("days", [0, -1])
