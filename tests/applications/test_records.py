@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 
 import orjson
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from broker.applications import steps
 from broker.applications.demanded import missing, reviews
-from broker.applications.evidence import require_approved
 from broker.applications.form import terms_violations
 from broker.applications.message import terms_message, terms_of
 from broker.applications.notices import TOLD
@@ -196,30 +194,6 @@ def test_a_signature_is_of_one_act_and_one_application(officers):
     for act, wrong in ((Act.APPROVE, message), (Act.CONSENT, system), (Act.CONSENT, more)):
         with pytest.raises(VerificationFailed):
             read(act, wrong, ca)
-
-
-def test_a_grant_is_proved_by_what_was_signed(officers, bundle):
-    """Consent and approvals, each by its message; without one of them, or for other terms, it is no grant."""
-    sign_as, ca = officers
-    message, *_ = sign_as(Act.CONSENT, draft(), "housing_fund")
-    filed = steps.consented(draft(), read(Act.CONSENT, message, ca), NOW)
-    filed = steps.checked(filed, bundle, NOW)
-    check, *_ = sign_as(Act.APPROVE, filed, "data_authority")
-    if filed.stage is Stage.CONFORMITY:
-        filed = steps.approved(filed, read(Act.APPROVE, check, ca), "", bundle, NOW)
-    approval, *_ = sign_as(Act.APPROVE, filed, "civil_affairs")
-    granted = steps.approved(filed, read(Act.APPROVE, approval, ca), "", bundle, NOW)
-    messages = {sha256(one).digest(): one for one in (message, check, approval)}
-    require_approved(granted, messages, bundle.catalog, ca)
-    wider = replace(granted, terms=replace(granted.terms, rows_per_call=10_000))
-    fewer = replace(granted, signed=granted.signed[:-1])
-    unsigned = replace(granted, signed=granted.signed[1:])
-    two = replace(granted, reviews=(ReviewBy(frozenset({"civil_affairs"}), 2),))
-    for wrong in (wider, fewer, unsigned, two):
-        with pytest.raises(VerificationFailed):
-            require_approved(wrong, messages, bundle.catalog, ca)
-    with pytest.raises(VerificationFailed):
-        require_approved(granted, {}, bundle.catalog, ca)
 
 
 def test_a_stage_after_another(bundle, monkeypatch):
