@@ -48,7 +48,7 @@ class Grants:
         for number, version in active.items():
             name = str(number)
             if known.get(number) != version:
-                grant = _spoken(number, tables.on_record(number), ca, serials)
+                grant = _spoken(number, tables, ca, serials)
             else:
                 grant = self.by_name.get(name)
             if grant is not None:
@@ -60,13 +60,14 @@ NO_GRANTS = Grants()
 
 
 def _spoken(
-    number: int, on_record: GrantOnRecord | None, ca: x509.Certificate, compromised: Collection[int]
+    number: int, tables: ApplicationTables, ca: x509.Certificate, compromised: Collection[int]
 ) -> Grant | None:
     try:
+        on_record = tables.on_record(number)
         if on_record is None:
             raise VerificationFailed("记录缺失 / record: it is missing")
         return granted(on_record, ca, compromised)
-    except (VerificationFailed, KeyError, TypeError, ValueError) as failure:
+    except (VerificationFailed, LookupError, TypeError, ValueError, AttributeError) as failure:
         told = str(failure) if isinstance(failure, VerificationFailed) else type(failure).__name__
         log.critical(
             "grant_does_not_speak",

@@ -268,6 +268,20 @@ def test_what_is_written_into_the_database_does_not_speak(any_world, office, spo
     assert ask(any_world, worker, grant.number).decision.reasons == (Why(Reason.GRANT_UNKNOWN),)
 
 
+@pytest.mark.parametrize("record", [b"", b"{}", b'{"number": 1}', b"[]"])
+def test_a_broken_record_silences_its_grant_and_nothing_else(any_world, office, record):
+    """Exchanges that need no grant go on."""
+    grant = office.grant()
+    engine = create_engine(any_world.settings.store_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE application SET content = :content"), {"content": record})
+    engine.dispose()
+    worker = any_world.worker()
+    assert ask(any_world, worker, grant.number).decision.reasons == (Why(Reason.GRANT_UNKNOWN),)
+    permitted = worker.unary(any_world.withdrawal(), any_world.consumer, always)
+    assert permitted.decision.verdict is Verdict.PERMIT
+
+
 def test_one_that_ended_is_not_revived_in_the_database(any_world, office):
     """Its state is part of the record that the last leaf names."""
     grant = office.grant()
