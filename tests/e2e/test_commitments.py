@@ -1,9 +1,11 @@
 """Use commitments over the wire, on either database: signed in the call, by hand, wrongly, not at all."""
 
 import asyncio
+import io
 import json
 import shutil
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from broker.audit.verify.evidence import DatabasePlace
 from broker.audit.verify.run import Job, verify
 from broker.audit.verify.said import Anchors
+from broker.cli import receipt_forms as forms
 from broker.cli.main import main
+from broker.cli.receipt_forms import Form
 from broker.client import AsyncClient, Client, Credentials, VerifierKey
 from broker.client.committing import commitment_for
 from broker.demo.run import broker_process
@@ -227,6 +231,9 @@ def test_the_client_signs_in_the_call_where_it_may(house, income):
     texts = [read(act).said.text for act in receipt.acts if b"use-commitment" in act]
     assert len(texts) == 1
     assert "MZ-2026-000001" in texts[0]
+    with zipfile.ZipFile(io.BytesIO(forms.export(receipt, Form.BUNDLE, LogKeys(house.trust)))) as packed:
+        name = f"acts/{told['digest']}.txt"
+        assert packed.read(name).decode() == f"{texts[0]}\n"
 
 
 def test_a_retry_carries_another_and_is_the_same_exchange(house, income):
