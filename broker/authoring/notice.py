@@ -78,6 +78,7 @@ class Unreadable(Exception):
         super().__init__("\n".join(map(str, troubles)))
 
 
+_NEAR = timedelta(weeks=3)
 _FULL_WIDTH = str.maketrans("（）：，。；〔〕　", "():,.;[] ")
 _TITLE = re.compile(r"国务院办公厅关于(\d{4})年部分节假日安排的通知")
 _YEAR = re.compile(r"现将(\d{4})年[^.]*?放假调休日期的具体安排通知如下")
@@ -181,7 +182,9 @@ class _Reader:
         if off := _OFF.fullmatch(sentence):
             holidays += self._off(off, names)
         elif worked := _WORKED.fullmatch(sentence):
-            makeup_days += self._worked(worked[1])
+            days = list(self._worked(worked[1]))
+            self._check_near(days, [one for one in holidays if one.names == names])
+            makeup_days += days
         elif not _ADVICE.fullmatch(sentence):
             self._say(
                 "有一句没有读懂，请照通知原文", "a sentence is not understood; paste the notice as it is"
@@ -235,6 +238,13 @@ class _Reader:
         elif match[1] and WEEKDAYS.index(match[1].replace("天", "日")) != day.weekday():
             zh, en = f"{day} 是周{WEEKDAYS[day.weekday()]}，与所写不符", f"{day} is another day of the week"
             self._say(zh, en)
+
+    def _check_near(self, days: list[date], holidays: list[Holiday]) -> None:
+        """A day is made up within weeks of its holiday: a wrong month is found by that alone where the day
+        of the week happens to agree."""
+        for day in days:
+            if not any(one.first - _NEAR <= day <= one.last + _NEAR for one in holidays):
+                self._say(f"{day} 上班离这个假期太远，请核对", f"{day} is too far from its holiday")
 
     def _check_whole(self, found: Arrangement) -> None:
         self._at = self._lines[-1][0]

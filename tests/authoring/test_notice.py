@@ -86,6 +86,7 @@ def test_wordings_of_other_years(written: str, days: list[str]) -> None:
         (NEW_YEAR.replace("1月4日（周日）上班", "1月32日上班"), "没有这一天"),
         (NEW_YEAR.replace("1月4日（周日）上班", "1月4日、4日上班"), "有的调休上班日写了两次"),
         (NEW_YEAR.replace("元旦", "泼水节"), "不是法定节假日的名称"),
+        (NEW_YEAR.replace("1月4日（周日）", "10月4日（周日）"), "2026-10-04 上班离这个假期太远"),
         ("一、元旦：1月3日至1日放假，共3天。", "放假的截止日期早于起始日期"),
         ("一、元旦：2月16日放假。", "有的日子放了两次假"),
         ("一、元旦：2024年1月1日放假。", "2024-01-01 不是 2026 年的日期"),
@@ -99,6 +100,23 @@ def test_what_is_not_understood_is_named_by_its_line(written: str, said: str) ->
     found = troubles(new_year(written))
     assert any(zh.startswith(said) for _, zh in found), found
     assert {line for line, _ in found} <= {LINE, LAST}
+
+
+@pytest.mark.parametrize("year", [2025, 2026])
+def test_no_lost_character_changes_a_day(year: int) -> None:
+    """Whatever character of an item is lost, or is another: the notice is refused, or says the same."""
+    text = NOTICES[year]
+    sound = read_notice(text)
+    items = [at for at, line in enumerate(text.splitlines(keepends=True)) if "放假" in line and "：" in line]
+    lines = text.splitlines(keepends=True)
+    begin, end = len("".join(lines[: items[0]])), len("".join(lines[: items[-1] + 1]))
+    for at in range(begin, end):
+        for instead in ("", "日", "、"):
+            try:
+                found = read_notice(text[:at] + instead + text[at + 1 :])
+            except Unreadable:
+                continue
+            assert found == sound, text[at - 9 : at + 9]
 
 
 def test_all_troubles_are_told_at_once() -> None:
