@@ -136,6 +136,11 @@ app = lazy_app(
             "数据使用责任状：模板、签署、登记、撤回 / use commitments: templates, sign, lodge, withdraw",
         ),
         Later(
+            "correction",
+            "broker.cli.correction:app",
+            "校核纠错：报告、列出、答复、通知、数据质量 / corrections: report, answer, notices, data quality",
+        ),
+        Later(
             "disposal",
             "broker.cli.disposal:app",
             "数据销毁：列出指令、下达、证明 / disposal: list the orders, order, certify",

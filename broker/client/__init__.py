@@ -28,7 +28,7 @@ from broker.client.filing import Filed
 from broker.client.officer import OfficerClient, ProposedBundle
 from broker.client.stream import Stream
 from broker.client.suspending import Suspended
-from broker.model import DisposalCause, DisposalMethod
+from broker.model import DataError, DisposalCause, DisposalMethod, Settlement
 from broker.receipt.bundle import export as export_receipt
 from broker.receipt.bundle import parse as parse_receipt
 from broker.receipt.note import VerifierKey
@@ -39,6 +39,7 @@ __all__ = [
     "AsyncStream",
     "Client",
     "Credentials",
+    "DataError",
     "Delivery",
     "Detokenized",
     "DisposalCause",
@@ -50,6 +51,7 @@ __all__ = [
     "OfficerClient",
     "ProposedBundle",
     "Review",
+    "Settlement",
     "Stream",
     "Suspended",
     "TokenRequest",

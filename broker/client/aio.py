@@ -21,6 +21,7 @@ from broker.client.answer import Exchanged
 from broker.client.caller import Caller
 from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
+from broker.client.correcting import AsyncCorrections
 from broker.client.delegating import AsyncDelegations
 from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.disposing import DisposalOrder, DisposalTerms
@@ -122,6 +123,11 @@ class AsyncClient(Caller):
     def delegations(self) -> AsyncDelegations:
         """See :attr:`Client.delegations`."""
         return AsyncDelegations(self._delegating, self._ask, self._items)
+
+    @cached_property
+    def corrections(self) -> AsyncCorrections:
+        """See :attr:`Client.corrections`."""
+        return AsyncCorrections(self._correcting, self._ask, self._items, self.receipt)
 
     async def close(self) -> None:
         """See :meth:`Client.close`."""

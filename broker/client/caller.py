@@ -9,6 +9,7 @@ import grpc
 
 from broker.client.acknowledging import Delivery, Outbox
 from broker.client.connections import Channel, Connections
+from broker.client.correcting import CorrectionQuestions
 from broker.client.credentials import Credentials
 from broker.client.delegating import DelegationQuestions
 from broker.client.disposing import Disposals
@@ -52,6 +53,7 @@ class Caller(ABC):
         self._filing = FilingQuestions(credentials, trust)
         self._disposals = Disposals(credentials, trust)
         self._delegating = DelegationQuestions(trust)
+        self._correcting = CorrectionQuestions(credentials, trust)
         self._attempts = attempts
         self._outbox = Outbox(None if outbox is None else Path(outbox))
         self._connections = Connections(address, channels, lambda one: self._dial(one, identity))

@@ -20,6 +20,7 @@ from broker.client.applications import Applications
 from broker.client.caller import Caller
 from broker.client.committing import Signing, Template
 from broker.client.connections import OPTIONS, Channel, Connection
+from broker.client.correcting import Corrections
 from broker.client.delegating import Delegations
 from broker.client.detokenizing import Detokenized, TokenRequest
 from broker.client.disposing import DisposalOrder, DisposalTerms
@@ -63,6 +64,11 @@ class Client(Caller):
     def delegations(self) -> Delegations:
         """Who reviews in whose place."""
         return Delegations(self._delegating, self._ask, self._items)
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        """Errors in what was received: reported, answered, and told to all who received them."""
+        return Corrections(self._correcting, self._ask, self._items, self.receipt)
 
     def close(self) -> None:
         """Send the acknowledgements that wait, if that is done soon; then end the connections, and with them

@@ -21,6 +21,7 @@ from broker.v1 import (
     application_pb2_grpc,
     catalog_pb2_grpc,
     commitment_pb2_grpc,
+    correction_pb2_grpc,
     delegation_pb2_grpc,
     delivery_pb2_grpc,
     disposal_pb2_grpc,
@@ -64,6 +65,7 @@ class Stubs:
         self.commitments = commitment_pb2_grpc.CommitmentServiceStub(channel)
         self.deliveries = delivery_pb2_grpc.DeliveryServiceStub(channel)
         self.applications = application_pb2_grpc.ApplicationServiceStub(channel)
+        self.corrections = correction_pb2_grpc.CorrectionServiceStub(channel)
         self.disposals = disposal_pb2_grpc.DisposalServiceStub(channel)
         self.delegations = delegation_pb2_grpc.DelegationServiceStub(channel)
         self.masking = masking_pb2_grpc.MaskingServiceStub(channel)

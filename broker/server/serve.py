@@ -29,6 +29,9 @@ from broker.applications.register import Register
 from broker.apply.identity import identify
 from broker.commitments.found import Lodgings
 from broker.commitments.lodge import Lodger
+from broker.correction.answer import Answerer
+from broker.correction.duties import Duties as CorrectionDuties
+from broker.correction.report import Reporter
 from broker.detokenize.detokenize import Detokenizer
 from broker.disposal.certifying import Certifier
 from broker.disposal.ordering import Orders
@@ -52,6 +55,7 @@ from broker.server.asking import Status, answering
 from broker.server.bundles import compiler, operators_of
 from broker.server.calls import CallInterceptor, Identify
 from broker.server.commitments import CommitmentService
+from broker.server.corrections import CorrectionService
 from broker.server.delegations import DelegationService
 from broker.server.deliveries import DeliveryService
 from broker.server.disposals import DisposalService, ended_grants
@@ -89,6 +93,8 @@ from broker.v1 import (
     catalog_pb2_grpc,
     commitment_pb2,
     commitment_pb2_grpc,
+    correction_pb2,
+    correction_pb2_grpc,
     delegation_pb2,
     delegation_pb2_grpc,
     delivery_pb2,
@@ -123,6 +129,7 @@ SERVICES = tuple(
         (application_pb2, "ApplicationService"),
         (disposal_pb2, "DisposalService"),
         (delegation_pb2, "DelegationService"),
+        (correction_pb2, "CorrectionService"),
         (policy_pb2, "PolicyService"),
         (masking_pb2, "MaskingService"),
         (suspension_pb2, "SuspensionService"),
@@ -218,6 +225,8 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
             may_release=coverage.check,
         )
         acknowledger = Acknowledger(epochs, receipts, ca, clock)
+        answerer = Answerer(epochs, store, receipts, marks, ca, clock)
+        corrections = CorrectionDuties(epochs, store, receipts, marks, answerer, clock).rounds()
         overdue, cosigning = Overdue(store, receipts, clock), cosigning_of(settings, receipts, store)
         delegations = Delegations(epochs, store, receipts, ca, clock)
         register = Register(
@@ -247,6 +256,10 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         commitment_pb2_grpc.add_CommitmentServiceServicer_to_server(CommitmentService(epochs, lodger), server)
         applications = ApplicationService(register, board, listening.stream_port)
         application_pb2_grpc.add_ApplicationServiceServicer_to_server(applications, server)
+        reporter = Reporter(epochs, store, receipts, marks, ca, clock)
+        correction_pb2_grpc.add_CorrectionServiceServicer_to_server(
+            CorrectionService(reporter, answerer, store, receipts, epochs, clock), server
+        )
         disposal_pb2_grpc.add_DisposalServiceServicer_to_server(
             DisposalService(orders, certifier, store, receipts, epochs, clock), server
         )
@@ -259,7 +272,8 @@ def start(settings: Settings, listening: Listening, clock: Callable[[], datetime
         reflection.enable_server_reflection(names, server)
         port = _bind(server, settings, listening.address)
         if listening.stream_port is None:
-            for watcher in (keeper, exchange.guard, overdue, disposals, cosigning, duties, board):
+            watchers = (keeper, exchange.guard, overdue, disposals, corrections, cosigning, duties, board)
+            for watcher in watchers:
                 watcher.start()
                 closing.callback(watcher.stop)
         server.start()  # nothing may fail after it: a server that runs keeps its process from ending

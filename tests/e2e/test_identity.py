@@ -56,11 +56,18 @@ NOT_FOR_GATEWAYS = {
     "/broker.v1.ApplicationService/GetApplication",
     "/broker.v1.ApplicationService/ListApplications",
     "/broker.v1.ApplicationService/WatchNotices",
+    "/broker.v1.CorrectionService/GetCorrection",
+    "/broker.v1.CorrectionService/ListCorrections",
+    "/broker.v1.CorrectionService/ListCorrectionNotices",
 }
-POLICIES = {
-    f"/broker.v1.PolicyService/{method}"
-    for method in ("GetProposal", "ListProposals", "ListBundles", "GetBundle")
-} | {"/broker.v1.DelegationService/ListDelegations"}
+POLICIES = (
+    {
+        f"/broker.v1.PolicyService/{method}"
+        for method in ("GetProposal", "ListProposals", "ListBundles", "GetBundle")
+    }
+    | {"/broker.v1.DelegationService/ListDelegations"}
+    | {"/broker.v1.CorrectionService/GetDataQuality"}
+)
 OFFICERS_ONLY = (
     {
         f"/broker.v1.PolicyService/{method}"
@@ -68,6 +75,7 @@ OFFICERS_ONLY = (
     }
     | {"/broker.v1.DisposalService/OrderDisposal", "/broker.v1.CommitmentService/WithdrawCommitment"}
     | {f"/broker.v1.DelegationService/{method}" for method in ("CreateDelegation", "RevokeDelegation")}
+    | {"/broker.v1.CorrectionService/AnswerCorrection"}
     | {f"/broker.v1.SuspensionService/{method}" for method in ("SuspendSharing", "LiftSuspension")}
     | {f"/broker.v1.DelegationService/{method}" for method in ("CreateDelegation", "RevokeDelegation")}
     | {
@@ -81,6 +89,7 @@ RECEIVERS_ONLY = {
     "/broker.v1.DisposalService/CertifyDisposal",
     "/broker.v1.CommitmentService/LodgeCommitment",
     *(f"/broker.v1.ApplicationService/{act}Application" for act in ("Create", "Supplement", "Withdraw")),
+    "/broker.v1.CorrectionService/ReportCorrection",
 }
 CLOSED = {
     Role.AUDITOR: SYSTEMS_ONLY | OFFICERS_ONLY | RECEIVERS_ONLY,
