@@ -6,6 +6,7 @@ imports this module too.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,9 +65,10 @@ def sign(said: Answer, key: cose.PrivateKey, certificate: x509.Certificate) -> b
         "answered": seconds(said.at),
         "grounds": said.grounds,
     }
-    for name in ("right_from", "wrong_from"):
-        if (at := getattr(said, name)) is not None:
-            payload[name] = seconds(at)
+    if said.right_from is not None:  # the next whole second: what went out in this one may be wrong
+        payload["right_from"] = math.ceil(said.right_from.timestamp())
+    if said.wrong_from is not None:
+        payload["wrong_from"] = seconds(said.wrong_from)
     if said.referred_to:
         payload["referred_to"] = said.referred_to
     return signed_by(key, certificate, payload, CONTENT_TYPE)
