@@ -74,7 +74,6 @@ OFFICERS_ONLY = (
         for method in ("ProposeBundle", "ApproveProposal", "PublishProposal", "RollbackBundle")
     }
     | {"/broker.v1.DisposalService/OrderDisposal", "/broker.v1.CommitmentService/WithdrawCommitment"}
-    | {f"/broker.v1.DelegationService/{method}" for method in ("CreateDelegation", "RevokeDelegation")}
     | {"/broker.v1.CorrectionService/AnswerCorrection"}
     | {f"/broker.v1.SuspensionService/{method}" for method in ("SuspendSharing", "LiftSuspension")}
     | {f"/broker.v1.DelegationService/{method}" for method in ("CreateDelegation", "RevokeDelegation")}
