@@ -97,6 +97,7 @@ SIGNED = {
     *(f"{DELEGATION}{name}Delegation" for name in ("Create", "Revoke")),
     "/broker.v1.DeliveryService/AcknowledgeDelivery",
     *(f"/broker.v1.CorrectionService/{name}Correction" for name in ("Report", "Get", "Answer")),
+    "/broker.v1.CorrectionService/GetDataQuality",  # only for the dataset's provider, and the authority
     *(f"/broker.v1.DisposalService/{name}Disposal" for name in ("Get", "Order", "Certify")),
     *(f"/broker.v1.CommitmentService/{name}Commitment" for name in ("Get", "Lodge", "Withdraw")),
     "/broker.v1.CommitmentService/GetCommitmentTemplate",
