@@ -85,7 +85,7 @@ def approved(
     officer = signed.signer.uri
     if reviewers.lacking(with_it, authorities(bundle.catalog)):
         return stepped(with_it, Act.ENDORSE, officer, now)
-    if later := _later(filed, bundle):
+    if later := _later(filed):
         endorsed = stepped(with_it, Act.ENDORSE, officer, now, stage=later, overdue=False)
         return clocks.wound(endorsed, bundle, now)
     done: dict[str, Any] = {"stage": None, "overdue": False, **clocks.STOPPED}
@@ -153,11 +153,10 @@ def authorities(catalog: Catalog) -> frozenset[str]:
     return frozenset(one.id for one in departments if one.kind is DepartmentKind.AUTHORITY)
 
 
-def _later(filed: FiledApplication, bundle: Bundle) -> Stage | None:
-    """The stage after the one that it is in."""
-    stages = clocks.stages(filed, bundle)
-    place = stages.index(filed.stage) if filed.stage in stages else len(stages)
-    return stages[place + 1] if place + 1 < len(stages) else None
+def _later(filed: FiledApplication) -> Stage | None:
+    """The stage after the one that it is in: the authority's check is never the answer, whatever the limits
+    in force have become meanwhile."""
+    return Stage.ANSWER if filed.stage is Stage.CONFORMITY else None
 
 
 def _signed_act(act: Act, signed: Signed, stage: Stage | None = None, on_behalf_of: str = "") -> SignedAct:

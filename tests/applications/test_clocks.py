@@ -107,6 +107,15 @@ def test_two_stages_have_a_limit_each(city: City) -> None:
     assert (done.state, done.due_at, done.clock) == (State.APPROVED, None, None)
 
 
+def test_check_is_never_the_answer(city: City, national: Bundle) -> None:
+    """An application that the authority is checking goes on to the provider, also when the two parts were
+    taken out of the limits meanwhile."""
+    filed = accepted(city("stages: {conformity: 2, answer: 5}"), at("2026-11-24T10:00"))
+    signed = making.signed_by(making.person("data_authority", "sun"), filed)
+    found = steps.approved(filed, signed, "", national, at("2026-11-25T16:00"))
+    assert (found.state, found.stage, due_day(found)) == (State.UNDER_REVIEW, Stage.ANSWER, "2026-12-09")
+
+
 def test_one_day_where_a_province_says_so(city: City) -> None:
     """Heilongjiang's limit: the next working day; the reminder comes with its beginning."""
     bundle = city("conditional_reply: 1")
