@@ -45,13 +45,12 @@ def judge(ends: Sequence[End], known: Known) -> Iterator[Remark]:
     for end in ends:
         if end.role == LODGED:
             first = end
-        elif first is None:
-            if not known.hidden(end.number):
-                yield _wrong(
-                    end, "所指的责任状此前没有登记", "names a commitment that was not lodged before it"
-                )
         elif gone:
             yield _wrong(end, "所指的责任状已撤回", "names a commitment that had been withdrawn")
+        elif first is None:
+            if not known.hidden(end.number):
+                zh, en = "所指的责任状此前没有登记", "names a commitment that was not lodged before it"
+                yield _wrong(end, zh, en)
         elif end.role == USED and end.fact != first.fact:
             zh, en = "与所登记的责任状不一致", "contradicts the commitment that was lodged"
             yield _wrong(end, zh, en)
