@@ -1,7 +1,7 @@
 // Verifies a COSE Receipt (RFC 9942) of the log, or a signed act, by the package @auth0/cose:
 //
-//	npm install @auth0/cose && node cose.mjs KEY.pem RECEIPT.cose STATEMENT
-//	npm install @auth0/cose && node cose.mjs KEY.pem ACT.cose
+//	npm install && node cose.mjs KEY.pem RECEIPT.cose STATEMENT
+//	node cose.mjs KEY.pem ACT.cose
 //
 // Exit code 0: it holds.
 import { createHash, createPublicKey } from "node:crypto";
