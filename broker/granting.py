@@ -101,7 +101,7 @@ def granted(on_record: GrantOnRecord, ca: x509.Certificate, compromised: Collect
     voices = tuple(_voices(one for one in signed if one.stage is Stage.ANSWER and one.act is Act.APPROVE))
     if not voices:
         raise VerificationFailed("缺审核人的签名 / approval: no reviewer's signature is there")
-    return Grant(
+    grant = Grant(
         name=str(filed.number),
         consumer=terms.consumer,
         dataset=terms.dataset,
@@ -115,6 +115,9 @@ def granted(on_record: GrantOnRecord, ca: x509.Certificate, compromised: Collect
         rows_total=terms.rows_total,
         voices=voices,
     )
+    if not grant.satisfies(filed.reviews):
+        raise VerificationFailed("审核同意的人数不足 / approval: not as many have signed as were asked for")
+    return grant
 
 
 def _signed(
