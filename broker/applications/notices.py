@@ -94,8 +94,39 @@ def _of_disposal(leaf_index: int, said: Mapping[str, Any]) -> Notice:
     )
 
 
+def _of_correction(leaf_index: int, said: Mapping[str, Any]) -> Notice:
+    """Of a notice to who received a wrong value, the consumer is who is told."""
+    kind = EntryKind(said["kind"])
+    act, state = {
+        EntryKind.CORRECTION_REPORT: ("report", "open"),
+        EntryKind.CORRECTION_ANSWER: ("answer", said.get("settlement", "")),
+        EntryKind.CORRECTION_OVERDUE: ("miss", "overdue"),
+        EntryKind.CORRECTION_NOTICE: ("tell", "corrected"),
+    }[kind]
+    consumer, provider = said["consumer"]["department"], said["provider"]
+    waits = kind in (EntryKind.CORRECTION_REPORT, EntryKind.CORRECTION_OVERDUE)
+    return Notice(
+        name=f"corrections/{said.get('correction', leaf_index)}",
+        kind=kind,
+        act=act,
+        at=datetime.fromisoformat(said["recorded_at"]),
+        receipt=leaf_index,
+        concerned=(consumer, provider),
+        supervised=True,
+        state=state,
+        due_at=datetime.fromisoformat(said["due_at"]) if waits else None,
+        consumer=consumer,
+        provider=provider,
+        dataset=said["dataset"],
+    )
+
+
 TOLD: Mapping[EntryKind, Told] = {
     EntryKind.APPLICATION: _of_application,
+    EntryKind.CORRECTION_REPORT: _of_correction,
+    EntryKind.CORRECTION_ANSWER: _of_correction,
+    EntryKind.CORRECTION_OVERDUE: _of_correction,
+    EntryKind.CORRECTION_NOTICE: _of_correction,
     EntryKind.DISPOSAL_ORDER: _of_disposal,
     EntryKind.DISPOSAL_CERTIFICATE: _of_disposal,
     EntryKind.DISPOSAL_MISSING: _of_disposal,

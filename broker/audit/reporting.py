@@ -43,6 +43,10 @@ class Counted:
     late: int = 0
     """Those that were, later."""
     disputed: int = 0
+    corrections: int = 0
+    """Errors that it reported in what it received."""
+    corrections_overdue: int = 0
+    """Of which the provider had not answered by the deadline."""
     disposals: int = 0
     """Orders to dispose of what was delivered."""
     undisposed: int = 0
@@ -66,7 +70,7 @@ class Counted:
         """Take over the counts of another."""
         for name in (
             *("requests", "rows", "unacknowledged", "late", "disputed"),
-            *("disposals", "undisposed", "disposed_late"),
+            *("corrections", "corrections_overdue", "disposals", "undisposed", "disposed_late"),
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.verdicts += other.verdicts
@@ -191,6 +195,8 @@ class Reporter:
         if kind in (_ACKNOWLEDGED, _MISSING):
             self._acknowledgement(counted, kind == _MISSING, object_of(statement))
         counted.disputed += kind == EntryKind.ACKNOWLEDGEMENT_DISPUTED
+        counted.corrections += kind == EntryKind.CORRECTION_REPORT
+        counted.corrections_overdue += kind == EntryKind.CORRECTION_OVERDUE
         counted.disposals += kind == EntryKind.DISPOSAL_ORDER
         if kind in (_DISPOSED, _UNDISPOSED):
             self._disposal(counted, kind == _UNDISPOSED, object_of(statement).get("of"))
@@ -233,6 +239,7 @@ class Reporter:
 
 _COUNTED = APPLICATIONS | ANSWERS | {_ACKNOWLEDGED, _MISSING, EntryKind.ACKNOWLEDGEMENT_DISPUTED}
 _COUNTED |= {_DISPOSED, _UNDISPOSED, EntryKind.DISPOSAL_ORDER}
+_COUNTED |= {EntryKind.CORRECTION_REPORT, EntryKind.CORRECTION_OVERDUE}
 
 
 class _WorkingDays:

@@ -62,6 +62,8 @@ SAID = [
     statement("acknowledgement_missing", 12, of=3),
     statement("acknowledgement", 13, of=2, delivery=2),
     statement("acknowledgement_disputed", 14, of=3),
+    *(statement("correction_report", 15) for _ in range(2)),
+    statement("correction_overdue", 16, correction=5),
     *(statement("disposal_order", 15) for _ in range(3)),
     *(statement("disposal_missing", 16, of=order) for order in (11, 12)),
     statement("disposal_certificate", 17, of=12),
@@ -94,6 +96,7 @@ def test_every_figure() -> None:
     assert tax.verdicts == {"permit": 2, "deny": 2, "needs_supplement": 1}
     assert tax.reasons == {"PURPOSE_NOT_PERMITTED": 2, "CONSENT_MISSING": 1, "DATASET_UNKNOWN": 1}
     assert (tax.unacknowledged, tax.late, tax.disputed) == (1, 1, 1)
+    assert (tax.corrections, tax.corrections_overdue) == (2, 1)
     assert (tax.disposals, tax.undisposed, tax.disposed_late) == (3, 1, 1)
     assert (tax.days, tax.median_days, tax.overdue) == ([4], 4, 0)
     october = found.by["tax", "2026-10"]
@@ -101,7 +104,7 @@ def test_every_figure() -> None:
     assert found.total().requests == 7
     assert found.total("tax").rows == 107
     assert found.by["housing_fund", "2026-10"].days == [0]
-    assert (found.receipts, found.erased, found.oldest, found.newest) == (22, 1, 0, 21)
+    assert (found.receipts, found.erased, found.oldest, found.newest) == (25, 1, 0, 24)
     first = (NOON + timedelta(days=8)).date()
     assert found.waiting == (Waiting("tax", "tax.<b>bikes</b>", "low_income", first, 27),)
     assert found.guessed_years == (2026,)

@@ -95,6 +95,8 @@ def _counted(counted: Counted) -> dict[str, Any]:
         "unacknowledged": counted.unacknowledged,
         "acknowledged_late": counted.late,
         "disputed": counted.disputed,
+        "corrections": counted.corrections,
+        "corrections_overdue": counted.corrections_overdue,
         "disposal_orders": counted.disposals,
         "undisposed": counted.undisposed,
         "disposed_late": counted.disposed_late,

@@ -38,7 +38,7 @@ h2 { font-size: 1.2em; margin: 1.5em 0 .3em }
 
 _COLUMNS = (
     *("申请", "同意", "不同意", "待补正或审核", "提供行数", "逾期未确认", "逾期后确认", "有争议"),
-    *("销毁指令", "逾期未证明销毁", "逾期后证明"),
+    *("校核", "逾期未答复", "销毁指令", "逾期未证明销毁", "逾期后证明"),
     *("首次获准", "中位工作日", f"超 {WORKING_DAYS} 日"),
 )
 
@@ -109,6 +109,8 @@ def _cells(name: str, counted: Counted) -> str:
         counted.unacknowledged,
         counted.late,
         counted.disputed,
+        counted.corrections,
+        counted.corrections_overdue,
         counted.disposals,
         counted.undisposed,
         counted.disposed_late,
