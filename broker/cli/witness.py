@@ -11,10 +11,12 @@ import orjson
 import typer
 
 from broker.cli.connection import Json
-from broker.errors import SetUpError
-from broker.http.client import HttpClient
+from broker.errors import SetUpError, VerificationFailed
+from broker.http.client import HttpClient, NoAnswer
 from broker.keys.log_key import create_log_key
+from broker.receipt import key_history
 from broker.receipt.export import exported_note
+from broker.receipt.log_keys import parse_succession, succession_of
 from broker.receipt.note import VerifierKey
 from broker.receipt.witnesses import WitnessKey
 from broker.witness.memory import WitnessMemory, create_memory
@@ -30,6 +32,7 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Argument(help="见证人目录 / folder of the witness")]
 
 EXIT_FORKED = 3
+OK = 200
 
 
 @app.command()
@@ -75,13 +78,50 @@ def add_log(
     if mirror:
         HttpClient(mirror)  # refuses what is no address
         lines.append(f"mirror = {_quoted(mirror)}")
-    file = folder / FILE
-    text = file.read_text("utf-8").rstrip("\n")
-    file.write_text("\n".join([text, *lines, ""]), "utf-8")
+    _append(folder, lines)
     copied = ("并自存副本", ", and keeps a copy") if mirror else ("", "")
     print(
         f"已登记日志 {key.name}{copied[0]}；请重启见证服务。\n"
         f"Log {key.name} is witnessed from the next start of `sharebroker witness serve`{copied[1]}."
+    )
+
+
+@app.command("learn-keys")
+def learn_keys(
+    folder: Folder,
+    history: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOG_KEYS",
+            help="密钥历史 log-keys：文件，或日志公开网址 / the file `log-keys`, or where the log is shown",
+        ),
+    ],
+) -> None:
+    """由日志的密钥历史登记其新公钥；重启后生效 / learn a log's later keys by its history; restart then.
+
+    每次更替由新旧密钥共同签名，并是日志中的一条存证；须从已登记的公钥连贯而来，否则不登记。
+
+    Each succession is signed by both keys and a leaf of the log; a key known here must lead to them.
+    """
+    settings = load_witness(folder)
+    receipts = key_history.parse(_history(settings, history))
+    if not receipts:
+        raise VerificationFailed("密钥历史为空 / log keys: empty")
+    name = parse_succession(succession_of(receipts[0].statement)).old.name
+    known = settings.logs().get(name, ())
+    if not known:
+        raise SetUpError(f"尚未登记日志 {name}，见 add-log。", f"Log {name} is not known: see add-log.")
+    learnt = key_history.proved(known[0].key, receipts).keys
+    new = [key for key in learnt if all(log.key != key for log in known)]
+    for key in new:
+        origin = [f"origin = {_quoted(known[0].origin)}"] if known[0].origin else []
+        _append(folder, ["", "[[log]]", f"vkey = {_quoted(str(key))}", *origin])
+    if not new:
+        print(f"日志 {name} 没有新公钥。\nLog {name} has no new key.")
+        return
+    print(
+        f"已登记日志 {name} 的 {len(new)} 把新公钥；请重启见证服务。\n"
+        f"{len(new)} new key(s) of log {name} are known from the next start of `sharebroker witness serve`."
     )
 
 
@@ -149,6 +189,34 @@ def _print(log: dict[str, Any]) -> None:
         )
         for head in fork["heads"]:
             print("\n".join(f"    {line}" for line in head.splitlines()))
+
+
+def _history(settings: WitnessSettings, where: str) -> bytes:
+    """What the file holds, or the log shows, of its keys.
+
+    Raises:
+        SetUpError: it cannot be read or fetched.
+    """
+    if "://" not in where:
+        with Path(where).open("rb") as file:
+            return file.read(key_history.MAX_BYTES + 1)
+    try:
+        with closing(HttpClient(where, ca=settings.ca and settings.path(settings.ca))) as client:
+            answer = client.get(key_history.LOG_KEYS, key_history.MAX_BYTES)
+    except NoAnswer:
+        answer = None
+    if answer is None or answer.status != OK:
+        raise SetUpError(
+            "该网址没有密钥历史（日志未换过密钥，或无法连接）。",
+            "There is no history of keys at that address: the log has had one key, or cannot be reached.",
+        )
+    return answer.content
+
+
+def _append(folder: Path, lines: list[str]) -> None:
+    file = folder / FILE
+    text = file.read_text("utf-8").rstrip("\n")
+    file.write_text("\n".join([text, *lines, ""]), "utf-8")
 
 
 def _checked(name: str, listen: str) -> WitnessSettings:

@@ -30,6 +30,7 @@ from broker.receipt.tiles import Tree
 from broker.receipt.witnesses import WitnessKey, cosignatures
 from broker.receipt.witnessing import AddCheckpoint, Ahead, Refused, Witness
 from broker.store.store import open_store
+from broker.witness.settings import load_witness
 from tests import plain_tlog
 from tests.witness.paper import ORIGIN, PaperLog
 from tests.witness.test_mirror import Shown
@@ -41,6 +42,41 @@ OTHER = TRUE.forked(3)
 
 def run(*words: object) -> Result:
     return CliRunner().invoke(app, ["witness", *map(str, words)])
+
+
+def test_new_keys_are_learnt_by_their_signed_history(tmp_path: Path, broker_log: Callable[..., Any]) -> None:
+    """From the file that the log publishes, or over HTTP: what a known key leads to, once; else nothing."""
+    log = broker_log(f"sqlite:///{tmp_path}/log.db", tmp_path)
+    log.fill(3)
+    config = tmp_path / "sharebroker.toml"
+    config.write_text(
+        f'[store]\nurl = "sqlite:///log.db"\n[log]\norigin = "{log.ORIGIN}"\n'
+        '[keys]\nlog_key = "log.key"\nsigner_state = "log.checkpoint"\n'
+    )
+    rotate = ["rotate-key", "--reason", "x"]
+    for words in (rotate, rotate, ["export", str(tmp_path / "www")]):
+        done = CliRunner().invoke(app, ["log", *words, "--config", str(config)])
+        assert done.exit_code == 0, done.output
+    office, history = Office(tmp_path, str(log.key)), tmp_path / "www" / "log-keys"
+    settings = office.folder / "witness.toml"
+    before = settings.read_text()
+    content = history.read_bytes()
+    history.write_bytes(content.replace(b"signs from", b"signs form", 1))
+    assert isinstance(run("learn-keys", office.folder, history).exception, VerificationFailed)
+    assert settings.read_text() == before
+    history.write_bytes(content)
+    assert "2 new key(s)" in run("learn-keys", office.folder, history).stdout
+    assert "no new key" in run("learn-keys", office.folder, history).stdout
+    assert len(load_witness(office.folder).logs()[log.ORIGIN]) == 3
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    other = Office(stranger, str(TRUE.key))
+    refused = run("learn-keys", other.folder, history).exception
+    assert isinstance(refused, SetUpError | VerificationFailed)
+    with closing(Shown()) as shown:
+        assert isinstance(run("learn-keys", office.folder, shown.url).exception, SetUpError)
+        shown.spoil = ("log-keys", content)
+        assert "no new key" in run("learn-keys", office.folder, shown.url).stdout
 
 
 class Office:
