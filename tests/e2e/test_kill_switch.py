@@ -285,3 +285,24 @@ def test_a_grant_speaks_and_falls_silent_on_every_worker(city, withdrawal):
     for client in clients:
         (reason,) = client.exchange(**names, grant=grant).reasons
         assert reason.code == Reason.GRANT_UNKNOWN
+
+
+def test_what_it_leaves_in_the_log_verifies(city):
+    """The acts of officers and grants, from public keys alone and against the tables."""
+    number = city.officer("data_authority").suspend(Target.CONSUMER, "tax", reason="演练").suspension.name
+    city.officer("data_authority").lift(int(number.partition("/")[2]), reason="演练结束")
+    folder = city.prepared.folder
+    for words in (
+        [
+            "audit",
+            "verify",
+            city.prepared.settings,
+            "--key",
+            city.prepared.trust,
+            "--ca",
+            folder / "pki/ca.pem",
+        ],
+        ["fsck", "--config", city.prepared.settings],
+    ):
+        done = CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
