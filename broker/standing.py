@@ -118,9 +118,12 @@ class Standing:
     """Raises Unavailable while nothing may be released at all."""
     settle: Settle = as_it_came
     _holds_until: datetime = field(init=False)
+    _asked: tuple[int, datetime] = field(init=False)
+    """Sequence of the epoch under which somebody else last found that it holds, and until when."""
 
     def __post_init__(self) -> None:
         self._holds_until = self.decided.holds_until
+        self._asked = self.decided.epoch.sequence, self._holds_until
 
     def check(self, reached: int = 0) -> None:
         """That the stream may go on under what is in force, or under the epoch ``reached`` if that is newer.
@@ -134,15 +137,18 @@ class Standing:
         if reached > self.decided.epoch.sequence:
             self.epochs.reach(reached)
         self.may_release()
-        if again := self.ask():
-            self.decided, self._holds_until = again, again.holds_until
-
-    def ask(self) -> Decided | None:
-        """As :meth:`check`, for any thread: nothing changes. Gives the later decision by which it goes on."""
         epoch = self.epochs.current()
-        if epoch.sequence == self.decided.epoch.sequence and self.clock() < self._holds_until:
-            return None
-        return self._decided_again(epoch)
+        if epoch.sequence != self.decided.epoch.sequence or self.clock() >= self._holds_until:
+            self.decided = self._decided_again(epoch)
+            self._holds_until = self.decided.holds_until
+
+    def ask(self) -> None:
+        """As :meth:`check`, for another thread than the stream's, whose decision stays as it is."""
+        epoch = self.epochs.current()
+        sequence, until = max(self._asked, (self.decided.epoch.sequence, self._holds_until))
+        if epoch.sequence != sequence or self.clock() >= until:
+            again = self._decided_again(epoch)
+            self._asked = again.epoch.sequence, again.holds_until
 
     def _decided_again(self, epoch: InForce) -> Decided:
         application, now = self.decided.application, self.clock()
