@@ -5,7 +5,7 @@ All who serve streams look. Who of several was first is settled under the log's 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +15,7 @@ import structlog
 from broker.correction.answer import Answerer
 from broker.correction.recipients import Recipients, Wrong, numbers
 from broker.epoch import Epochs
-from broker.errors import NotFound
+from broker.errors import NotFound, Unavailable
 from broker.marks import Marks
 from broker.model import CorrectionOnRecord, Entry, EntryKind
 from broker.receipt.corrections import Reach, Told, notice, overdue
@@ -49,17 +49,29 @@ class Duties:
         """Does all that is due now; gives how many corrections it has recorded something of.
 
         Raises:
-            Unavailable: database, signer or vault cannot be reached.
+            Unavailable: database, signer or vault cannot be reached; or one correction was altered, while of
+                the others all is done.
         """
-        return self._overdue() + self._untold()
-
-    def _overdue(self) -> int:
-        done = 0
-        with self.store.corrections() as tables:
-            found = tables.unanswered(self.clock(), AT_ONCE)
-        for one in found:
-            done += self._record_overdue(one)
+        failed: list[Unavailable] = []
+        done = sum([_tried(self._record_overdue, one, failed) for one in self._overdue()])
+        done += sum([_tried(self._tell, one, failed) for one in self._untold()])
+        if failed:
+            raise failed[0]
         return done
+
+    def _overdue(self) -> list[CorrectionOnRecord]:
+        with self.store.corrections() as tables:
+            return tables.unanswered(self.clock(), AT_ONCE)
+
+    def _untold(self) -> Iterator[CorrectionOnRecord]:
+        after = -1
+        while True:
+            with self.store.corrections() as tables:
+                found = tables.untold(after, AT_ONCE)
+            yield from found
+            if len(found) < AT_ONCE:
+                return
+            after = found[-1].correction.leaf_index
 
     def _record_overdue(self, found: CorrectionOnRecord) -> bool:
         try:
@@ -78,17 +90,6 @@ class Duties:
         self.log.sign()
         log.warning("correction_overdue", correction=number, receipt=leaf)
         return True
-
-    def _untold(self) -> int:
-        done, after = 0, -1
-        while True:
-            with self.store.corrections() as tables:
-                found = tables.untold(after, AT_ONCE)
-            for one in found:
-                done += self._tell(one)
-                after = one.correction.leaf_index
-            if len(found) < AT_ONCE:
-                return done
 
     def _tell(self, found: CorrectionOnRecord) -> bool:
         """Tells everyone who received the value, and erases what was held of the person."""
@@ -135,6 +136,16 @@ class Duties:
         deliveries, streams = numbers(told)
         log.info("correction_told", correction=number, deliveries=deliveries, streams=streams, reach=reach)
         return True
+
+
+def _tried(
+    duty: Callable[[CorrectionOnRecord], bool], found: CorrectionOnRecord, failed: list[Unavailable]
+) -> bool:
+    try:
+        return duty(found)
+    except Unavailable as failure:
+        failed.append(failure)
+        return False
 
 
 def _entry(kind: EntryKind, found: CorrectionOnRecord, statement: bytes, at: datetime) -> Entry:

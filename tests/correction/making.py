@@ -59,6 +59,18 @@ def settled(store: Store, receipt: int) -> int:
     return first
 
 
+def waiting(store: Store, receipt: int, due_at: datetime) -> int:
+    """A correction that waits for an answer until then; gives its leaf."""
+    now = datetime.now(UTC)
+    caller = Identity("xinghe", "tax", Role.SYSTEM, "counter-1", 1, now, DIGEST)
+    reported = Reported(receipt, DataError.WRONG_VALUE, ("status",), 0, True, False, "", DIGEST, b"", due_at)
+    with store.append_transaction() as transaction:
+        said = report(caller, NAMES, reported, now, 1)
+        leaf = append_alone(transaction, store, entry(EntryKind.CORRECTION_REPORT, said, now))
+        transaction.corrections.put(Correction(leaf, receipt, reported.error, reported.fields, due_at))
+    return leaf
+
+
 def examples(caller: Identity) -> list[bytes]:
     """What is said of a correction, from its report to the last notice."""
     now = datetime(2026, 11, 23, 4, tzinfo=UTC)
