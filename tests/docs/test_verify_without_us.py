@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.audit.files import write_export
 from broker.audit.form import Form, Header, Line
-from broker.receipt import bundle
+from broker.model import Receipt
+from broker.receipt import bundle, key_history
+from broker.receipt.log_keys import Succession
 from broker.receipt.merkle import leaf_entry, leaf_hash
 from broker.receipt.note import Checkpoint, VerifierKey, sign_note
 from broker.receipt.tiles import Tree
@@ -70,6 +74,23 @@ def test_a_checkpoint(tmp_path: Path) -> None:
     )
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert "Signature Verified Successfully" in done.stdout, done.stderr
+
+
+def test_the_next_key(tmp_path: Path) -> None:
+    """The old key has signed which it is; another key has not."""
+    new = Ed25519PrivateKey.generate()
+    both_until = datetime(2027, 1, 1, tzinfo=UTC)
+    succession = Succession(KEY, 20, VerifierKey.of(NAME, new), 21, both_until)
+    statement = json.dumps({"succession": succession.signed(PRIVATE, new)}).encode()
+    receipt = Receipt(statement, 20, 21, TREE.inclusion_proof(20), NOTE)
+    (tmp_path / "log-keys").write_bytes(key_history.export([receipt]))
+    (tmp_path / "log.vkey").write_text(f"{KEY}\n")
+    done = run("The next key, after a rotation", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Signature Verified Successfully" in done.stdout
+    assert (tmp_path / "next.vkey").read_text() == f"{succession.new}\n"
+    (tmp_path / "log.vkey").write_text(f"{VerifierKey.of(NAME, Ed25519PrivateKey.generate())}\n")
+    assert run("The next key, after a rotation", tmp_path).returncode != 0
 
 
 def test_an_export(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ from broker.receipt.statement import FORMAT, instant
 from broker.receipt.verify import verify_receipt
 from broker.store import migrate
 from broker.store.store import open_store
+from tests import plain_tlog
 
 ORIGIN = "xinghe.example/log"
 TERMS = Terms("somebody", "yearly", timedelta(days=30))
@@ -254,6 +255,14 @@ def test_what_reads_the_log_goes_on(world: World, tmp_path: Path) -> None:
     keys = key_history.proved(world.first, key_history.parse((folder / "log-keys").read_bytes()))
     assert keys == world.log.keys
     assert keys.checkpoint((folder / "checkpoint").read_text()).size == world.log.size()
+
+    def checked(key: VerifierKey) -> int:
+        return plain_tlog.checked(lambda path: (folder / path).read_bytes(), str(key))
+
+    assert checked(keys.newest) == world.log.size()
+    for late in keys.keys[:-1]:  # neither signs along any more: a stranger asks for the key of today
+        with pytest.raises(plain_tlog.Wrong):
+            checked(late)
     assert key_history.proved(keys.newest, world.log.key_history()) == keys
     file = tmp_path / "log.backup"
     backup(world.url, file, world.state, world.first)
