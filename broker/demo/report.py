@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from shutil import which
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.approve.bundle import Bundle
+from broker.demo.reviewed import Reviewed
 from broker.demo.run import Report, Told
 
 WORKING_DAYS_TODAY = 15
@@ -48,6 +50,7 @@ def as_json(report: Report) -> dict[str, Any]:
             }
             for told in report.exchanges
         ],
+        "reviewed": asdict(report.bulk),
         "first_sharing_ms": {
             "filing_to_grant": report.clocks.filing_to_grant,
             "grant_to_first_data": report.clocks.grant_to_first_data,
@@ -67,6 +70,7 @@ def print_report(report: Report, bundle: Bundle, lang: str, console: Console) ->
             console.print(_answers(exchanges, bundle, zh))
         else:
             console.print(*(_panel(number, told, bundle, zh) for number, told in exchanges), sep="\n")
+    console.print(_bulk(report.bulk, zh))
     console.print(_clocks(report, zh))
     command = "sharebroker" if which("sharebroker") else str(Path(sys.executable).with_name("sharebroker"))
     verify = [command, "receipt", "verify", str(report.receipts / "1.json"), "--trust", str(report.trust)]
@@ -109,6 +113,26 @@ def _panel(number: int, told: Told, bundle: Bundle, zh: bool) -> Panel:
     return Panel(
         Group(*parts), title=f"{number}. {story}", subtitle=footer, title_align="left", subtitle_align="right"
     )
+
+
+def _bulk(bulk: Reviewed, zh: bool) -> Panel:
+    """The part that people review."""
+    before, after = (VERDICTS[one][0 if zh else 1] for one in (bulk.without_grant, bulk.under_grant))
+    leaves = ", ".join(map(str, bulk.receipts))
+    text = (
+        f"医疗保障局 → 税务局《医疗保险费征缴信息》整体：未经审核，{before}。\n"
+        f"第 {bulk.number} 号申请：本部门同意，税务局两名管理员签名审核；"
+        f"凭授权：{after}，{bulk.rows} 行，一律脱敏。\n"
+        f"存证：{leaves}"
+        if zh
+        else "Healthcare Security Bureau → Tax Bureau, tax.contribution as a whole: "
+        f"without a review, {before}.\n"
+        f"Application {bulk.number}: consented to, and approved by two officers of the Tax Bureau; under the "
+        f"grant: {after}, {bulk.rows} masked rows.\nreceipts: {leaves}"
+    )
+    title = "批量部分：两人审核" if zh else "the bulk part: two officers review"
+    subtitle = f"{bulk.elapsed_ms:.1f} 毫秒" if zh else f"{bulk.elapsed_ms:.1f} ms"
+    return Panel(Text(text), title=title, subtitle=subtitle, title_align="left", subtitle_align="right")
 
 
 def _answers(exchanges: list[tuple[int, Told]], bundle: Bundle, zh: bool) -> Group:

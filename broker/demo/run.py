@@ -19,6 +19,7 @@ from adapters.sources.contract import Query
 from adapters.sources.registry import load_sources
 from broker.approve.bundle import Bundle
 from broker.client import VerifierKey, parse_receipt, verify_receipt
+from broker.demo.reviewed import Reviewed, reviewed
 from broker.demo.scenarios import SCENARIOS, WITHDRAWAL, Ask, Scenario
 from broker.demo.setup import Embedded
 from broker.errors import SetUpError
@@ -55,6 +56,7 @@ class Report:
 
     exchanges: tuple[Told, ...]
     clocks: Clocks
+    bulk: Reviewed
     verified: int
     receipts: Path
     trust: Path
@@ -70,6 +72,7 @@ def run(embedded: Embedded, bundle: Bundle) -> Report:
     with broker_process(embedded) as address:
         told = [t for scenario in SCENARIOS for t in _scenario(embedded, bundle, address, scenario)]
         clocks = _clocks(embedded, address)
+        bulk = reviewed(embedded, address)
     receipts = embedded.folder / "receipts"
     receipts.mkdir(exist_ok=True)
     trust = VerifierKey.parse(embedded.trust.read_text("utf-8").strip())
@@ -77,7 +80,7 @@ def run(embedded: Embedded, bundle: Bundle) -> Report:
         exported = orjson.dumps(one.result["receipt"], option=orjson.OPT_INDENT_2)
         (receipts / f"{number}.json").write_bytes(exported + b"\n")
         verify_receipt(parse_receipt(exported), trust)
-    return Report(tuple(told), clocks, len(told), receipts, embedded.trust)
+    return Report(tuple(told), clocks, bulk, len(told), receipts, embedded.trust)
 
 
 @contextmanager

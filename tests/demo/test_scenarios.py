@@ -84,6 +84,14 @@ def test_the_tax_office_has_its_commitment_in_the_call(report):
     assert of_tax.result["commitments"] == ["tax-contribution-use"]
 
 
+def test_the_whole_register_takes_two_officers(report):
+    """Without the grant people must review; under it the whole register comes, receipted act by act."""
+    bulk = report.bulk
+    assert (bulk.without_grant, bulk.under_grant) == ("review", "permit")
+    assert bulk.rows > 200
+    assert len(set(bulk.receipts)) == 5
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_it_is_printed_in_one_language(report, bundle, lang):
     """Every scenario by its title, every question with its answer."""
